@@ -1,0 +1,90 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
+)
+
+// An Error tells why there is no token. Its text names the secret or file,
+// never what that holds.
+type Error struct {
+	kind string
+	err  error
+}
+
+func (e *Error) Error() string { return "auth: " + e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.err }
+
+// Kind is "unavailable" where a later try may succeed without anyone's help,
+// "configuration" where somebody must mend the secret or the permissions, and
+// "credentials" where the API refuses the key.
+func (e *Error) Kind() string { return e.kind }
+
+// A Secret reads a service-account key from Secrets Manager. Both fields are required.
+type Secret struct {
+	// ID is the secret's name or ARN.
+	ID string
+
+	// GetSecretValue is the method of secretsmanager.Client.
+	GetSecretValue func(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+}
+
+// Key returns the key of the version staged AWSCURRENT, from SecretString or
+// SecretBinary. The error is an *Error.
+func (s *Secret) Key(ctx context.Context) (*ServiceAccountKey, error) {
+	out, err := s.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{
+		SecretId:     aws.String(s.ID),
+		VersionStage: aws.String("AWSCURRENT"),
+	})
+	if err != nil {
+		return nil, &Error{kind: secretKind(err), err: fmt.Errorf("secret %q: %w", s.ID, err)}
+	}
+	document := out.SecretBinary
+	if out.SecretString != nil {
+		document = []byte(*out.SecretString)
+	}
+	key, err := ParseServiceAccountKey(document)
+	if err != nil {
+		return nil, &Error{kind: "configuration", err: fmt.Errorf("secret %q: %w", s.ID, err)}
+	}
+	return key, nil
+}
+
+// secretKind tells refusals, which somebody must mend, from outages.
+func secretKind(err error) string {
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok || api.ErrorFault() == smithy.FaultServer {
+		return "unavailable"
+	}
+	switch api.ErrorCode() {
+	case "ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded",
+		"InternalServiceError", "InternalServiceErrorException", "InternalFailure",
+		"ServiceUnavailable", "ServiceUnavailableException":
+		return "unavailable"
+	}
+	return "configuration"
+}
+
+// KeyFile returns a function that reads the key from the credentials file at
+// path. Its error is an *Error.
+func KeyFile(path string) func(context.Context) (*ServiceAccountKey, error) {
+	return func(context.Context) (*ServiceAccountKey, error) {
+		document, err := os.ReadFile(path)
+		if err != nil {
+			return nil, &Error{kind: "configuration", err: err}
+		}
+		key, err := ParseServiceAccountKey(document)
+		if err != nil {
+			return nil, &Error{kind: "configuration", err: fmt.Errorf("credentials file %s: %w", path, err)}
+		}
+		return key, nil
+	}
+}

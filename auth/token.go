@@ -1,0 +1,139 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const (
+	// lifetime of a token; the API's limit is an hour from iat (code 454).
+	lifetime = 15 * time.Minute
+
+	// backdate keeps iat out of the API's future when our clock is fast (code 455).
+	backdate = 10 * time.Second
+
+	// earlyExpiry is what a token must still have to live, so that it does not expire on its way.
+	earlyExpiry = time.Minute
+
+	// refusalPause is how long a refused key is not tried, nor the secret read, again.
+	refusalPause = 5 * time.Second
+
+	// renewalWait bounds the reading of the secret while a known key can do instead.
+	renewalWait = 2 * time.Second
+)
+
+// A TokenSource makes RS256 bearer tokens and reuses them until shortly before
+// they expire. Only Key is required. It may be used from several goroutines.
+type TokenSource struct {
+	// Key reads the service-account key. It is asked for each new token, once
+	// in about a quarter of an hour, so that a rotated key comes into use.
+	Key func(context.Context) (*ServiceAccountKey, error)
+
+	// Log is told when the known key is used because Key failed. If nil, slog.Default() is used.
+	Log *slog.Logger
+
+	// Now reports the current time. If nil, time.Now is used.
+	Now func() time.Time
+
+	mu      sync.Mutex // guards what follows; held while Key is asked, since all need the same answer
+	key     *ServiceAccountKey
+	token   string
+	expiry  int64 // Unix seconds: a frozen sandbox stops the monotonic clock, so it is never compared
+	refused bool  // the API refused token
+	retryAt int64 // Unix seconds: no refused key is tried before
+}
+
+// Token returns a bearer token that is good for another minute at least.
+// refused is a token that the API would not have, or "": in answer to it the
+// key is read again and a new token signed. If that is refused too, every call
+// of the next few seconds fails at once, with an *Error of kind "credentials".
+// Other errors are those of Key.
+func (s *TokenSource) Token(ctx context.Context, refused string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now().Unix()
+	if refused != "" && refused == s.token {
+		s.refused = true
+	}
+	switch {
+	case !s.refused && now+int64(earlyExpiry/time.Second) < s.expiry:
+		return s.token, nil
+	case s.refused && now < s.retryAt:
+		return "", errRefused()
+	case s.refused:
+		s.retryAt = now + int64(refusalPause/time.Second)
+	}
+	return s.renew(ctx, now)
+}
+
+// renew signs a new token, with the known key if there is no newer to be had.
+func (s *TokenSource) renew(ctx context.Context, now int64) (string, error) {
+	key, err := s.readKey(ctx)
+	if err != nil {
+		return "", err
+	}
+	token, err := sign(key, now)
+	if err != nil {
+		return "", err
+	}
+	// RS256 is deterministic: the same key in the same second gives the token just refused.
+	if s.refused && token == s.token {
+		return "", errRefused()
+	}
+	s.key, s.token, s.expiry, s.refused = key, token, now+int64(lifetime/time.Second), false
+	return token, nil
+}
+
+// readKey asks Key, and falls back on the key it knows.
+func (s *TokenSource) readKey(ctx context.Context) (*ServiceAccountKey, error) {
+	if s.key == nil {
+		return s.Key(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, renewalWait)
+	defer cancel()
+	key, err := s.Key(ctx)
+	if err == nil {
+		return key, nil
+	}
+	s.log().WarnContext(ctx, "going on with the known service-account key", "error", err.Error())
+	return s.key, nil
+}
+
+// sign makes the token of voximplant-api: numeric iss, kid, iat and exp in seconds.
+func sign(key *ServiceAccountKey, now int64) (string, error) {
+	t := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
+		"iss": key.AccountID,
+		"iat": now - int64(backdate/time.Second),
+		"exp": now + int64(lifetime/time.Second),
+	})
+	t.Header["kid"] = key.KeyID
+	token, err := t.SignedString(key.PrivateKey)
+	if err != nil {
+		return "", &Error{kind: "configuration", err: fmt.Errorf("sign token: %w", err)}
+	}
+	return token, nil
+}
+
+func errRefused() error {
+	return &Error{kind: "credentials", err: errors.New("the API refused this key moments ago")}
+}
+
+func (s *TokenSource) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
+}
+
+func (s *TokenSource) log() *slog.Logger {
+	if s.Log == nil {
+		return slog.Default()
+	}
+	return s.Log
+}

@@ -1,0 +1,57 @@
+package handler
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+const (
+	allowedMethods = "GET, HEAD, OPTIONS"
+	exposedHeaders = "ETag, Date, Age, Retry-After, X-Request-Id"
+)
+
+// allowOrigin lets pages read the response (Fetch standard, CORS protocol).
+// With a list of origins every response varies by Origin, also one to a
+// request without any, since a cache may give it to a page.
+func (h *Handler) allowOrigin(header http.Header, origin string) {
+	if h.anyOrigin() {
+		header.Set("Access-Control-Allow-Origin", "*")
+	} else {
+		header.Set("Vary", "Origin")
+		if !slices.Contains(h.Origins, origin) {
+			return
+		}
+		header.Set("Access-Control-Allow-Origin", origin)
+	}
+	header.Set("Access-Control-Expose-Headers", exposedHeaders)
+}
+
+func (h *Handler) anyOrigin() bool { return slices.Contains(h.Origins, "*") }
+
+// serveOptions answers a preflight, or tells the methods.
+func (h *Handler) serveOptions(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Cache-Control", noStore)
+	if r.Header.Get("Origin") == "" || r.Header.Get("Access-Control-Request-Method") == "" {
+		header.Set("Allow", allowedMethods)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	header.Set("Access-Control-Allow-Methods", "GET, HEAD")
+	header.Set("Access-Control-Allow-Headers", strings.Join(h.requestHeaders(), ", "))
+	header.Set("Access-Control-Max-Age", "7200")
+	if !h.anyOrigin() {
+		header.Set("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// requestHeaders are those a page may set: with authenticated callers, the
+// credentials too, which no wildcard covers.
+func (h *Handler) requestHeaders() []string {
+	if h.Private {
+		return []string{"If-None-Match", "Authorization"}
+	}
+	return []string{"If-None-Match"}
+}

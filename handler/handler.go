@@ -1,0 +1,165 @@
+// Package handler serves items over HTTP and to direct invocations. It makes
+// the response, its cache headers and its problems from what lookup finds,
+// and logs each request once.
+package handler
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"voxkv/lookup"
+	"voxkv/voximplant"
+)
+
+const (
+	itemsPath  = "/v1/items"
+	healthPath = "/v1/health"
+)
+
+// A Handler serves items. Lookup and Log are required.
+type Handler struct {
+	// Lookup finds what is stored under a key that voximplant.CheckKey accepts.
+	Lookup func(ctx context.Context, key string) (lookup.Answer, error)
+
+	// MaxAge is the ceiling of any freshness handed out. 0 forbids all caching.
+	MaxAge time.Duration
+
+	// NotFoundMaxAge is how long shared caches may keep a 404.
+	NotFoundMaxAge time.Duration
+
+	// Private keeps responses out of shared caches, as they must be where
+	// callers are authenticated.
+	Private bool
+
+	// Origins are the web origins that may read responses, or "*".
+	Origins []string
+
+	// Log gets one line for each request.
+	Log *slog.Logger
+
+	// HashKey is what logs show of a key.
+	HashKey func(key string) string
+
+	warm atomic.Bool // a request was served before
+}
+
+// ServeHTTP answers one request: common headers, route, problem, log line.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e := h.begin(r.Context())
+	e.method = r.Method
+	h.commonHeaders(w.Header(), r, e.requestID)
+	if err := h.guarded(func() error { return h.route(w, r, e) }); err != nil {
+		e.fail(err)
+		p := e.problem
+		p.RequestID = e.requestID
+		h.serveProblem(w, p, h.problemControl(p, e.private))
+	}
+	h.log(r.Context(), e)
+}
+
+// guarded turns a panic in serve into an error.
+func (h *Handler) guarded(serve func() error) (err error) {
+	defer lookup.Recover(&err)
+	return serve()
+}
+
+// commonHeaders are on every response, whatever becomes of it.
+func (h *Handler) commonHeaders(header http.Header, r *http.Request, requestID string) {
+	h.allowOrigin(header, r.Header.Get("Origin"))
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("X-Request-Id", requestID)
+}
+
+// route serves the request or returns why it cannot. It does not use
+// http.ServeMux, whose redirects to a cleaned path would answer keys that are
+// none ("..", "a//b") with a 301 of its own.
+func (h *Handler) route(w http.ResponseWriter, r *http.Request, e *entry) error {
+	key, inPath := strings.CutPrefix(r.URL.Path, itemsPath+"/")
+	switch {
+	case inPath:
+		e.route, e.private = itemsPath+"/{key}", h.Private
+	case r.URL.Path == itemsPath:
+		// A CDN may leave the query out of its cache key and mix up two items.
+		e.route, e.private = itemsPath, true
+	case r.URL.Path == healthPath:
+		e.route = healthPath
+	default:
+		return errNoRoute
+	}
+	switch {
+	case r.Method == http.MethodOptions:
+		h.serveOptions(w, r)
+		e.status = http.StatusNoContent
+		return nil
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		return errMethodNotAllowed
+	case e.route == healthPath:
+		return serveHealth(w, e)
+	case !inPath:
+		var err error
+		if key, err = keyFromQuery(r.URL.RawQuery); err != nil {
+			return err
+		}
+	}
+	return h.item(w, r, key, e)
+}
+
+func (h *Handler) item(w http.ResponseWriter, r *http.Request, key string, e *entry) error {
+	a, err := h.find(r.Context(), key, e)
+	if err != nil {
+		return err
+	}
+	e.status = h.serveItem(w, r, a, e.private)
+	return nil
+}
+
+// find looks key up, for HTTP and direct invocation alike.
+func (h *Handler) find(ctx context.Context, key string, e *entry) (lookup.Answer, error) {
+	if err := voximplant.CheckKey(key); err != nil {
+		return lookup.Answer{}, &invalidError{"Not a key: " + err.Error() + "."}
+	}
+	e.key = key
+	a, err := h.Lookup(ctx, key)
+	e.answer = a
+	return a, err
+}
+
+// keyFromQuery takes the one key of the query form.
+func keyFromQuery(query string) (string, error) {
+	// What does not parse is no key; the rest of the query means nothing here.
+	values, _ := url.ParseQuery(query)
+	keys := values["key"]
+	switch {
+	case len(keys) != 1:
+		return "", &invalidError{"The query must hold key exactly once."}
+	case strings.Contains(keys[0], " "):
+		return "", &invalidError{"A key has no space. A plus sign in a query is written %2B."}
+	}
+	return keys[0], nil
+}
+
+// serveHealth tells that the function runs. It asks nobody.
+func serveHealth(w http.ResponseWriter, e *entry) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Cache-Control", noStore)
+	e.status = http.StatusOK
+	w.WriteHeader(e.status)
+	w.Write([]byte(`{"status":"ok"}`))
+	return nil
+}
+
+// problemControl lets shared caches keep the absence of an item, and nothing else.
+func (h *Handler) problemControl(p problem, private bool) string {
+	if p.Code != "not_found" {
+		return noStore
+	}
+	return absentControl(h.NotFoundMaxAge, private)
+}

@@ -1,0 +1,127 @@
+package handler
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"voxkv/lookup"
+	"voxkv/voximplant"
+)
+
+// noticeable is the difference of clocks that is logged. Below it, Date's whole
+// seconds and the way of the answer explain it.
+const noticeable = 5 * time.Second
+
+// farthest is the longest life that the API gives an item, and a day.
+const farthest = 91 * 24 * time.Hour
+
+// An entry is what becomes the log line of one request.
+type entry struct {
+	start     time.Time
+	requestID string
+	cold      bool
+	method    string // empty for a direct invocation
+	route     string
+	private   bool // the response is for its caller alone
+	key       string
+	answer    lookup.Answer
+	status    int
+	problem   problem // zero if there was none
+	err       error
+}
+
+// begin opens the entry. The request id is the invocation's, or a fresh one
+// outside Lambda.
+func (h *Handler) begin(ctx context.Context) *entry {
+	e := &entry{start: time.Now(), cold: !h.warm.Swap(true)}
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		e.requestID = lc.AwsRequestID
+	} else {
+		e.requestID = rand.Text()
+	}
+	return e
+}
+
+// fail records err and what the caller is told of it.
+func (e *entry) fail(err error) {
+	e.err = err
+	e.problem = problemOf(err)
+	e.status = e.problem.Status
+}
+
+// log writes the line. Nothing in it is taken from the request but the method,
+// the trace id and the key, which HashKey hides.
+func (h *Handler) log(ctx context.Context, e *entry) {
+	level := e.level()
+	if !h.Log.Enabled(ctx, level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 20)
+	attrs = append(attrs,
+		slog.String("request_id", e.requestID),
+		slog.String("method", e.method),
+		slog.String("route", e.route),
+		slog.Int("status", e.status),
+		slog.Float64("ms", milliseconds(time.Since(e.start))),
+		slog.Bool("cold_start", e.cold),
+	)
+	if trace, _ := ctx.Value("x-amzn-trace-id").(string); trace != "" {
+		attrs = append(attrs, slog.String("trace_id", trace))
+	}
+	if e.problem.Code != "" {
+		attrs = append(attrs, slog.String("code", e.problem.Code))
+	}
+	if e.key != "" {
+		attrs = append(attrs, slog.String("key", h.HashKey(e.key)), slog.String("cache", string(e.answer.Source)))
+	}
+	attrs = append(attrs, upstreamAttrs(e)...)
+	h.Log.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// upstreamAttrs tell how the API fared, and what in its answer is strange.
+func upstreamAttrs(e *entry) []slog.Attr {
+	var attrs []slog.Attr
+	a := e.answer
+	if a.Upstream > 0 {
+		attrs = append(attrs, slog.Float64("upstream_ms", milliseconds(a.Upstream)))
+	}
+	cause := e.err
+	if a.UpstreamErr != nil {
+		cause = a.UpstreamErr
+	}
+	if failed, ok := errors.AsType[*voximplant.Error](cause); ok {
+		attrs = append(attrs, slog.String("upstream_kind", string(failed.Kind)), slog.Int("upstream_code", failed.Code))
+	}
+	if e.status >= 500 || a.UpstreamErr != nil {
+		attrs = append(attrs, slog.String("error", cause.Error()))
+	}
+	if panicked, ok := errors.AsType[*lookup.PanicError](cause); ok {
+		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
+	}
+	if a.Ahead.Abs() > noticeable {
+		attrs = append(attrs, slog.Float64("api_clock_ahead_s", a.Ahead.Seconds()))
+	}
+	if a.Left > farthest {
+		attrs = append(attrs, slog.Float64("expires_in_s", a.Left.Seconds()))
+	}
+	return attrs
+}
+
+// level is what somebody must look at: errors need a hand, warnings may pass.
+func (e *entry) level() slog.Level {
+	switch {
+	case e.status == http.StatusInternalServerError, e.status == http.StatusBadGateway:
+		return slog.LevelError
+	case e.status >= 500, e.answer.UpstreamErr != nil:
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

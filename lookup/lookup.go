@@ -1,0 +1,251 @@
+// Package lookup answers one question: what is stored under this key now?
+// It refuses keys outside its scope, answers from local copies while they are
+// young, and otherwise asks upstream once, however many ask at the same time.
+package lookup
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
+
+	"voxkv/voximplant"
+)
+
+// A Source tells where an answer came from.
+type Source string
+
+const (
+	FromScope    Source = "scope" // the key is out of scope; nothing was looked up
+	FromCopy     Source = "hit"   // a young local copy
+	FromUpstream Source = "miss"  // asked just now
+	FromOldCopy  Source = "stale" // an unexpired local copy, since upstream failed
+	FromNowhere  Source = "none"  // upstream failed and no copy could stand in
+)
+
+const (
+	// maxAhead is the most the API's clock may be ahead of ours and be believed.
+	maxAhead = time.Hour
+
+	// maxCopy is the largest value kept, in bytes. The API's own limit is 2000
+	// characters; with LOCAL_MAX_ITEMS this bounds the memory of the copies.
+	maxCopy = 16 << 10
+)
+
+// An Answer is what is known of one key.
+type Answer struct {
+	// Item is nil where there is none to show.
+	Item *voximplant.KeyValueItem
+
+	// At is our clock when the answer was made, Age the time since upstream gave it.
+	At  time.Time
+	Age time.Duration
+
+	// Left is how long the item has to live, by our clock or the API's,
+	// whichever says less. It is 0 where the expiry is unknown.
+	Left time.Duration
+
+	Source Source
+
+	// Upstream is how long upstream was waited for; UpstreamErr why it gave
+	// nothing though Item is there.
+	Upstream    time.Duration
+	UpstreamErr error
+
+	// Ahead is how far the API's clock was ahead of ours, negative if behind.
+	Ahead time.Duration
+}
+
+// A Config says how a Lookup works. Scope and Fetch are required.
+type Config struct {
+	Scope Scope
+
+	// Fetch asks upstream. Its error is voximplant.ErrNotFound or what kept it
+	// from knowing.
+	Fetch func(ctx context.Context, key string) (*voximplant.KeyValueItem, error)
+
+	// LocalMaxAge is how long a copy answers without upstream; 0 keeps none for that.
+	LocalMaxAge time.Duration
+
+	// NotFoundMaxAge is how long absence is remembered, at most LocalMaxAge.
+	NotFoundMaxAge time.Duration
+
+	// StaleMaxAge is how old a copy may be that answers when upstream fails.
+	StaleMaxAge time.Duration
+
+	// MaxItems bounds the copies, and apart from them the absences. It must be positive.
+	MaxItems int
+
+	// Timeout bounds one question to upstream.
+	Timeout time.Duration
+
+	// Now reports the current time. If nil, time.Now is used.
+	Now func() time.Time
+}
+
+// A Lookup finds items. It may be used from several goroutines.
+type Lookup struct {
+	Config
+	copies   *lru.Cache[string, known] // items
+	absences *lru.Cache[string, known] // apart, so that random keys evict no item
+	flight   singleflight.Group
+}
+
+// New returns a Lookup with no copies yet.
+func New(c Config) (*Lookup, error) {
+	copies, err := lru.New[string, known](c.MaxItems)
+	if err != nil {
+		return nil, err
+	}
+	absences, err := lru.New[string, known](c.MaxItems)
+	if err != nil {
+		return nil, err
+	}
+	return &Lookup{Config: c, copies: copies, absences: absences}, nil
+}
+
+// Item returns what is stored under key. The error is voximplant.ErrNotFound
+// for a key that is out of scope, absent or expired alike, the context's, or
+// Fetch's; the Answer tells the time and the Source even then.
+func (l *Lookup) Item(ctx context.Context, key string) (Answer, error) {
+	if !l.Scope.Allows(key) {
+		return Answer{At: l.now(), Source: FromScope}, voximplant.ErrNotFound
+	}
+	now := l.now()
+	held, ok := l.held(key)
+	if ok && held.young(now, l.maxAge(held)) && !held.expired(now) {
+		return held.answer(now, FromCopy)
+	}
+	fetched, err := l.fetch(ctx, key)
+	took, now := l.now().Sub(now), l.now()
+	var a Answer
+	switch {
+	case err == nil:
+		a, err = fetched.answer(now, FromUpstream)
+		a.Age = 0 // just now, however long the answer took to get here
+	case ok && held.item != nil && held.young(now, l.StaleMaxAge):
+		failure := err
+		a, err = held.answer(now, FromOldCopy)
+		a.UpstreamErr = failure
+	default:
+		a = Answer{At: now, Source: FromNowhere}
+	}
+	a.Upstream = took
+	return a, err
+}
+
+// held returns the copy of key, of an item or of its absence.
+func (l *Lookup) held(key string) (known, bool) {
+	if k, ok := l.copies.Get(key); ok {
+		return k, true
+	}
+	return l.absences.Get(key)
+}
+
+func (l *Lookup) maxAge(k known) time.Duration {
+	if k.item == nil {
+		return min(l.NotFoundMaxAge, l.LocalMaxAge)
+	}
+	return l.LocalMaxAge
+}
+
+// fetch asks upstream, once for all who ask for key at the time. The question
+// outlives a caller that is cancelled, since others wait for it too.
+func (l *Lookup) fetch(ctx context.Context, key string) (known, error) {
+	shared := l.flight.DoChan(key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.Timeout)
+		defer cancel()
+		return l.ask(ctx, key)
+	})
+	select {
+	case r := <-shared:
+		k, _ := r.Val.(known)
+		return k, r.Err
+	case <-ctx.Done():
+		// A question that hangs, and may hang through a freeze, must not swallow the next one.
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			l.flight.Forget(key)
+		}
+		return known{}, ctx.Err()
+	}
+}
+
+// ask asks upstream and keeps the answer.
+func (l *Lookup) ask(ctx context.Context, key string) (_ known, err error) {
+	// Nobody else could: this runs on a goroutine of its own.
+	defer Recover(&err)
+	item, err := l.Fetch(ctx, key)
+	if err != nil && !errors.Is(err, voximplant.ErrNotFound) {
+		return known{}, err
+	}
+	k := known{item: item, since: l.now()}
+	if item != nil && !item.Date.IsZero() {
+		k.ahead = item.Date.Sub(k.since)
+	}
+	l.keep(key, k)
+	return k, nil
+}
+
+// keep remembers k, unless it is an item whose end is unknown: nothing would
+// then stop a copy from outliving it.
+func (l *Lookup) keep(key string, k known) {
+	switch {
+	case k.item == nil:
+		l.copies.Remove(key)
+		l.absences.Add(key, k)
+	case k.item.ExpiresAt.IsZero(), len(k.item.Value) > maxCopy:
+		l.copies.Remove(key)
+		l.absences.Remove(key)
+	default:
+		l.absences.Remove(key)
+		l.copies.Add(key, k)
+	}
+}
+
+// now is the wall clock: the monotonic one stands still while a sandbox is frozen.
+func (l *Lookup) now() time.Time {
+	if l.Now == nil {
+		return time.Now().Round(0)
+	}
+	return l.Now().Round(0)
+}
+
+// known is what upstream said of one key at one time.
+type known struct {
+	item  *voximplant.KeyValueItem // nil if it was absent
+	since time.Time
+	ahead time.Duration // of the API's clock
+}
+
+// young reports whether k is younger than limit. A clock that was set back
+// makes a copy's age unknown, and so not young.
+func (k known) young(now time.Time, limit time.Duration) bool {
+	age := now.Sub(k.since)
+	return 0 <= age && age < limit
+}
+
+// left is the life left, by the stricter of the two clocks.
+func (k known) left(now time.Time) time.Duration {
+	if 0 < k.ahead && k.ahead <= maxAhead {
+		now = now.Add(k.ahead)
+	}
+	return k.item.ExpiresAt.Sub(now)
+}
+
+func (k known) expired(now time.Time) bool {
+	return k.item != nil && !k.item.ExpiresAt.IsZero() && k.left(now) <= 0
+}
+
+func (k known) answer(now time.Time, from Source) (Answer, error) {
+	a := Answer{At: now, Age: now.Sub(k.since), Source: from, Ahead: k.ahead}
+	if k.item == nil || k.expired(now) {
+		return a, voximplant.ErrNotFound
+	}
+	a.Item = k.item
+	if !k.item.ExpiresAt.IsZero() {
+		a.Left = k.left(now)
+	}
+	return a, nil
+}

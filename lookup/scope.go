@@ -1,0 +1,74 @@
+package lookup
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"voxkv/voximplant"
+)
+
+// A Scope is the set of keys that exist for callers. The zero Scope has none.
+type Scope struct {
+	exact    map[string]bool
+	prefixes []string
+}
+
+// ParseScope reads a comma-separated list of exact keys and prefix* patterns.
+// A lone * is everything.
+func ParseScope(list string) (Scope, error) {
+	s := Scope{exact: map[string]bool{}}
+	for pattern := range strings.SplitSeq(list, ",") {
+		if err := s.add(strings.TrimSpace(pattern)); err != nil {
+			return Scope{}, err
+		}
+	}
+	return s, nil
+}
+
+func (s *Scope) add(pattern string) error {
+	key, open := strings.CutSuffix(pattern, "*")
+	if pattern == "" {
+		return errors.New("a pattern is empty")
+	}
+	if key != "" {
+		if err := voximplant.CheckKey(key); err != nil {
+			return fmt.Errorf("pattern %q: %w", pattern, err)
+		}
+	}
+	if open {
+		s.prefixes = append(s.prefixes, key)
+	} else {
+		s.exact[key] = true
+	}
+	return nil
+}
+
+// UnmarshalText is ParseScope.
+func (s *Scope) UnmarshalText(list []byte) (err error) {
+	*s, err = ParseScope(string(list))
+	return err
+}
+
+// Allows reports whether key is in the scope.
+func (s Scope) Allows(key string) bool {
+	if s.exact[key] {
+		return true
+	}
+	for _, prefix := range s.prefixes {
+		if strings.HasPrefix(key, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// Everything reports whether the scope leaves nothing out.
+func (s Scope) Everything() bool {
+	for _, prefix := range s.prefixes {
+		if prefix == "" {
+			return true
+		}
+	}
+	return false
+}

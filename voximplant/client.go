@@ -1,0 +1,314 @@
+// Package voximplant calls the key-value storage methods of the Voximplant
+// Management API and tells their answers apart: an item, ErrNotFound, or an
+// *Error that says whose fault it is and whether a repeat is worth it.
+package voximplant
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// DefaultBaseURL is the root of the public Management API.
+const DefaultBaseURL = "https://api.voximplant.com/platform_api"
+
+const (
+	// maxTries bounds the HTTP requests of one call.
+	maxTries = 3
+
+	// tryTimeout bounds one of them, so that a dead connection leaves time for another.
+	tryTimeout = 2 * time.Second
+
+	// firstPause is the mean pause before the second try. An identical repeat
+	// at once would meet the API's duplicate detector (code 484).
+	firstPause = 200 * time.Millisecond
+
+	// resendPause is the least pause after the duplicate detector spoke.
+	resendPause = time.Second
+
+	// codeResend is the duplicate detector's code.
+	codeResend = 484
+
+	// maxBody bounds an answer in bytes: 50 items of 2200 characters, each of which
+	// JSON may write in 12 bytes.
+	maxBody = 50 * 2200 * 12
+)
+
+// A TokenSource yields bearer tokens. refused is a token that the API has
+// just refused, or "". An error may have a method Kind() string that returns
+// one of the Kinds; without it the source counts as unavailable.
+type TokenSource interface {
+	Token(ctx context.Context, refused string) (string, error)
+}
+
+// A Client calls the Management API for one application. Tokens and one of
+// ApplicationID and ApplicationName are required.
+type Client struct {
+	Tokens TokenSource
+
+	// ApplicationID names the application. ApplicationName is sent instead
+	// where it is 0; the API refuses both together (code 458).
+	ApplicationID   int64
+	ApplicationName string
+
+	// BaseURL is the API's root. If empty, DefaultBaseURL is used.
+	BaseURL string
+
+	// HTTPClient makes the calls; its redirect policy is not used, since a
+	// bearer token must not follow a redirect. If nil, http.DefaultClient is used.
+	HTTPClient *http.Client
+
+	// UserAgent is sent with each call, if not empty.
+	UserAgent string
+}
+
+// A reply is an answer without an error.
+type reply struct {
+	result json.RawMessage
+	date   time.Time // the Date header, zero if there is none
+}
+
+// call posts params to method, with a fresh token where the first is refused
+// and again where a repeat is worth it, as long as ctx allows.
+// The error is an *Error.
+func (c *Client) call(ctx context.Context, method string, params url.Values) (reply, error) {
+	var refused string
+	var last *Error
+	pace := &pace{ExponentialBackOff: &backoff.ExponentialBackOff{
+		InitialInterval: firstPause, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 2 * time.Second,
+	}}
+	try := func() (reply, error) {
+		token, err := c.Tokens.Token(ctx, refused)
+		if err != nil {
+			return reply{}, backoff.Permanent(since(last, tokenError(err)))
+		}
+		r, failed := c.post(ctx, method, token, params)
+		if failed == nil {
+			return r, nil
+		}
+		last = failed
+		if failed.blamesToken {
+			refused = token
+		} else if !failed.Repeat {
+			return reply{}, backoff.Permanent(failed)
+		}
+		pace.failed(failed)
+		return reply{}, failed
+	}
+	r, err := backoff.Retry(ctx, try, backoff.WithBackOff(pace), backoff.WithMaxTries(maxTries),
+		backoff.WithMaxElapsedTime(timeLeft(ctx)))
+	if err == nil {
+		return r, nil
+	}
+	failed, ok := errors.AsType[*Error](err)
+	if !ok {
+		failed = since(last, networkError(err))
+	}
+	return reply{}, of(method, failed)
+}
+
+// of names the method in an *Error.
+func of(method string, err error) error {
+	if failed, ok := errors.AsType[*Error](err); ok {
+		failed.method = method
+	}
+	return err
+}
+
+// since prefers what the API said to what kept us from asking it again.
+func since(last, failed *Error) *Error {
+	if last != nil {
+		return last
+	}
+	return failed
+}
+
+// timeLeft is until the deadline of ctx; a pause that would outlast it is not begun.
+func timeLeft(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return backoff.DefaultMaxElapsedTime
+	}
+	return max(time.Until(deadline), 1)
+}
+
+// A pace is the pause before a repeat: backoff with jitter, and never shorter
+// than the API asked for.
+type pace struct {
+	*backoff.ExponentialBackOff
+	atLeast time.Duration
+}
+
+func (p *pace) failed(e *Error) {
+	p.atLeast = e.RetryAfter
+	if e.Code == codeResend {
+		p.atLeast = max(p.atLeast, resendPause)
+	}
+}
+
+// NextBackOff implements backoff.BackOff.
+func (p *pace) NextBackOff() time.Duration {
+	return p.atLeast + p.ExponentialBackOff.NextBackOff()
+}
+
+// post makes one HTTP request. The parameters go into the form body, which
+// keeps keys out of URLs and so out of traces, proxies' logs and error texts.
+func (c *Client) post(ctx context.Context, method, token string, params url.Values) (reply, *Error) {
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.baseURL()+"/"+method, strings.NewReader(c.form(params)))
+	if err != nil {
+		return reply{}, &Error{Kind: KindConfiguration, err: errors.New("the API URL is not valid")}
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Authorization", "Bearer "+token)
+	if c.UserAgent != "" {
+		req.Header.Set("User-Agent", c.UserAgent)
+	}
+	// An empty list is not sent; it tells net/http that the request may be sent
+	// again when a reused connection turns out to be closed.
+	req.Header["Idempotency-Key"] = []string{}
+	res, err := c.httpClient().Do(req)
+	if err != nil {
+		return reply{}, networkError(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	if err != nil {
+		return reply{}, networkError(err)
+	}
+	return read(res, body)
+}
+
+func (c *Client) form(params url.Values) string {
+	if c.ApplicationID != 0 {
+		params.Set("application_id", strconv.FormatInt(c.ApplicationID, 10))
+	} else {
+		params.Set("application_name", c.ApplicationName)
+	}
+	return params.Encode()
+}
+
+// read judges an answer by its body first: the API answers errors with HTTP
+// status 200, and its codes say more than the status does.
+func read(res *http.Response, body []byte) (reply, *Error) {
+	r, failed := decode(body, statusError(res.StatusCode))
+	if failed != nil {
+		failed.Status = res.StatusCode
+		failed.RetryAfter = retryAfter(res.Header)
+		return reply{}, failed
+	}
+	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
+		r.date = date
+	}
+	return r, nil
+}
+
+// An envelope is the body of every answer.
+type envelope struct {
+	Result json.RawMessage `json:"result"`
+	Error  *wireError      `json:"error"`
+	Errors []wireError     `json:"errors"`
+}
+
+type wireError struct {
+	Code json.Number `json:"code"`
+}
+
+// decode reads the envelope. byStatus is what the HTTP status says, nil if
+// that is good; it counts where the body holds no error code.
+func decode(body []byte, byStatus *Error) (reply, *Error) {
+	var e envelope
+	switch err := unmarshal(body, &e); {
+	case err != nil && byStatus != nil:
+		return reply{}, byStatus
+	case err != nil:
+		return reply{}, err
+	case e.Error != nil:
+		return reply{}, e.Error.classify()
+	case len(e.Errors) > 0:
+		return reply{}, e.Errors[0].classify()
+	case byStatus != nil:
+		return reply{}, byStatus
+	}
+	return reply{result: e.Result}, nil
+}
+
+func (e wireError) classify() *Error {
+	code, err := strconv.Atoi(e.Code.String())
+	if err != nil {
+		return malformed("an error without a code")
+	}
+	return codeError(code)
+}
+
+// unmarshal is json.Unmarshal for an answer, which must be one JSON object in
+// UTF-8 of bounded size. encoding/json would mend other bytes silently and so
+// change a value.
+func unmarshal(body []byte, into *envelope) *Error {
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
+	switch {
+	case len(body) > maxBody:
+		return malformed("an answer of more than %d bytes", maxBody)
+	case len(body) == 0 || body[0] != '{':
+		return malformed("an answer that is not a JSON object")
+	case !utf8.Valid(body):
+		return malformed("an answer that is not UTF-8")
+	case json.Unmarshal(body, into) != nil:
+		return malformed("an answer that is not the expected JSON")
+	}
+	return nil
+}
+
+// retryAfter reads RFC 9110 section 10.2.3: seconds or a date.
+func retryAfter(h http.Header) time.Duration {
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(value); err == nil {
+		return max(time.Until(date), 0)
+	}
+	return 0
+}
+
+// Connect opens a connection to the API and leaves it ready for the first
+// call. It sends nothing that needs a token.
+func (c *Client) Connect(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, c.baseURL(), nil)
+	if err != nil {
+		return fmt.Errorf("voximplant: connect: %w", err)
+	}
+	res, err := c.httpClient().Do(req)
+	if err != nil {
+		return fmt.Errorf("voximplant: connect: %w", networkError(err).err)
+	}
+	return res.Body.Close()
+}
+
+func (c *Client) baseURL() string {
+	if c.BaseURL == "" {
+		return DefaultBaseURL
+	}
+	return strings.TrimSuffix(c.BaseURL, "/")
+}
+
+func (c *Client) httpClient() *http.Client {
+	client := *http.DefaultClient
+	if c.HTTPClient != nil {
+		client = *c.HTTPClient
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &client
+}

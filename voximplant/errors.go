@@ -1,0 +1,129 @@
+package voximplant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// ErrNotFound says that no item is stored under the key.
+var ErrNotFound = errors.New("voximplant: no item with this key")
+
+// A Kind says whose fault a failure is, and so what may be done about it.
+type Kind string
+
+const (
+	KindCredentials   Kind = "credentials"   // the account, its key or its token is not accepted
+	KindConfiguration Kind = "configuration" // the application, the URL or this program is wrong
+	KindThrottled     Kind = "throttled"     // the API asks for fewer requests
+	KindUnavailable   Kind = "unavailable"   // the API cannot be reached or does not answer in time
+	KindFailed        Kind = "failed"        // the API reports a fault of its own
+	KindMalformed     Kind = "malformed"     // the answer makes no sense, or is to another question
+)
+
+// An Error is a failed call of the Management API. Its text holds the method
+// and the codes, never a parameter, a token or the API's own words.
+type Error struct {
+	Kind Kind
+
+	// Code is the Management API's error code, 0 if it gave none.
+	Code int
+
+	// Status is the HTTP status code, 0 if there was no answer.
+	Status int
+
+	// RetryAfter is how long the API asked to be left alone, 0 if it did not say.
+	RetryAfter time.Duration
+
+	// Repeat reports whether the same call may succeed a little later.
+	Repeat bool
+
+	method      string
+	blamesToken bool // another token may be accepted
+	err         error
+}
+
+func (e *Error) Error() string {
+	text := fmt.Sprintf("voximplant: %s: %s", e.method, e.Kind)
+	if e.Code != 0 {
+		text += fmt.Sprintf(", code %d", e.Code)
+	}
+	if e.Status != 0 {
+		text += fmt.Sprintf(", HTTP status %d", e.Status)
+	}
+	if e.err != nil {
+		text += ": " + e.err.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause: an error of the network, the context or the token source.
+func (e *Error) Unwrap() error { return e.err }
+
+// codeError classifies an error code of the Management API (voximplant.com
+// error reference). Messages are not looked at: they change between versions.
+func codeError(code int) *Error {
+	switch code {
+	case 100, 433, 447, 455, 456:
+		return &Error{Kind: KindCredentials, Code: code, blamesToken: true}
+	case 104, 127, 131, 135, 137, 315, 316, 317, 320, 321, 322, 323, 527:
+		return &Error{Kind: KindCredentials, Code: code}
+	case 12, 101, 102, 103, 105, 107, 115, 116, 134, 195, 196, 454, 458, 485, 492, 545, 546, 558:
+		return &Error{Kind: KindConfiguration, Code: code}
+	case 162, 314, 340, 416, 484, 515:
+		return &Error{Kind: KindThrottled, Code: code, Repeat: true}
+	case 477, 496, 497, 499:
+		// The key passed our check and not theirs: the two rules differ.
+		return &Error{Kind: KindMalformed, Code: code}
+	case 1, 2, 4, 13:
+		return &Error{Kind: KindFailed, Code: code, Repeat: true}
+	}
+	return &Error{Kind: KindFailed, Code: code}
+}
+
+// statusError classifies an answer that holds no error code. It is nil for 2xx.
+func statusError(status int) *Error {
+	switch {
+	case status >= 200 && status < 300:
+		return nil
+	case status == http.StatusTooManyRequests:
+		return &Error{Kind: KindThrottled, Repeat: true}
+	case status == http.StatusUnauthorized:
+		return &Error{Kind: KindCredentials, blamesToken: true}
+	case status == http.StatusForbidden:
+		return &Error{Kind: KindCredentials}
+	case status == http.StatusNotFound:
+		// A method name in the wrong letter case, or a wrong VOXIMPLANT_API_URL.
+		return &Error{Kind: KindConfiguration}
+	case status >= 500:
+		return &Error{Kind: KindUnavailable, Repeat: true}
+	}
+	return &Error{Kind: KindMalformed}
+}
+
+func malformed(format string, args ...any) *Error {
+	return &Error{Kind: KindMalformed, err: fmt.Errorf(format, args...)}
+}
+
+// networkError classifies a call that got no whole answer. The URL that
+// net/http wraps around the cause is left out.
+func networkError(err error) *Error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
+	}
+	return &Error{Kind: KindUnavailable, Repeat: !errors.Is(err, context.Canceled), err: err}
+}
+
+// tokenError classifies the failure of a TokenSource by the Kind it names itself.
+func tokenError(err error) *Error {
+	if named, ok := errors.AsType[interface {
+		error
+		Kind() string
+	}](err); ok {
+		return &Error{Kind: Kind(named.Kind()), err: err}
+	}
+	return &Error{Kind: KindUnavailable, err: err}
+}
