@@ -1,0 +1,138 @@
+// Package function puts voxkv together: from its settings and a source of the
+// service-account key to a handler. cmd/lambda and cmd/local both run what it
+// builds, so what runs on a laptop is what runs on AWS.
+package function
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"voxkv/auth"
+	"voxkv/handler"
+	"voxkv/lookup"
+	"voxkv/voximplant"
+)
+
+const (
+	// warmTimeout bounds Warm. Lambda's Init phase has 10 s.
+	warmTimeout = 3 * time.Second
+
+	// dialTimeout bounds a TCP connection, and apart from it a TLS handshake.
+	dialTimeout = 1500 * time.Millisecond
+
+	// idleTimeout is less than the minute after which common load balancers
+	// drop an idle connection. net/http compares it with the wall clock, so it
+	// holds through a freeze of the sandbox.
+	idleTimeout = 50 * time.Second
+)
+
+// A Function is voxkv, ready to serve.
+type Function struct {
+	*handler.Handler
+	client *voximplant.Client
+	log    *slog.Logger
+}
+
+// New puts a Function together. key reads the service-account key; version
+// goes into the User-Agent.
+func New(s Settings, key func(context.Context) (*auth.ServiceAccountKey, error), version string, log *slog.Logger) (*Function, error) {
+	client := &voximplant.Client{
+		Tokens:          &auth.TokenSource{Key: key, Log: log},
+		ApplicationID:   s.ApplicationID,
+		ApplicationName: s.ApplicationName,
+		BaseURL:         string(s.APIURL),
+		HTTPClient:      &http.Client{Transport: transport()},
+		UserAgent:       "voxkv/" + version,
+	}
+	found, err := lookup.New(lookup.Config{
+		Scope:          s.AllowedKeys,
+		Fetch:          client.GetKeyValueItem,
+		LocalMaxAge:    *s.LocalMaxAge,
+		NotFoundMaxAge: s.NotFoundMaxAge,
+		StaleMaxAge:    *s.StaleMaxAge,
+		MaxItems:       s.LocalMaxItems,
+		Timeout:        s.UpstreamTimeout,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("function: %w", err)
+	}
+	return &Function{client: client, log: log, Handler: &handler.Handler{
+		Lookup:         found.Item,
+		MaxAge:         s.CacheMaxAge,
+		NotFoundMaxAge: s.NotFoundMaxAge,
+		Private:        s.CacheScope == "private",
+		Origins:        s.CORSOrigins,
+		Log:            log,
+		HashKey:        keyHash(s.LogKeys),
+	}}, nil
+}
+
+// Warm makes a token and opens a connection, side by side, so that the first
+// request need not. What fails here is tried again by the request, so it is
+// only logged.
+func (f *Function) Warm(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, warmTimeout)
+	defer cancel()
+	var both sync.WaitGroup
+	both.Go(func() {
+		if _, err := f.client.Tokens.Token(ctx, ""); err != nil {
+			f.log.WarnContext(ctx, "no token yet", "error", err.Error())
+		}
+	})
+	both.Go(func() {
+		if err := f.client.Connect(ctx); err != nil {
+			f.log.WarnContext(ctx, "no connection yet", "error", err.Error())
+		}
+	})
+	both.Wait()
+}
+
+// transport speaks HTTP/1.1 only: a sandbox serves one request at a time, and a
+// dead HTTP/1.1 connection is given up with the try that met it.
+func transport() *http.Transport {
+	var http1 http.Protocols
+	http1.SetHTTP1(true)
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		TLSHandshakeTimeout: dialTimeout,
+		IdleConnTimeout:     idleTimeout,
+		MaxIdleConnsPerHost: 16,
+		Protocols:           &http1,
+	}
+}
+
+// keyHash returns what logs show of a key: the key itself, or a keyed hash.
+// Its secret is made anew for each process, since anyone could try out all
+// phone numbers against a plain hash.
+func keyHash(plain bool) func(string) string {
+	if plain {
+		return func(key string) string { return key }
+	}
+	secret := []byte(rand.Text())
+	return func(key string) string {
+		mac := hmac.New(sha256.New, secret)
+		io.WriteString(mac, key)
+		return hex.EncodeToString(mac.Sum(nil)[:8])
+	}
+}
+
+// NewLog returns a logger of JSON lines with the member names of Lambda's own.
+func NewLog(w io.Writer, s Settings) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{
+		Level:       slog.Level(s.LogLevel),
+		ReplaceAttr: lambdacontext.ReplaceAttr,
+	}))
+}

@@ -1,0 +1,213 @@
+package function
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+
+	"voxkv/lookup"
+)
+
+// Settings are the environment variables of the function. The tags name each
+// variable, its default and, for messages and the README, what it accepts.
+// An empty variable counts as one that is not set.
+type Settings struct {
+	SecretID        string        `env:"VOXIMPLANT_SECRET_ID" accepts:"the name or ARN of the secret that holds the service-account JSON"`
+	ApplicationID   int64         `env:"VOXIMPLANT_APPLICATION_ID" accepts:"the application's number, unless VOXIMPLANT_APPLICATION_NAME is set"`
+	ApplicationName string        `env:"VOXIMPLANT_APPLICATION_NAME" accepts:"the application's name, in place of VOXIMPLANT_APPLICATION_ID"`
+	AllowedKeys     lookup.Scope  `env:"ALLOWED_KEYS" accepts:"keys and prefix* patterns, comma-separated; * for every key"`
+	APIURL          apiURL        `env:"VOXIMPLANT_API_URL" envDefault:"https://api.voximplant.com/platform_api" accepts:"an https URL, or http to this machine"`
+	CacheMaxAge     time.Duration `env:"CACHE_MAX_AGE" envDefault:"60s" accepts:"a duration such as 60s; 0s forbids caching"`
+	CacheScope      cacheScope    `env:"CACHE_SCOPE" envDefault:"public" accepts:"public or private"`
+	NotFoundMaxAge  time.Duration `env:"NOT_FOUND_MAX_AGE" envDefault:"5s" accepts:"a duration such as 5s; 0s forbids caching"`
+	// The next two are CACHE_MAX_AGE at most and by default, and so have none of their own.
+	LocalMaxAge     *time.Duration `env:"LOCAL_MAX_AGE" accepts:"a duration such as 10s, at most CACHE_MAX_AGE"`
+	StaleMaxAge     *time.Duration `env:"STALE_MAX_AGE" accepts:"a duration such as 60s"`
+	LocalMaxItems   int            `env:"LOCAL_MAX_ITEMS" envDefault:"4096" accepts:"a number from 1 to 1000000"`
+	UpstreamTimeout time.Duration  `env:"UPSTREAM_TIMEOUT" envDefault:"5s" accepts:"a duration from 100ms to 1m"`
+	CORSOrigins     origins        `env:"CORS_ORIGINS" envDefault:"*" accepts:"* alone, or origins such as https://example.com, comma-separated"`
+	LogLevel        level          `env:"LOG_LEVEL" accepts:"debug, info, warn or error"`
+	LogKeys         bool           `env:"LOG_KEYS" envDefault:"false" accepts:"true or false"`
+}
+
+// defaultLocalMaxAge is LOCAL_MAX_AGE where CACHE_MAX_AGE allows it.
+const defaultLocalMaxAge = 10 * time.Second
+
+// ReadSettings reads the settings from environ, name to value. The error
+// lists every problem on a line of its own: the variable, what it holds and
+// what is accepted.
+func ReadSettings(environ map[string]string) (Settings, error) {
+	set := map[string]string{}
+	for name, value := range environ {
+		if value = strings.TrimSpace(value); value != "" {
+			set[name] = value
+		}
+	}
+	if set["LOG_LEVEL"] == "" {
+		set["LOG_LEVEL"] = set["AWS_LAMBDA_LOG_LEVEL"]
+	}
+	r := reader{set: set, accepts: map[string]string{}}
+	var s Settings
+	r.parse(&s)
+	r.check(&s)
+	return s, errors.Join(r.problems...)
+}
+
+// A reader collects what is wrong with the variables.
+type reader struct {
+	set      map[string]string
+	accepts  map[string]string // by variable
+	problems []error
+	wrong    []string // the variables already complained of
+}
+
+// parse fills s from the variables.
+func (r *reader) parse(s *Settings) {
+	variables := map[string]string{} // by field
+	for field := range reflect.TypeFor[Settings]().Fields() {
+		variables[field.Name] = field.Tag.Get("env")
+		r.accepts[field.Tag.Get("env")] = field.Tag.Get("accepts")
+	}
+	err := env.ParseWithOptions(s, env.Options{Environment: r.set})
+	if all, ok := errors.AsType[env.AggregateError](err); ok {
+		for _, err := range all.Errors {
+			if wrong, ok := errors.AsType[env.ParseError](err); ok {
+				r.refuse(variables[wrong.Name])
+			} else {
+				r.problems = append(r.problems, err)
+			}
+		}
+	}
+}
+
+// refuse notes a problem with a variable, once.
+func (r *reader) refuse(variable string) {
+	if slices.Contains(r.wrong, variable) {
+		return
+	}
+	r.wrong = append(r.wrong, variable)
+	r.problems = append(r.problems, fmt.Errorf("%s %s; accepted: %s", variable, held(r.set[variable]), r.accepts[variable]))
+}
+
+// held shows a variable's value, unless it looks like a secret in the wrong place.
+func held(value string) string {
+	switch {
+	case value == "":
+		return "is not set"
+	case strings.HasPrefix(value, "{"), strings.Contains(value, "PRIVATE KEY"), len(value) > 200:
+		return "holds something that is not shown here"
+	}
+	return fmt.Sprintf("is %q", value)
+}
+
+// check applies the rules that a type alone cannot tell, and the defaults that
+// depend on another variable.
+func (r *reader) check(s *Settings) {
+	for variable, wrong := range map[string]bool{
+		"VOXIMPLANT_APPLICATION_ID":   s.ApplicationID < 0 || s.ApplicationID == 0 && s.ApplicationName == "",
+		"VOXIMPLANT_APPLICATION_NAME": s.ApplicationID > 0 && s.ApplicationName != "",
+		"VOXIMPLANT_SECRET_ID":        s.SecretID == "" || strings.HasPrefix(s.SecretID, "{"),
+		"ALLOWED_KEYS":                r.set["ALLOWED_KEYS"] == "",
+		"CACHE_MAX_AGE":               s.CacheMaxAge < 0,
+		"NOT_FOUND_MAX_AGE":           s.NotFoundMaxAge < 0,
+		"LOCAL_MAX_AGE":               s.LocalMaxAge != nil && (*s.LocalMaxAge < 0 || *s.LocalMaxAge > s.CacheMaxAge),
+		"STALE_MAX_AGE":               s.StaleMaxAge != nil && *s.StaleMaxAge < 0,
+		"LOCAL_MAX_ITEMS":             s.LocalMaxItems < 1 || s.LocalMaxItems > 1_000_000,
+		"UPSTREAM_TIMEOUT":            s.UpstreamTimeout < 100*time.Millisecond || s.UpstreamTimeout > time.Minute,
+	} {
+		if wrong {
+			r.refuse(variable)
+		}
+	}
+	if s.LocalMaxAge == nil {
+		s.LocalMaxAge = new(min(defaultLocalMaxAge, s.CacheMaxAge))
+	}
+	if s.StaleMaxAge == nil {
+		s.StaleMaxAge = new(s.CacheMaxAge)
+	}
+	slices.SortFunc(r.problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+}
+
+type cacheScope string
+
+func (c *cacheScope) UnmarshalText(text []byte) error {
+	*c = cacheScope(text)
+	if *c != "public" && *c != "private" {
+		return errors.New("neither public nor private")
+	}
+	return nil
+}
+
+// A level is a slog level by the names that Lambda uses too.
+type level slog.Level
+
+func (l *level) UnmarshalText(text []byte) error {
+	levels := map[string]slog.Level{
+		"trace": slog.LevelDebug, "debug": slog.LevelDebug, "info": slog.LevelInfo,
+		"warn": slog.LevelWarn, "error": slog.LevelError, "fatal": slog.LevelError,
+	}
+	found, ok := levels[strings.ToLower(string(text))]
+	if !ok {
+		return errors.New("no such level")
+	}
+	*l = level(found)
+	return nil
+}
+
+// origins are "*" alone or serialized origins (RFC 6454 section 6.1): scheme,
+// host and port in lower case, and no path. "null" is nobody's in particular.
+type origins []string
+
+func (o *origins) UnmarshalText(text []byte) error {
+	for origin := range strings.SplitSeq(string(text), ",") {
+		origin = strings.TrimSpace(origin)
+		u, err := url.Parse(origin)
+		if origin != "*" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin || strings.ToLower(origin) != origin) {
+			return errors.New("not an origin")
+		}
+		*o = append(*o, origin)
+	}
+	if len(*o) > 1 && slices.Contains(*o, "*") {
+		return errors.New("* beside others")
+	}
+	return nil
+}
+
+// An apiURL is where bearer tokens are sent, so it must be https, or this machine.
+type apiURL string
+
+func (a *apiURL) UnmarshalText(text []byte) error {
+	u, err := url.Parse(string(text))
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("not a plain URL")
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		return errors.New("not https")
+	}
+	*a = apiURL(text)
+	return nil
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// Environment returns the process's variables, name to value.
+func Environment() map[string]string {
+	environ := map[string]string{}
+	for _, variable := range os.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		environ[name] = value
+	}
+	return environ
+}
