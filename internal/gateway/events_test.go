@@ -1,0 +1,224 @@
+package gateway_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"voxkv/internal/gateway"
+)
+
+const (
+	eventsDir = "../../events"
+
+	gateways = "http-api rest-api"
+	fronts   = gateways + " function-url alb"
+	senders  = fronts + " alb-multi-value"
+)
+
+// requests says what HTTP request each file of events/ is: <sender>-<situation>.json, for each sender named.
+var requests = []struct {
+	senders, situation  string
+	method, path, query string
+	header              map[string]string
+}{
+	{senders + " http-api-v1 http-api-stage rest-api-base-path", "item", "GET", "/v1/items/order:1001", "",
+		map[string]string{"Origin": "https://app.example.com", "X-Forwarded-For": "203.0.113.24", "Accept": "*/*"}},
+	{fronts, "item-plus", "GET", "/v1/items/a+b", "", nil},
+	{fronts, "item-hash", "GET", "/v1/items/a#b", "", nil},
+	{fronts, "item-semicolon", "GET", "/v1/items/a;b", "", nil},
+	{fronts, "item-cyrillic", "GET", "/v1/items/ключЁё", "", nil},
+	{senders, "query", "GET", "/v1/items", "key=.", nil},
+	{fronts, "not-found", "GET", "/v1/items/order:missing", "", nil},
+	{gateways, "out-of-scope", "GET", "/v1/items/secret:token", "", nil},
+	{fronts, "head", "HEAD", "/v1/items/order:1001", "", nil},
+	{fronts, "conditional", "GET", "/v1/items/order:1001", "", map[string]string{"If-None-Match": "*"}},
+	{fronts, "preflight", "OPTIONS", "/v1/items/order:1001", "",
+		map[string]string{"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "if-none-match"}},
+	{fronts, "method-not-allowed", "POST", "/v1/items/order:1001", "", map[string]string{"Content-Type": "application/json"}},
+	{gateways, "health", "GET", "/v1/health", "", nil},
+	{fronts, "bad-key", "GET", "/v1/items/a b", "", nil},
+	{gateways, "unknown-path", "GET", "/favicon.ico", "", nil},
+	{"alb", "health-check", "GET", "/v1/health", "", map[string]string{"User-Agent": "ELB-HealthChecker/2.0"}},
+}
+
+func TestEventBecomesRequest(t *testing.T) {
+	t.Parallel()
+	for _, tt := range requests {
+		for _, sender := range strings.Fields(tt.senders) {
+			file := sender + "-" + tt.situation + ".json"
+			t.Run(file, func(t *testing.T) {
+				t.Parallel()
+				r := request(t, read(t, file))
+				if r.Method != tt.method || r.URL.Path != tt.path || r.URL.RawQuery != tt.query {
+					t.Errorf("request = %s %q ? %q; want %s %q ? %q",
+						r.Method, r.URL.Path, r.URL.RawQuery, tt.method, tt.path, tt.query)
+				}
+				for name, want := range tt.header {
+					if got := r.Header.Get(name); got != want {
+						t.Errorf("header %s = %q; want %q", name, got, want)
+					}
+				}
+				if hasHost := tt.situation != "health-check"; (r.Host != "") != hasHost || r.Header.Get("Host") != "" {
+					t.Errorf("Host = %q, in the header %q", r.Host, r.Header.Get("Host"))
+				}
+			})
+		}
+	}
+}
+
+func TestDirectEventsPassUntouched(t *testing.T) {
+	t.Parallel()
+	for _, file := range files(t, "direct-*.json") {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			payload := read(t, file)
+			g := &gateway.Gateway{
+				HTTP:   unreachable(t),
+				Direct: func(_ context.Context, got []byte) ([]byte, error) { return got, nil },
+			}
+			got, err := g.Invoke(t.Context(), payload)
+			if err != nil || string(got) != string(payload) {
+				t.Errorf("Invoke = %q, %v; want the payload back", got, err)
+			}
+		})
+	}
+}
+
+func TestEveryEventFileIsKnown(t *testing.T) {
+	t.Parallel()
+	known := make(map[string]bool)
+	for _, tt := range requests {
+		for _, sender := range strings.Fields(tt.senders) {
+			known[sender+"-"+tt.situation+".json"] = true
+		}
+	}
+	for _, file := range files(t, "*.json") {
+		direct := strings.HasPrefix(file, "direct-")
+		refused := file == "sqs.json" || file == "s3.json" || file == "eventbridge-schedule.json"
+		if !known[file] && !direct && !refused {
+			t.Errorf("%s is in no test", file)
+		}
+	}
+}
+
+func TestPath(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, path, want string
+	}{
+		{"stage named like the root", "/v1/v1/items/k", "/v1/items/k"},
+		{"base path of two segments", "/a/b/v1/items/k", "/v1/items/k"},
+		{"no root", "/ping", "/ping"},
+		{"empty", "", ""},
+		{"plus is no space", "/v1/items/a+b", "/v1/items/a+b"},
+		{"decoded once only", "/v1/items/%25D0%25BA", "/v1/items/%D0%BA"},
+		{"encoded slash is no segment", "/v1/items/x%2Fv1%2Fhealth", "/v1/items/x/v1/health"},
+		{"malformed escape stays", "/v1/items/%zz", "/v1/items/%zz"},
+		{"bare percent stays", "/v1/items/%", "/v1/items/%"},
+		{"bare delimiters stay", "/v1/items/a#b?c;d", "/v1/items/a#b?c;d"},
+		{"letters stay", "/v1/items/" + strings.Repeat("я", 200), "/v1/items/" + strings.Repeat("я", 200)},
+		{"escaped letters", "/v1/items/" + strings.Repeat("%D1%8F", 200), "/v1/items/" + strings.Repeat("я", 200)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			payloads := []string{
+				`{"version":"2.0","rawPath":"` + tt.path + `","requestContext":{"http":{"method":"GET"}}}`,
+				`{"httpMethod":"GET","path":"` + tt.path + `","requestContext":{}}`,
+				`{"httpMethod":"GET","path":"` + tt.path + `","requestContext":{"elb":{}}}`,
+			}
+			for _, payload := range payloads {
+				if got := request(t, []byte(payload)).URL.Path; got != tt.want {
+					t.Errorf("path of %s = %q; want %q", payload, got, tt.want)
+				}
+			}
+		})
+	}
+}
+
+func TestQuery(t *testing.T) {
+	t.Parallel()
+	const (
+		v1  = `{"httpMethod":"GET","path":"/v1/items","requestContext":{},`
+		v2  = `{"version":"2.0","rawPath":"/v1/items","requestContext":{"http":{"method":"GET"}},`
+		alb = `{"httpMethod":"GET","path":"/v1/items","requestContext":{"elb":{}},`
+	)
+	tests := []struct {
+		name, payload string
+		want          []string
+	}{
+		{"REST decoded %2B", v1 + `"multiValueQueryStringParameters":{"key":["a+b"]}}`, []string{"a+b"}},
+		{"REST decoded plus", v1 + `"multiValueQueryStringParameters":{"key":["a b"]}}`, []string{"a b"}},
+		{"REST with all delimiters", v1 + `"multiValueQueryStringParameters":{"key":["a;b&c=%d#"]}}`, []string{"a;b&c=%d#"}},
+		{"REST repeated", v1 + `"queryStringParameters":{"key":"b"},"multiValueQueryStringParameters":{"key":["a","b"]}}`, []string{"a", "b"}},
+		{"REST single map", v1 + `"queryStringParameters":{"key":"ключ","x":"1"}}`, []string{"ключ"}},
+		{"REST without query", v1 + `"queryStringParameters":null}`, nil},
+		{"HTTP API", v2 + `"rawQueryString":"key=a%2Bb&x=%26"}`, []string{"a+b"}},
+		{"HTTP API repeated", v2 + `"rawQueryString":"key=a&key=b","queryStringParameters":{"key":"a,b"}}`, []string{"a", "b"}},
+		{"load balancer", alb + `"queryStringParameters":{"key":"a%2Bb","x":"1"}}`, []string{"a+b"}},
+		{"load balancer plus", alb + `"queryStringParameters":{"key":"a+b"}}`, []string{"a b"}},
+		{"load balancer repeated", alb + `"multiValueQueryStringParameters":{"key":["a","%D0%BA"]}}`, []string{"a", "к"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			raw := request(t, []byte(tt.payload)).URL.RawQuery
+			query, err := url.ParseQuery(raw)
+			if err != nil || strings.Join(query["key"], "|") != strings.Join(tt.want, "|") {
+				t.Errorf("query %q has key = %q, %v; want %q", raw, query["key"], err, tt.want)
+			}
+		})
+	}
+}
+
+func TestRepeatedHeaderReachesHandlerWhole(t *testing.T) {
+	t.Parallel()
+	r := request(t, []byte(`{"httpMethod":"GET","path":"/v1/items/k","requestContext":{},
+		"headers":{"if-none-match":"\"b\""},"multiValueHeaders":{"if-none-match":["\"a\"","\"b\""]}}`))
+	if got := strings.Join(r.Header.Values("If-None-Match"), ","); got != `"a","b"` {
+		t.Errorf(`If-None-Match = %s; want "a","b"`, got)
+	}
+}
+
+// request returns what the handler gets for payload.
+func request(t *testing.T, payload []byte) *http.Request {
+	t.Helper()
+	var got *http.Request
+	g := &gateway.Gateway{HTTP: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r })}
+	if _, err := g.Invoke(t.Context(), payload); err != nil || got == nil {
+		t.Fatalf("Invoke(%s) reached no handler: %v", payload, err)
+	}
+	return got
+}
+
+func unreachable(t *testing.T) http.Handler {
+	return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("handler got %s %s", r.Method, r.URL)
+	})
+}
+
+func read(t testing.TB, file string) []byte {
+	t.Helper()
+	payload, err := os.ReadFile(filepath.Join(eventsDir, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return payload
+}
+
+func files(t testing.TB, pattern string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(eventsDir, pattern))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no %s in %s: %v", pattern, eventsDir, err)
+	}
+	for i, path := range paths {
+		paths[i] = filepath.Base(path)
+	}
+	return paths
+}

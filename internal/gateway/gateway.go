@@ -1,0 +1,82 @@
+// Package gateway stands between Lambda and net/http: it turns the events of API Gateway (REST and HTTP API),
+// Function URLs and application load balancers into HTTP requests, gives each sender its answer in the form it
+// understands, and hands a payload that is no event to the door for direct invocation.
+//
+// The path of a request begins at the API's own "/v1/" and is decoded once, whatever stage or base path stands before
+// it and whether or not the sender has decoded it already. Bodies of requests, and cookies that come as a list of their
+// own, are dropped.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda/messages"
+)
+
+// A Gateway answers Lambda invocations; it is a lambda.Handler. HTTP and Direct are required.
+type Gateway struct {
+	// HTTP serves the events that carry an HTTP request.
+	// lambdacontext.FromContext finds the invocation's id in the request's context.
+	HTTP http.Handler
+
+	// Direct answers an invocation that is no event. The payload is a JSON object; the result is JSON.
+	// Its error becomes a Lambda function error. If the error is or wraps one with the method ErrorType() string, the
+	// caller sees that one's type and text; if not, the type "InternalError" and a text that tells nothing.
+	Direct func(ctx context.Context, payload []byte) ([]byte, error)
+
+	// Margin is the time kept free between the end of the context that HTTP and Direct get and the end of the
+	// invocation, so that an answer saying that time ran out still arrives.
+	Margin time.Duration
+}
+
+// Invoke answers one invocation. Every error it returns is a messages.InvokeResponse_Error; the type is "InvalidRequest"
+// if the payload is neither an HTTP event nor a direct invocation. What goes wrong in HTTP is an HTTP answer, no error.
+func (g *Gateway) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-g.Margin))
+		defer cancel()
+	}
+	switch e, from := decode(payload); from {
+	case unknown:
+		return nil, invalidRequest()
+	case direct:
+		return g.invokeDirect(ctx, payload)
+	default:
+		w := &response{header: make(http.Header)}
+		g.HTTP.ServeHTTP(w, e.request(ctx, from))
+		return w.encode(from, e.MultiValueHeaders != nil)
+	}
+}
+
+func (g *Gateway) invokeDirect(ctx context.Context, payload []byte) ([]byte, error) {
+	result, err := g.Direct(ctx, payload)
+	if err != nil {
+		return nil, functionError(err)
+	}
+	return result, nil
+}
+
+// functionError says what the caller may know about err.
+// It is a value, because the runtime takes the type over from a value only.
+func functionError(err error) messages.InvokeResponse_Error {
+	type typed interface {
+		error
+		ErrorType() string
+	}
+	if known, ok := errors.AsType[typed](err); ok {
+		return messages.InvokeResponse_Error{Type: known.ErrorType(), Message: known.Error()}
+	}
+	return messages.InvokeResponse_Error{Type: "InternalError", Message: "the item could not be read"}
+}
+
+func invalidRequest() messages.InvokeResponse_Error {
+	return messages.InvokeResponse_Error{
+		Type: "InvalidRequest",
+		Message: "accepted are HTTP events of API Gateway, Function URLs and application load balancers, " +
+			`and direct invocation with a JSON object such as {"key":"order:1001"}`,
+	}
+}

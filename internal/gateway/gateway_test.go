@@ -1,0 +1,361 @@
+package gateway_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"voxkv/internal/gateway"
+)
+
+var _ lambda.Handler = (*gateway.Gateway)(nil)
+
+const body = `{"key":"order:1001","value":"<оплачен> \"да\"","expires_at":1795430000}`
+
+// An answer holds what the senders' response forms have in common.
+type answer struct {
+	status      int
+	description string
+	header      map[string]string
+	lists       map[string][]string
+	body        string
+}
+
+func TestResponseForm(t *testing.T) {
+	t.Parallel()
+	header := map[string]string{"Content-Type": "application/json; charset=utf-8", "Etag": `"abc"`, "Vary": "Origin, Accept"}
+	lists := map[string][]string{"Content-Type": {"application/json; charset=utf-8"}, "Etag": {`"abc"`}, "Vary": {"Origin", "Accept"}}
+	tests := []struct {
+		file   string
+		decode func(*testing.T, []byte) answer
+		want   answer
+	}{
+		{"rest-api-item.json", restAnswer, answer{header: header}},
+		{"rest-api-head.json", restAnswer, answer{header: header}},
+		{"http-api-v1-item.json", restAnswer, answer{header: header}},
+		{"http-api-item.json", httpAnswer, answer{header: header}},
+		{"http-api-head.json", httpAnswer, answer{header: header}},
+		{"function-url-item.json", functionURLAnswer, answer{header: header}},
+		{"alb-item.json", albAnswer, answer{header: header, description: "200 OK"}},
+		{"alb-health-check.json", albAnswer, answer{header: header, description: "200 OK"}},
+		{"alb-multi-value-item.json", albAnswer, answer{lists: lists, description: "200 OK"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.file, func(t *testing.T) {
+			t.Parallel()
+			tt.want.status, tt.want.body = http.StatusOK, body
+			g := &gateway.Gateway{HTTP: http.HandlerFunc(serveItem)}
+			out, err := g.Invoke(t.Context(), read(t, tt.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := fmt.Sprintf("%+v", tt.decode(t, out)), fmt.Sprintf("%+v", tt.want); got != want {
+				t.Errorf("answer = %s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
+func serveItem(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("ETag", `"abc"`)
+	w.Header().Add("Vary", "Origin")
+	w.Header().Add("Vary", "Accept")
+	w.Header().Set("Date", "Mon, 23 Nov 2026 10:33:20 GMT")
+	w.Header().Set("Content-Length", "1")
+	_, _ = io.WriteString(w, body)
+}
+
+func restAnswer(t *testing.T, out []byte) answer {
+	r := strict[events.APIGatewayProxyResponse](t, out)
+	return answer{status: r.StatusCode, header: r.Headers, lists: r.MultiValueHeaders, body: r.Body}
+}
+
+func httpAnswer(t *testing.T, out []byte) answer {
+	r := strict[events.APIGatewayV2HTTPResponse](t, out)
+	if r.Cookies != nil {
+		t.Errorf("cookies = %q; want none", r.Cookies)
+	}
+	return answer{status: r.StatusCode, header: r.Headers, lists: r.MultiValueHeaders, body: r.Body}
+}
+
+func functionURLAnswer(t *testing.T, out []byte) answer {
+	r := strict[events.LambdaFunctionURLResponse](t, out)
+	return answer{status: r.StatusCode, header: r.Headers, body: r.Body}
+}
+
+func albAnswer(t *testing.T, out []byte) answer {
+	r := strict[events.ALBTargetGroupResponse](t, out)
+	return answer{status: r.StatusCode, description: r.StatusDescription, header: r.Headers, lists: r.MultiValueHeaders, body: r.Body}
+}
+
+func strict[T any](t *testing.T, data []byte) T {
+	t.Helper()
+	var v T
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&v); err != nil {
+		t.Fatalf("%T cannot hold %s: %v", v, data, err)
+	}
+	return v
+}
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name        string
+		serve       http.HandlerFunc
+		want        int
+		description string
+	}{
+		{"nothing written", func(http.ResponseWriter, *http.Request) {}, 200, "200 OK"},
+		{"not modified", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }, 304, "304 Not Modified"},
+		{"first status counts", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404); w.WriteHeader(500) }, 404, "404 Not Found"},
+		{"body fixes the status", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(nil); w.WriteHeader(500) }, 200, "200 OK"},
+		{"early hints are not final", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(503) }, 503, "503 Service Unavailable"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := &gateway.Gateway{HTTP: tt.serve}
+			out, err := g.Invoke(t.Context(), read(t, "alb-item.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := albAnswer(t, out); got.status != tt.want || got.description != tt.description {
+				t.Errorf("status = %d %q; want %d %q", got.status, got.description, tt.want, tt.description)
+			}
+		})
+	}
+}
+
+func TestDirect(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, payload string
+	}{
+		{"a key", `{"key":"order:1001"}`},
+		{"a key of a wrong type", `{"key":null}`},
+		{"white space before the object", " \r\n\t{}"},
+		{"nothing of ours", `{"colour":"red"}`},
+		{"own data named httpMethod", `{"httpMethod":"GET","path":"/v1/items/k"}`},
+		{"own data of other types", `{"headers":5,"version":2,"path":{}}`},
+		{"a key beside an event's members", `{"key":"k","Records":[],"requestContext":{"elb":{}}}`},
+		{"keys beside a broken context", `{"requestContext":"x","keys":["a"]}`},
+		{"an operation", `{"operation":"get","source":"s","detail-type":"d"}`},
+		{"a source alone", `{"source":"crm"}`},
+		{"a context of null", `{"requestContext":null}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := &gateway.Gateway{
+				HTTP:   unreachable(t),
+				Direct: func(_ context.Context, got []byte) ([]byte, error) { return append([]byte("got "), got...), nil },
+			}
+			got, err := g.Invoke(t.Context(), []byte(tt.payload))
+			if want := "got " + tt.payload; err != nil || string(got) != want {
+				t.Errorf("Invoke = %q, %v; want %q", got, err, want)
+			}
+		})
+	}
+}
+
+func TestRefusal(t *testing.T) {
+	t.Parallel()
+	const marker = "zanzibar"
+	tests := []struct {
+		name, payload string
+	}{
+		{"nothing", ""},
+		{"null", "null"},
+		{"a number", "5"},
+		{"a string", `"` + marker + `"`},
+		{"an array", `["` + marker + `"]`},
+		{"no JSON", marker},
+		{"half an object", `{"key":"` + marker},
+		{"two objects", `{"key":"` + marker + `"}{}`},
+		{"a byte order mark", "\ufeff{}"},
+		{"a queue's messages", string(read(t, "sqs.json"))},
+		{"a bucket's notification", string(read(t, "s3.json"))},
+		{"a schedule", string(read(t, "eventbridge-schedule.json"))},
+		{"a websocket message", `{"requestContext":{"routeKey":"$default","eventType":"MESSAGE","connectionId":"x"},"body":"` + marker + `"}`},
+		{"a question to a REST authorizer", `{"type":"REQUEST","methodArn":"x","httpMethod":"GET","path":"/v1/items/k","requestContext":{}}`},
+		{"a question to an HTTP authorizer", `{"version":"2.0","type":"REQUEST","rawPath":"/v1/items/k","requestContext":{"http":{"method":"GET"}}}`},
+		{"a lattice request", `{"version":"2.0","method":"GET","path":"/v1/items/k","requestContext":{"serviceArn":"x"}}`},
+		{"a context of another type", `{"requestContext":"` + marker + `","httpMethod":"GET"}`},
+		{"headers of another type", `{"requestContext":{},"httpMethod":"GET","path":"/","headers":"` + marker + `"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := &gateway.Gateway{
+				HTTP: unreachable(t),
+				Direct: func(_ context.Context, got []byte) ([]byte, error) {
+					t.Errorf("Direct got %s", got)
+					return nil, nil
+				},
+			}
+			_, err := g.Invoke(t.Context(), []byte(tt.payload))
+			got, ok := err.(messages.InvokeResponse_Error) //nolint:errorlint // The runtime looks at the value itself, too.
+			if !ok || got.Type != "InvalidRequest" {
+				t.Fatalf("Invoke(%s) error = %v; want InvalidRequest", tt.payload, err)
+			}
+			if strings.Contains(got.Message, marker) || !strings.Contains(got.Message, `{"key":`) {
+				t.Errorf("message = %s", got.Message)
+			}
+		})
+	}
+}
+
+type badKey struct{ detail string }
+
+func (e badKey) Error() string     { return e.detail }
+func (e badKey) ErrorType() string { return "BadKey" }
+
+func TestDirectErrors(t *testing.T) {
+	t.Parallel()
+	internal := messages.InvokeResponse_Error{Type: "InternalError", Message: "the item could not be read"}
+	tests := []struct {
+		name string
+		err  error
+		want messages.InvokeResponse_Error
+	}{
+		{"with a type", badKey{"no key"}, messages.InvokeResponse_Error{Type: "BadKey", Message: "no key"}},
+		{"wrapped", fmt.Errorf("account 5: %w", badKey{"no key"}), messages.InvokeResponse_Error{Type: "BadKey", Message: "no key"}},
+		{"without a type", errors.New("account 5 is blocked"), internal},
+		{"out of time", context.DeadlineExceeded, internal},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := &gateway.Gateway{Direct: func(context.Context, []byte) ([]byte, error) { return []byte("{}"), tt.err }}
+			out, err := g.Invoke(t.Context(), []byte(`{"key":"k"}`))
+			got, ok := err.(messages.InvokeResponse_Error) //nolint:errorlint // The runtime looks at the value itself, too.
+			if !ok || out != nil || got.Type != tt.want.Type || got.Message != tt.want.Message {
+				t.Errorf("Invoke = %q, %v; want %v", out, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestContext(t *testing.T) {
+	t.Parallel()
+	deadline := time.Now().Add(time.Hour)
+	ctx, cancel := context.WithDeadline(t.Context(), deadline)
+	defer cancel()
+	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: "id-1"})
+
+	check := func(ctx context.Context) {
+		if got, ok := ctx.Deadline(); !ok || !got.Equal(deadline.Add(-500*time.Millisecond)) {
+			t.Errorf("deadline = %v, %t; want half a second before %v", got, ok, deadline)
+		}
+		if lc, ok := lambdacontext.FromContext(ctx); !ok || lc.AwsRequestID != "id-1" {
+			t.Errorf("lambda context = %v; want id-1", lc)
+		}
+	}
+	g := &gateway.Gateway{
+		HTTP:   http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { check(r.Context()) }),
+		Direct: func(ctx context.Context, _ []byte) ([]byte, error) { check(ctx); return nil, nil },
+		Margin: 500 * time.Millisecond,
+	}
+	for _, file := range []string{"http-api-item.json", "direct-item.json"} {
+		if _, err := g.Invoke(ctx, read(t, file)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestNoDeadlineIsInvented(t *testing.T) {
+	t.Parallel()
+	g := &gateway.Gateway{Margin: time.Second, Direct: func(ctx context.Context, _ []byte) ([]byte, error) {
+		if got, ok := ctx.Deadline(); ok {
+			t.Errorf("deadline = %v; want none", got)
+		}
+		return nil, nil
+	}}
+	if _, err := g.Invoke(context.Background(), []byte("{}")); err != nil {
+		t.Error(err)
+	}
+}
+
+// FuzzInvoke: whatever the bytes, the answer is a response that a sender understands, what Direct gave,
+// or a function error of a known type.
+func FuzzInvoke(f *testing.F) {
+	for _, file := range files(f, "*.json") {
+		f.Add(read(f, file))
+	}
+	f.Add([]byte(`{"httpMethod":"","path":"%","multiValueHeaders":{"\u0000":null},"requestContext":{}}`))
+	f.Add([]byte(`{"version":"2.0","requestContext":{"http":{}},"rawPath":"\ud800%ff"}`))
+	g := &gateway.Gateway{HTTP: http.HandlerFunc(echo), Direct: refuseAll}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		out, err := g.Invoke(t.Context(), payload)
+		if err == nil {
+			if got := strict[events.ALBTargetGroupResponse](t, out); got.StatusCode != http.StatusTeapot || got.Body == "" {
+				t.Errorf("Invoke(%q) = %s", payload, out)
+			}
+			return
+		}
+		got, ok := err.(messages.InvokeResponse_Error) //nolint:errorlint // The runtime looks at the value itself, too.
+		if !ok || out != nil || got.Type != "InvalidRequest" && got.Type != "BadKey" {
+			t.Errorf("Invoke(%q) = %q, %v", payload, out, err)
+		}
+	})
+}
+
+// echo makes use of all of the request, so that a malformed one has a chance to fail.
+func echo(w http.ResponseWriter, r *http.Request) {
+	for name, values := range r.Header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(http.StatusTeapot)
+	_, _ = fmt.Fprintf(w, "%s %s %v %s", r.Method, r.URL, r.URL.Query(), r.FormValue("key"))
+}
+
+func refuseAll(_ context.Context, payload []byte) ([]byte, error) {
+	if !json.Valid(payload) {
+		return nil, errors.New("payload is no JSON")
+	}
+	return nil, badKey{"no"}
+}
+
+func TestAllocations(t *testing.T) {
+	g := &gateway.Gateway{HTTP: http.HandlerFunc(serveItem)}
+	payload := read(t, "http-api-item.json")
+	got := testing.AllocsPerRun(100, func() {
+		if _, err := g.Invoke(t.Context(), payload); err != nil {
+			t.Fatal(err)
+		}
+	})
+	// 112 were measured, 61 of them for decoding the event.
+	if got > 125 {
+		t.Errorf("Invoke allocates %v times; want at most 125", got)
+	}
+}
+
+func BenchmarkInvoke(b *testing.B) {
+	g := &gateway.Gateway{HTTP: http.HandlerFunc(serveItem)}
+	for _, file := range []string{"http-api-item.json", "rest-api-item.json", "alb-item.json"} {
+		payload := read(b, file)
+		b.Run(file, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := g.Invoke(b.Context(), payload); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
