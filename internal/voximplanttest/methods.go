@@ -1,0 +1,178 @@
+package voximplanttest
+
+import (
+	"encoding/json"
+	"net/url"
+	"regexp"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	// keyPattern is quoted from the documentation of SetKeyValueItem.
+	keyPattern = `^[a-zA-Z0-9а-яА-ЯёЁ_\-:;.#+]*$`
+
+	maxKeyLength   = 200     // runes; that runes are counted is a guess
+	maxValueLength = 2000    // runes
+	maxTTL         = 7776000 // seconds: 90 days
+	maxCount       = 50
+	defaultCount   = 10
+)
+
+type resultBody struct {
+	Result any `json:"result"`
+}
+
+// A wireItem has pointers where a field may be left out: a key listed without its value
+// differs from an empty value, and an item may have no expiry.
+type wireItem struct {
+	Key       string  `json:"key"`
+	Value     *string `json:"value,omitempty"`
+	ExpiresAt *int64  `json:"expires_at,omitempty"`
+}
+
+func (i Item) wireKey() wireItem {
+	if i.ExpiresAt.IsZero() {
+		return wireItem{Key: i.Key}
+	}
+	return wireItem{Key: i.Key, ExpiresAt: new(i.ExpiresAt.Unix())}
+}
+
+func (i Item) wire() wireItem {
+	w := i.wireKey()
+	w.Value = &i.Value
+	return w
+}
+
+// setKeyValueItem overwrites an existing item, as the newer of two contradicting
+// documents says.
+func (s *Server) setKeyValueItem(form url.Values) (any, *refusal) {
+	key, refused := keyParameter(form)
+	if refused != nil {
+		return nil, refused
+	}
+	value := form.Get("value")
+	if !form.Has("value") {
+		return nil, missing("value")
+	}
+	if utf8.RuneCountInString(value) > maxValueLength {
+		return nil, tooLong("value", maxValueLength)
+	}
+	expiresAt, refused := expiry(form, s.now().Unix())
+	if refused != nil {
+		return nil, refused
+	}
+	item := Item{Key: key, Value: value, ExpiresAt: time.Unix(expiresAt, 0).UTC()}
+	s.put(item)
+	return resultBody{item.wire()}, nil
+}
+
+func (s *Server) getKeyValueItem(form url.Values) (any, *refusal) {
+	key, refused := keyParameter(form)
+	if refused != nil {
+		return nil, refused
+	}
+	item, ok := s.item(key)
+	switch {
+	case ok:
+		return resultBody{item.wire()}, nil
+	case s.NotFound != "":
+		return json.RawMessage(s.NotFound), nil
+	}
+	return resultBody{struct{}{}}, nil
+}
+
+func (s *Server) getKeyValueItems(form url.Values) (any, *refusal) {
+	if !form.Has("key") {
+		return nil, missing("key")
+	}
+	return s.list(form, Item.wire)
+}
+
+func (s *Server) getKeyValueKeys(form url.Values) (any, *refusal) {
+	return s.list(form, Item.wireKey)
+}
+
+// delKeyValueItem answers 1 for an absent item too, which is a guess.
+func (s *Server) delKeyValueItem(form url.Values) (any, *refusal) {
+	key, refused := keyParameter(form)
+	if refused != nil {
+		return nil, refused
+	}
+	s.Delete(key)
+	return resultBody{1}, nil
+}
+
+// list answers one page of the items under a prefix. That key is a prefix, and that
+// items come in its order, are guesses.
+func (s *Server) list(form url.Values, wire func(Item) wireItem) (any, *refusal) {
+	prefix := form.Get("key")
+	if refused := checkKey(prefix); refused != nil {
+		return nil, refused
+	}
+	count, refused := number(form, "count", defaultCount, 1, maxCount)
+	if refused != nil {
+		return nil, refused
+	}
+	offset, refused := number(form, "offset", 0, 0, 1<<31-1)
+	if refused != nil {
+		return nil, refused
+	}
+	items := s.itemsWithPrefix(prefix)
+	items = items[min(int(offset), len(items)):]
+	items = items[:min(int(count), len(items))]
+	page := make([]wireItem, 0, len(items)) // an empty page is [], not null
+	for _, item := range items {
+		page = append(page, wire(item))
+	}
+	return resultBody{page}, nil
+}
+
+func keyParameter(form url.Values) (string, *refusal) {
+	key := form.Get("key")
+	if key == "" {
+		return "", missing("key")
+	}
+	return key, checkKey(key)
+}
+
+func checkKey(key string) *refusal {
+	if utf8.RuneCountInString(key) > maxKeyLength {
+		return tooLong("key", maxKeyLength)
+	}
+	if !regexp.MustCompile(keyPattern).MatchString(key) {
+		return invalid("key")
+	}
+	return nil
+}
+
+// expiry returns the Unix second at which an item set at now expires. The documents ask
+// for one of two parameters and give a default for the first; the stricter reading holds.
+func expiry(form url.Values, now int64) (int64, *refusal) {
+	switch {
+	case form.Has("ttl") && form.Has("expires_at"):
+		return 0, refuse(458, "Specify only one of the following parameters: ttl, expires_at")
+	case form.Has("ttl"):
+		ttl, refused := number(form, "ttl", 0, 0, maxTTL)
+		return now + ttl, refused
+	case form.Has("expires_at"):
+		return number(form, "expires_at", 0, now, now+maxTTL)
+	}
+	return 0, missing("ttl")
+}
+
+// number returns the integer parameter name, or absent if the form does not have it.
+func number(form url.Values, name string, absent, low, high int64) (int64, *refusal) {
+	if !form.Has(name) {
+		return absent, nil
+	}
+	n, err := strconv.ParseInt(form.Get(name), 10, 64)
+	switch {
+	case err != nil:
+		return 0, invalid(name)
+	case n < low || n > high:
+		return 0, outOfRange(name, low, high)
+	}
+	return n, nil
+}
