@@ -1,0 +1,189 @@
+package handler_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"voxkv/handler"
+	"voxkv/lookup"
+	"voxkv/voximplant"
+)
+
+// at is the time of every answer in these tests.
+var at = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+const value = "the value that no log may hold"
+
+// living answers with an item that has left to live and was read age ago.
+func living(left, age time.Duration) func(context.Context, string) (lookup.Answer, error) {
+	return func(_ context.Context, key string) (lookup.Answer, error) {
+		item := &voximplant.KeyValueItem{Key: key, Value: value, ExpiresAt: at.Add(left)}
+		return lookup.Answer{Item: item, At: at, Age: age, Left: left, Source: lookup.FromCopy}, nil
+	}
+}
+
+// failing answers with err.
+func failing(err error) func(context.Context, string) (lookup.Answer, error) {
+	return func(context.Context, string) (lookup.Answer, error) {
+		return lookup.Answer{At: at, Source: lookup.FromNowhere}, err
+	}
+}
+
+// A site is a handler with the default settings, and its log.
+type site struct {
+	*handler.Handler
+	log *safeBuffer
+}
+
+func newSite(find func(context.Context, string) (lookup.Answer, error)) *site {
+	log := &safeBuffer{}
+	return &site{log: log, Handler: &handler.Handler{
+		Lookup:         find,
+		MaxAge:         time.Minute,
+		NotFoundMaxAge: 5 * time.Second,
+		Origins:        []string{"*"},
+		Log:            slog.New(slog.NewJSONHandler(log, nil)),
+		HashKey:        func(string) string { return "hashed" },
+	}}
+}
+
+// A reply is a response with canonical header names.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// ask sends a request and checks what is true of every response.
+// header holds names and values in turn.
+func (s *site) ask(t *testing.T, method, target string, header ...string) reply {
+	t.Helper()
+	r := httptest.NewRequest(method, target, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Add(header[i], header[i+1])
+	}
+	got := s.serve(r)
+	checkEvery(t, got)
+	if log := s.log.String(); strings.Contains(log, value) {
+		t.Errorf("%s %s: the log holds the value: %s", method, target, log)
+	}
+	return got
+}
+
+func (s *site) serve(r *http.Request) reply {
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	got := reply{status: w.Code, header: http.Header{}, body: w.Body.String()}
+	for name, values := range w.Header() {
+		for _, v := range values {
+			got.header.Add(name, v)
+		}
+	}
+	return got
+}
+
+func (s *site) get(t *testing.T, target string, header ...string) reply {
+	t.Helper()
+	return s.ask(t, http.MethodGet, target, header...)
+}
+
+// checkEvery checks B3-20, B3-25, E5-12 and E5-29.
+func checkEvery(t *testing.T, r reply) {
+	t.Helper()
+	for _, name := range []string{"Cache-Control", "X-Content-Type-Options", "Content-Security-Policy",
+		"Cross-Origin-Resource-Policy", "Referrer-Policy", "X-Request-Id"} {
+		if n := len(r.header[name]); n != 1 {
+			t.Errorf("status %d: %d header fields %s; want 1", r.status, n, name)
+		}
+	}
+	for _, name := range []string{"Date", "Age", "Server", "Connection", "Content-Length", "Transfer-Encoding", "Via",
+		"Set-Cookie", "Last-Modified", "Accept-Ranges", "Pragma", "Warning", "Cdn-Cache-Control", "Surrogate-Control"} {
+		if r.header.Get(name) != "" {
+			t.Errorf("status %d: header field %s is set", r.status, name)
+		}
+	}
+	types := []string{"application/json; charset=utf-8", "application/problem+json", "text/plain; charset=utf-8"}
+	if r.status == http.StatusNoContent {
+		types = []string{""}
+	}
+	if got := r.header.Get("Content-Type"); !slices.Contains(types, got) {
+		t.Errorf("status %d: Content-Type = %q; want one of %q", r.status, got, types)
+	}
+	if strings.Contains(r.header.Get("Cache-Control"), "immutable") {
+		t.Error("Cache-Control holds immutable")
+	}
+}
+
+// directives reads a Cache-Control by RFC 9111 section 5.2. Each directive stands once.
+func directives(t *testing.T, r reply) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for directive := range strings.SplitSeq(r.header.Get("Cache-Control"), ",") {
+		name, argument, _ := strings.Cut(strings.TrimSpace(directive), "=")
+		if _, twice := all[name]; twice {
+			t.Errorf("Cache-Control holds %s twice", name)
+		}
+		all[name] = argument
+	}
+	return all
+}
+
+// problem reads a problem document strictly.
+func (r reply) problem(t *testing.T) (p struct {
+	Type, Title, Code, Detail string
+	Status                    int
+	RequestID                 string `json:"request_id"`
+	RetryAfter                int    `json:"retry_after"`
+}) {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(r.body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&p); err != nil {
+		t.Fatalf("body %q is no problem document: %v", r.body, err)
+	}
+	if p.Status != r.status || p.RequestID != r.header.Get("X-Request-Id") {
+		t.Errorf("problem says status %d and request %q; the header fields say %d and %q", p.Status, p.RequestID, r.status, r.header.Get("X-Request-Id"))
+	}
+	return p
+}
+
+// safeBuffer is a bytes.Buffer for several goroutines.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// lastLog returns the newest log line.
+func (s *site) lastLog(t *testing.T) map[string]any {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(s.log.String()), "\n")
+	var line map[string]any
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &line); err != nil {
+		t.Fatalf("log line is no JSON: %v", err)
+	}
+	return line
+}
+
+var errAny = errors.New("an error nobody foresaw, about +15550100")

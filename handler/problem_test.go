@@ -1,0 +1,252 @@
+package handler_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"voxkv/lookup"
+	"voxkv/voximplant"
+)
+
+type itemBody struct {
+	Key, Value string
+	ExpiresAt  *int64 `json:"expires_at"`
+	MaxAge     *int64 `json:"max_age"`
+}
+
+func decodeItem(t *testing.T, body string) (item itemBody) {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&item); err != nil {
+		t.Fatalf("body %q is no item: %v", body, err)
+	}
+	return item
+}
+
+func apiError(kind voximplant.Kind, after time.Duration) error {
+	return fmt.Errorf("wrapped: %w", &voximplant.Error{Kind: kind, Code: 100, RetryAfter: after})
+}
+
+// TestFailures is E5-13 and B3-21: what went wrong inside, and what comes out.
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name       string
+		err        error
+		status     int
+		code       string
+		retryAfter string
+		errorType  string
+		level      slog.Level
+	}{
+		{"credentials", apiError(voximplant.KindCredentials, 0), 502, "upstream_failure", "", "UpstreamFailure", slog.LevelError},
+		{"configuration", apiError(voximplant.KindConfiguration, 0), 500, "internal_error", "", "InternalError", slog.LevelError},
+		{"throttled", apiError(voximplant.KindThrottled, 0), 503, "upstream_busy", "1", "UpstreamBusy", slog.LevelWarn},
+		{"throttled for a while", apiError(voximplant.KindThrottled, 6500*time.Millisecond), 503, "upstream_busy", "7", "UpstreamBusy", slog.LevelWarn},
+		{"throttled for long", apiError(voximplant.KindThrottled, time.Hour), 503, "upstream_busy", "60", "UpstreamBusy", slog.LevelWarn},
+		{"unavailable", apiError(voximplant.KindUnavailable, 0), 503, "upstream_unavailable", "2", "UpstreamUnavailable", slog.LevelWarn},
+		{"failed", apiError(voximplant.KindFailed, 0), 502, "upstream_failure", "", "UpstreamFailure", slog.LevelError},
+		{"malformed", apiError(voximplant.KindMalformed, 0), 502, "upstream_failure", "", "UpstreamFailure", slog.LevelError},
+		{"timeout", fmt.Errorf("asking: %w", context.DeadlineExceeded), 504, "upstream_timeout", "", "UpstreamTimeout", slog.LevelWarn},
+		{"caller gone", context.Canceled, 504, "upstream_timeout", "", "UpstreamTimeout", slog.LevelWarn},
+		{"unforeseen", errAny, 500, "internal_error", "", "InternalError", slog.LevelError},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(failing(row.err))
+			got := s.get(t, "/v1/items/k", "If-None-Match", "*")
+			p := got.problem(t)
+			if got.status != row.status || p.Code != row.code || got.header.Get("Retry-After") != row.retryAfter {
+				t.Errorf("GET = %d %s, Retry-After %q; want %d %s, %q", got.status, p.Code, got.header.Get("Retry-After"), row.status, row.code, row.retryAfter)
+			}
+			if got.header.Get("Cache-Control") != "no-store" || got.header.Get("Etag") != "" {
+				t.Errorf("Cache-Control = %q, ETag %q; want no-store and none", got.header.Get("Cache-Control"), got.header.Get("Etag"))
+			}
+			if strings.Contains(got.body, "+1555") {
+				t.Errorf("the problem tells the cause: %s", got.body)
+			}
+			if level := s.lastLog(t)["level"]; level != row.level.String() {
+				t.Errorf("logged at %v; want %v", level, row.level)
+			}
+			_, err := s.Direct(t.Context(), []byte(`{"key":"k"}`))
+			checkFunctionError(t, err, row.errorType)
+		})
+	}
+}
+
+func checkFunctionError(t *testing.T, err error, want string) {
+	t.Helper()
+	typed, ok := errors.AsType[interface {
+		error
+		ErrorType() string
+	}](err)
+	if !ok || typed.ErrorType() != want {
+		t.Errorf("Direct error = %v; want errorType %s", err, want)
+	} else if strings.Contains(err.Error(), "+1555") {
+		t.Errorf("the function error tells the cause: %v", err)
+	}
+}
+
+// TestNotFound is B3-22, B3-23 and the body of a 404.
+func TestNotFound(t *testing.T) {
+	t.Parallel()
+	s := newSite(failing(voximplant.ErrNotFound))
+	got := s.get(t, "/v1/items/k", "If-None-Match", "*")
+	const public = "public, max-age=0, s-maxage=5, must-revalidate, stale-while-revalidate=0, stale-if-error=0"
+	if got.status != 404 || got.header.Get("Cache-Control") != public || got.header.Get("Etag") != "" || got.header.Get("Expires") != "" {
+		t.Errorf("GET = %d %v; want 404 with %q", got.status, got.header, public)
+	}
+	if p := got.problem(t); p.Type != "about:blank" || p.Title != "Not Found" || p.Code != "not_found" || p.Detail != "No item with this key." {
+		t.Errorf("problem = %+v", p)
+	}
+	for _, target := range []string{"/v1/items/k", "/v1/items?key=k"} {
+		s.Private = target == "/v1/items/k"
+		d := directives(t, s.get(t, target))
+		if _, ok := d["private"]; !ok || d["s-maxage"] != "" || d["max-age"] != "0" {
+			t.Errorf("%s: Cache-Control of a private 404 = %v; want private, max-age=0, no s-maxage", target, d)
+		}
+	}
+}
+
+// TestBadRequests is E5-4, E5-5 and E5-7 as far as net/http lets them through.
+func TestBadRequests(t *testing.T) {
+	t.Parallel()
+	s := newSite(func(context.Context, string) (lookup.Answer, error) {
+		t.Error("a bad request was looked up")
+		return lookup.Answer{}, errAny
+	})
+	for _, row := range []struct {
+		method, target string
+		status         int
+		code           string
+	}{
+		{"GET", "/v1/items/", 400, "invalid_key"},
+		{"GET", "/v1/items/a%2Fb", 400, "invalid_key"},
+		{"GET", "/v1/items/a/b", 400, "invalid_key"},
+		{"GET", "/v1/items/a%20b", 400, "invalid_key"},
+		{"GET", "/v1/items/a%3Fb", 400, "invalid_key"},
+		{"GET", "/v1/items/a%25b", 400, "invalid_key"},
+		{"GET", "/v1/items/%25D0%25BA", 400, "invalid_key"},
+		{"GET", "/v1/items/a%00b", 400, "invalid_key"},
+		{"GET", "/v1/items/a%0D%0Ab", 400, "invalid_key"},
+		{"GET", "/v1/items/%FF", 400, "invalid_key"},
+		{"GET", "/v1/items/%3Cscript%3E", 400, "invalid_key"},
+		{"GET", "/v1/items/" + strings.Repeat("%D1%8F", 201), 400, "invalid_key"},
+		{"GET", "/v1/items/%D0%B8%CC%86", 400, "invalid_key"}, // й, decomposed
+		{"GET", "/v1/items", 400, "invalid_key"},
+		{"GET", "/v1/items?key=", 400, "invalid_key"},
+		{"GET", "/v1/items?key=a+b", 400, "invalid_key"},
+		{"GET", "/v1/items?key=a;b", 400, "invalid_key"},
+		{"GET", "/v1/items?Key=a", 400, "invalid_key"},
+		{"POST", "/v1/items/k", 405, "method_not_allowed"},
+		{"PUT", "/v1/items/k", 405, "method_not_allowed"},
+		{"PATCH", "/v1/items", 405, "method_not_allowed"},
+		{"DELETE", "/v1/items/k", 405, "method_not_allowed"},
+		{"POST", "/v1/health", 405, "method_not_allowed"},
+		{"GET", "/", 404, "no_route"},
+		{"GET", "/v1", 404, "no_route"},
+		{"GET", "/v1/", 404, "no_route"},
+		{"GET", "/v1/itemsk", 404, "no_route"},
+		{"GET", "/v1/health/", 404, "no_route"},
+		{"GET", "/V1/items/k", 404, "no_route"},
+		{"POST", "/v2/items/k", 404, "no_route"},
+		{"OPTIONS", "/other", 404, "no_route"},
+	} {
+		got := s.ask(t, row.method, row.target)
+		if p := got.problem(t); got.status != row.status || p.Code != row.code {
+			t.Errorf("%s %s = %d %s; want %d %s", row.method, row.target, got.status, p.Code, row.status, row.code)
+		}
+		if got.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s %s: Cache-Control = %q; want no-store", row.method, row.target, got.header.Get("Cache-Control"))
+		}
+		if allow := got.header.Get("Allow"); (allow == "GET, HEAD, OPTIONS") != (row.status == 405) {
+			t.Errorf("%s %s: Allow = %q", row.method, row.target, allow)
+		}
+		if strings.Contains(got.body, "script") {
+			t.Errorf("%s %s: the problem reflects input: %s", row.method, row.target, got.body)
+		}
+	}
+	if got := s.get(t, "/v1/items?key=a+b"); !strings.Contains(got.body, "%2B") {
+		t.Errorf("a plus that came as a space: %s; want a detail that tells of %%2B", got.body)
+	}
+}
+
+// TestKeys is E5-3's keys and the query form for what a path cannot hold.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	s := newSite(living(time.Hour, 0))
+	for target, want := range map[string]string{
+		"/v1/items/a+b":       "a+b",
+		"/v1/items/a%2Bb":     "a+b",
+		"/v1/items/a%23b":     "a#b",
+		"/v1/items/a;b":       "a;b",
+		"/v1/items/a%3Bb":     "a;b",
+		"/v1/items/a:b.c_d-e": "a:b.c_d-e",
+		"/v1/items/%D0%BA%D0%BB%D1%8E%D1%87%D0%81%D1%91": "ключЁё",
+		"/v1/items/" + strings.Repeat("%D1%8F", 200):     strings.Repeat("я", 200),
+		"/v1/items?key=.":          ".",
+		"/v1/items?key=..":         "..",
+		"/v1/items?key=a%2Bb":      "a+b",
+		"/v1/items?key=a%3Bb&x=;;": "a;b",
+		"/v1/items/..":             "..",
+	} {
+		got := s.get(t, target)
+		if item := decodeItem(t, got.body); got.status != 200 || item.Key != want {
+			t.Errorf("GET %s = %d, key %q; want 200, %q", target, got.status, item.Key, want)
+		}
+	}
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	s := newSite(failing(errAny))
+	got := s.get(t, "/v1/health")
+	if got.status != 200 || got.body != `{"status":"ok"}` || got.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("GET = %d %s, Cache-Control %q", got.status, got.body, got.header.Get("Cache-Control"))
+	}
+}
+
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	s := newSite(func(context.Context, string) (lookup.Answer, error) { panic("token-in-a-panic") })
+	got := s.get(t, "/v1/items/k")
+	if p := got.problem(t); got.status != 500 || p.Code != "internal_error" {
+		t.Errorf("GET = %d %s; want 500 internal_error", got.status, p.Code)
+	}
+	if stack, _ := s.lastLog(t)["stack"].(string); !strings.Contains(stack, "problem_test.go") {
+		t.Errorf("logged stack = %q; want one that leads to the panic", stack)
+	}
+	_, err := s.Direct(t.Context(), []byte(`{"key":"k"}`))
+	checkFunctionError(t, err, "InternalError")
+	if log := s.log.String(); strings.Contains(log, "token-in-a-panic") {
+		t.Errorf("the log holds the panic's value: %s", log)
+	}
+}
+
+// FuzzRequest: any method, path and query gives a documented status and keeps
+// what is true of every response.
+func FuzzRequest(f *testing.F) {
+	f.Add("GET", "/v1/items/k", "")
+	f.Add("HEAD", "/v1/items", "key=a%2Bb")
+	f.Add("BREW", "//v1/../items", "key=;&key")
+	f.Fuzz(func(t *testing.T, method, path, query string) {
+		s := newSite(failing(voximplant.ErrNotFound))
+		r := &http.Request{Method: method, URL: &url.URL{Path: path, RawQuery: query}, Header: http.Header{}}
+		got := s.serve(r.WithContext(t.Context()))
+		checkEvery(t, got)
+		switch got.status {
+		case 200, 204, 400, 404, 405:
+		default:
+			t.Errorf("%s %q?%q: status %d", method, path, query, got.status)
+		}
+	})
+}
