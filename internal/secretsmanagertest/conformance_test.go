@@ -1,0 +1,231 @@
+package secretsmanagertest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/smithy-go"
+
+	"voxkv/internal/secretsmanagertest"
+)
+
+// An admin is what an administrator does to secrets. Each func stores, stages or deletes
+// as the [secretsmanagertest.Server] method of its name.
+type admin struct {
+	put        func(name, secret string) (versionID string)
+	putBinary  func(name string, secret []byte) (versionID string)
+	putPending func(name, secret string) (versionID string)
+	promote    func(name, versionID string)
+	delete     func(name string)
+}
+
+func newClient(endpoint string) *secretsmanager.Client {
+	return secretsmanager.New(secretsmanager.Options{
+		Region:       "us-east-1",
+		BaseEndpoint: aws.String(endpoint),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "example", SessionToken: "token"}, nil
+		}),
+		RetryMaxAttempts: 1,
+		HTTPClient:       new(http.Client),
+	})
+}
+
+// serve returns a fake and a client of it.
+func serve(t *testing.T) (*secretsmanagertest.Server, *secretsmanager.Client) {
+	t.Helper()
+	fake := new(secretsmanagertest.Server)
+	server := httptest.NewServer(fake)
+	t.Cleanup(server.Close)
+	return fake, newClient(server.URL)
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	fake, client := serve(t)
+	conformance(t, client, admin{
+		put:        fake.Put,
+		putBinary:  fake.PutBinary,
+		putPending: fake.PutPending,
+		promote:    fake.Promote,
+		delete:     fake.Delete,
+	})
+}
+
+// conformance is what the fake and any other Secrets Manager must have in common.
+func conformance(t *testing.T, client *secretsmanager.Client, a admin) {
+	t.Run("a string secret", func(t *testing.T) { testString(t, client, a) })
+	t.Run("a binary secret", func(t *testing.T) { testBinary(t, client, a) })
+	t.Run("names and ARNs", func(t *testing.T) { testIdentifiers(t, client, a) })
+	t.Run("rotation by a new version", func(t *testing.T) { testPut(t, client, a) })
+	t.Run("rotation by promotion", func(t *testing.T) { testPromote(t, client, a) })
+	t.Run("promotion back and forth", func(t *testing.T) { testRollback(t, client, a) })
+	t.Run("pending versions", func(t *testing.T) { testPending(t, client, a) })
+	t.Run("refusals", func(t *testing.T) { testRefusals(t, client, a) })
+	t.Run("a deleted secret", func(t *testing.T) { testDelete(t, client, a) })
+}
+
+func testString(t *testing.T, client *secretsmanager.Client, a admin) {
+	before := time.Now()
+	id := a.put("string", "one")
+	got := check(t, client, "string", "", "one")
+	if got.SecretBinary != nil {
+		t.Errorf("SecretBinary = %q; want none", got.SecretBinary)
+	}
+	if *got.Name != "string" || *got.VersionId != id || !slices.Equal(got.VersionStages, []string{"AWSCURRENT"}) {
+		t.Errorf("name %s, version %s, stages %q; want string, %s, AWSCURRENT", *got.Name, *got.VersionId, got.VersionStages, id)
+	}
+	// Moto keeps whole seconds.
+	if earliest := before.Truncate(time.Second); got.CreatedDate.Before(earliest) || got.CreatedDate.After(time.Now()) {
+		t.Errorf("CreatedDate = %v; want %v to now", got.CreatedDate, earliest)
+	}
+}
+
+func testBinary(t *testing.T, client *secretsmanager.Client, a admin) {
+	want := []byte{0, 0xff, '"', '\n'}
+	a.putBinary("binary", want)
+	got, err := get(t, client, "binary", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.SecretString != nil || !bytes.Equal(got.SecretBinary, want) {
+		t.Errorf("secret = %v, %q; want the bytes %q", got.SecretString, got.SecretBinary, want)
+	}
+}
+
+func testIdentifiers(t *testing.T, client *secretsmanager.Client, a admin) {
+	const name = "prod/voxkv_key+=.@-1"
+	a.put(name, "found")
+	a.put("prod/voxkv", "another")
+	arn := *check(t, client, name, "", "found").ARN
+	partial := arn[:len(arn)-len("-AbCdEf")]
+	for _, id := range []string{arn, partial} {
+		got := check(t, client, id, "AWSCURRENT", "found")
+		if *got.ARN != arn || *got.Name != name {
+			t.Errorf("by %s: ARN %s, name %s; want %s, %s", id, *got.ARN, *got.Name, arn, name)
+		}
+	}
+}
+
+func testPut(t *testing.T, client *secretsmanager.Client, a admin) {
+	a.put("put", "one")
+	second := a.put("put", "two")
+	check(t, client, "put", "", "two")
+	check(t, client, "put", "AWSCURRENT", "two")
+	check(t, client, "put", "AWSPREVIOUS", "one")
+	a.put("put", "three")
+	check(t, client, "put", "AWSCURRENT", "three")
+	check(t, client, "put", "AWSPREVIOUS", "two")
+	got, err := client.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{
+		SecretId: aws.String("put"), VersionId: &second, VersionStage: aws.String("AWSPREVIOUS"),
+	})
+	if err != nil || *got.SecretString != "two" {
+		t.Errorf("by version and stage: %+v, %v; want two", got, err)
+	}
+}
+
+func testPromote(t *testing.T, client *secretsmanager.Client, a admin) {
+	a.put("promote", "old")
+	id := a.putPending("promote", "new")
+	check(t, client, "promote", "AWSCURRENT", "old")
+	check(t, client, "promote", "AWSPENDING", "new")
+	a.promote("promote", id)
+	check(t, client, "promote", "AWSCURRENT", "new")
+	check(t, client, "promote", "AWSPREVIOUS", "old")
+	check(t, client, "promote", "AWSPENDING", "new")
+}
+
+func testRollback(t *testing.T, client *secretsmanager.Client, a admin) {
+	first := a.put("rollback", "one")
+	second := a.put("rollback", "two")
+	a.promote("rollback", first)
+	check(t, client, "rollback", "AWSCURRENT", "one")
+	check(t, client, "rollback", "AWSPREVIOUS", "two")
+	a.promote("rollback", second)
+	check(t, client, "rollback", "AWSCURRENT", "two")
+	check(t, client, "rollback", "AWSPREVIOUS", "one")
+}
+
+func testPending(t *testing.T, client *secretsmanager.Client, a admin) {
+	a.putPending("pending", "one")
+	check(t, client, "pending", "AWSCURRENT", "one")
+	check(t, client, "pending", "AWSPENDING", "one")
+	a.putPending("pending", "two")
+	check(t, client, "pending", "AWSCURRENT", "one")
+	check(t, client, "pending", "AWSPENDING", "two")
+}
+
+func testRefusals(t *testing.T, client *secretsmanager.Client, a admin) {
+	id := a.put("refusals", "one")
+	const unknownARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:refusals-XxXxXx"
+	tests := []struct {
+		name                   string
+		secret, version, stage string
+		want                   string
+	}{
+		{"no such secret", "absent", "", "AWSCURRENT", "ResourceNotFoundException"},
+		{"no such ARN", unknownARN, "", "AWSCURRENT", "ResourceNotFoundException"},
+		{"no such stage", "refusals", "", "AWSPREVIOUS", "ResourceNotFoundException"},
+		{"no such version", "refusals", "00000000-0000-4000-8000-ffffffffffff", "AWSCURRENT", "ResourceNotFoundException"},
+		{"a version without the stage", "refusals", id, "AWSPENDING", "InvalidRequestException"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			in := &secretsmanager.GetSecretValueInput{SecretId: &test.secret, VersionStage: &test.stage}
+			if test.version != "" {
+				in.VersionId = &test.version
+			}
+			_, err := client.GetSecretValue(t.Context(), in)
+			checkCode(t, err, test.want)
+		})
+	}
+}
+
+func testDelete(t *testing.T, client *secretsmanager.Client, a admin) {
+	a.put("delete", "one")
+	a.delete("delete")
+	_, err := get(t, client, "delete", "AWSCURRENT")
+	checkCode(t, err, "InvalidRequestException")
+	if _, ok := errors.AsType[*types.InvalidRequestException](err); !ok {
+		t.Errorf("error %T; want the SDK's own type", err)
+	}
+}
+
+// get asks for a stage, or for none if stage is empty.
+func get(t *testing.T, client *secretsmanager.Client, id, stage string) (*secretsmanager.GetSecretValueOutput, error) {
+	t.Helper()
+	in := &secretsmanager.GetSecretValueInput{SecretId: &id}
+	if stage != "" {
+		in.VersionStage = &stage
+	}
+	return client.GetSecretValue(t.Context(), in)
+}
+
+// check expects the string secret staged so to be want, and returns the answer.
+func check(t *testing.T, client *secretsmanager.Client, id, stage, want string) *secretsmanager.GetSecretValueOutput {
+	t.Helper()
+	got, err := get(t, client, id, stage)
+	if err != nil {
+		t.Fatalf("GetSecretValue(%s, %s): %v", id, stage, err)
+	}
+	if aws.ToString(got.SecretString) != want {
+		t.Errorf("GetSecretValue(%s, %s) = %q; want %q", id, stage, aws.ToString(got.SecretString), want)
+	}
+	return got
+}
+
+func checkCode(t *testing.T, err error, want string) {
+	t.Helper()
+	if refused, ok := errors.AsType[smithy.APIError](err); !ok || refused.ErrorCode() != want {
+		t.Errorf("error = %v; want %s", err, want)
+	}
+}

@@ -1,0 +1,138 @@
+package secretsmanagertest_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+)
+
+const motoRequirement = "moto[server]==5.2.1"
+
+// TestConformanceOfMoto keeps the fake honest: it holds another implementation to what
+// the fake is held to.
+func TestConformanceOfMoto(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("VOXKV_MOTO") == "" {
+		t.Skip("set VOXKV_MOTO=1 to compare the fake with moto, which is installed from PyPI")
+	}
+	client := newClient(startMoto(t, installMoto(t)))
+	conformance(t, client, motoAdmin(t, client))
+}
+
+// installMoto returns the Python interpreter of a virtual environment that has moto.
+func installMoto(t *testing.T) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Skip("no place to install moto:", err)
+	}
+	environment := filepath.Join(cache, "voxkv", "moto")
+	python := filepath.Join(environment, "bin", "python")
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	for _, command := range [][]string{
+		{"python3", "-m", "venv", environment},
+		{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", motoRequirement},
+	} {
+		if out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput(); err != nil {
+			t.Skipf("moto cannot be installed: %s: %v\n%s", strings.Join(command, " "), err, out)
+		}
+	}
+	return python
+}
+
+// startMoto returns the URL of a moto that runs until the test ends.
+func startMoto(t *testing.T, python string) string {
+	t.Helper()
+	moto := exec.CommandContext(t.Context(), python, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0")
+	// The server writes its log, and with it the port it chose, to standard error.
+	log, err := moto.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := moto.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = moto.Process.Kill()
+		_ = moto.Wait()
+	})
+	url := announced(t, log)
+	go io.Copy(io.Discard, log)
+	return url
+}
+
+// announced reads the log up to the line that says where the server accepts connections.
+func announced(t *testing.T, log io.Reader) string {
+	t.Helper()
+	var seen strings.Builder
+	for lines := bufio.NewScanner(log); lines.Scan(); seen.WriteString(lines.Text() + "\n") {
+		if _, url, ok := strings.Cut(lines.Text(), "Running on "); ok {
+			return strings.TrimSpace(url)
+		}
+	}
+	t.Fatalf("moto did not start:\n%s", &seen)
+	return ""
+}
+
+// motoAdmin is an administrator who works through the API.
+func motoAdmin(t *testing.T, client *secretsmanager.Client) admin {
+	return admin{
+		put: func(name, secret string) string {
+			return putValue(t, client, name, &secretsmanager.PutSecretValueInput{SecretString: &secret})
+		},
+		putBinary: func(name string, secret []byte) string {
+			return putValue(t, client, name, &secretsmanager.PutSecretValueInput{SecretBinary: secret})
+		},
+		putPending: func(name, secret string) string {
+			return putValue(t, client, name, &secretsmanager.PutSecretValueInput{
+				SecretString: &secret, VersionStages: []string{"AWSPENDING"},
+			})
+		},
+		promote: func(name, versionID string) { promote(t, client, name, versionID) },
+		delete: func(name string) {
+			if _, err := client.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: &name}); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+}
+
+// putValue creates the secret where needed and returns the id of its new version.
+func putValue(t *testing.T, client *secretsmanager.Client, name string, in *secretsmanager.PutSecretValueInput) string {
+	t.Helper()
+	if _, err := client.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &name}); err != nil {
+		if _, err := client.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in.SecretId = &name
+	out, err := client.PutSecretValue(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *out.VersionId
+}
+
+// promote moves AWSCURRENT, which the API only does when told from where.
+func promote(t *testing.T, client *secretsmanager.Client, name, versionID string) {
+	t.Helper()
+	in := &secretsmanager.UpdateSecretVersionStageInput{
+		SecretId: &name, VersionStage: aws.String("AWSCURRENT"), MoveToVersionId: &versionID,
+	}
+	if was, err := get(t, client, name, "AWSCURRENT"); err == nil {
+		in.RemoveFromVersionId = was.VersionId
+	}
+	if _, err := client.UpdateSecretVersionStage(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+}

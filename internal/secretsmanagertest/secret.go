@@ -1,0 +1,158 @@
+package secretsmanagertest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	current  = "AWSCURRENT"
+	previous = "AWSPREVIOUS"
+	pending  = "AWSPENDING"
+
+	arnPrefix = "arn:aws:secretsmanager:us-east-1:000000000000:secret:"
+	arnSuffix = "-AbCdEf"
+
+	nameAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-/_+=.@!"
+)
+
+// A secret is what goes by one name.
+type secret struct {
+	versions []*version
+	deleted  bool
+}
+
+// A version is one value of a secret, in the form the service writes it.
+type version struct {
+	VersionID     string   `json:"VersionId"`
+	SecretString  *string  `json:",omitempty"`
+	SecretBinary  []byte   `json:",omitempty"`
+	VersionStages []string `json:",omitempty"`
+	CreatedDate   float64  // seconds since 1970, to the millisecond
+}
+
+func (s *Server) put(name string, v version, label string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.made++
+	v.VersionID = fmt.Sprintf("00000000-0000-4000-8000-%012d", s.made)
+	v.CreatedDate = float64(time.Now().UnixMilli()) / 1000
+	to := s.open(name)
+	to.versions = append(to.versions, &v)
+	to.stage(&v, label)
+	if len(to.versions) == 1 {
+		to.stage(&v, current)
+	}
+	return v.VersionID
+}
+
+// open returns the secret called name, created or restored where needed.
+func (s *Server) open(name string) *secret {
+	if s.secrets == nil {
+		s.secrets = make(map[string]*secret)
+	}
+	if s.secrets[name] == nil {
+		s.secrets[name] = new(secret)
+	}
+	s.secrets[name].deleted = false
+	return s.secrets[name]
+}
+
+// stage moves label to v from the version that has it. What stops being current becomes
+// the previous version.
+func (s *secret) stage(v *version, label string) {
+	from := s.byStage(label)
+	if from == v {
+		return
+	}
+	if from != nil {
+		from.unstage(label)
+	}
+	v.VersionStages = append(v.VersionStages, label)
+	if from != nil && label == current {
+		s.stage(from, previous)
+	}
+}
+
+func (v *version) unstage(label string) {
+	v.VersionStages = slices.DeleteFunc(v.VersionStages, func(l string) bool { return l == label })
+}
+
+// byID returns nil if there is no such version; so does byStage.
+func (s *secret) byID(id string) *version {
+	return s.first(func(v *version) bool { return v.VersionID == id })
+}
+
+func (s *secret) byStage(label string) *version {
+	return s.first(func(v *version) bool { return slices.Contains(v.VersionStages, label) })
+}
+
+func (s *secret) first(is func(*version) bool) *version {
+	if i := slices.IndexFunc(s.versions, is); i >= 0 {
+		return s.versions[i]
+	}
+	return nil
+}
+
+// find returns the version a call asks for. An empty id or label is one not given.
+func (s *secret) find(id, label string) (*version, *refusal) {
+	switch {
+	case s.deleted:
+		return nil, refuse("InvalidRequestException",
+			"You can't perform this operation on the secret because it was marked for deletion.")
+	case id != "":
+		return s.findByID(id, label)
+	case label == "":
+		return s.findByStage(current)
+	default:
+		return s.findByStage(label)
+	}
+}
+
+func (s *secret) findByID(id, label string) (*version, *refusal) {
+	v := s.byID(id)
+	if v == nil {
+		return nil, refuse("ResourceNotFoundException",
+			"Secrets Manager can't find the specified secret value for VersionId: %s", id)
+	}
+	if label != "" && !slices.Contains(v.VersionStages, label) {
+		return nil, refuse("InvalidRequestException",
+			"You provided a VersionStage that is not associated to the provided VersionId.")
+	}
+	return v, nil
+}
+
+func (s *secret) findByStage(label string) (*version, *refusal) {
+	v := s.byStage(label)
+	if v == nil {
+		return nil, refuse("ResourceNotFoundException",
+			"Secrets Manager can't find the specified secret value for staging label: %s", label)
+	}
+	return v, nil
+}
+
+// secretName returns the name in a name, an ARN or a partial ARN. What it cannot make
+// out is the name of no secret.
+func secretName(id string) string {
+	name, isARN := strings.CutPrefix(id, arnPrefix)
+	if !isARN {
+		return id
+	}
+	return strings.TrimSuffix(name, arnSuffix)
+}
+
+func checkSecretID(id *string) *refusal {
+	if id == nil {
+		return refuse("ValidationException", "1 validation error detected: Value null at 'secretId' "+
+			"failed to satisfy constraint: Member must not be null")
+	}
+	if name := secretName(*id); name == "" || !strings.HasPrefix(name, "arn:") && strings.ContainsFunc(name, unfit) {
+		return refuse("ValidationException", "Invalid name. Must be a valid name containing alphanumeric "+
+			"characters, or any of the following: -/_+=.@!")
+	}
+	return nil
+}
+
+func unfit(r rune) bool { return !strings.ContainsRune(nameAlphabet, r) }

@@ -1,0 +1,169 @@
+// Package secretsmanagertest is an in-memory Secrets Manager that answers GetSecretValue
+// over the protocol of the real one, for the AWS SDK to talk to. It verifies what it
+// receives, keeps versions and staging labels as the service does, and can be made to
+// fail.
+//
+// Its texts are the service's own where they are on record. Signatures are checked for
+// their form and their scope, not for their value: the server knows no secret access key.
+package secretsmanagertest
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"sync"
+)
+
+const (
+	mediaType = "application/x-amz-json-1.1"
+
+	// maxBody is far above the longest name, version and label together.
+	maxBody = 64 << 10
+)
+
+// A Server is an [http.Handler] that answers GetSecretValue for one account in one
+// region. The zero value holds no secrets and is ready to use. The methods may be called
+// at any time by any number of goroutines.
+type Server struct {
+	mu        sync.Mutex // guards everything below
+	secrets   map[string]*secret
+	made      int // versions so far
+	stages    []string
+	intercept func(w http.ResponseWriter, r *http.Request) bool
+}
+
+// Put stores secret as the current version of the secret called name, which it creates or
+// restores where needed, and returns the version's id. The version that was current
+// becomes the previous one.
+func (s *Server) Put(name, secret string) (versionID string) {
+	return s.put(name, version{SecretString: &secret}, current)
+}
+
+// PutBinary is Put for a secret of bytes.
+func (s *Server) PutBinary(name string, secret []byte) (versionID string) {
+	return s.put(name, version{SecretBinary: slices.Clone(secret)}, current)
+}
+
+// PutPending stores secret as a version that is only staged AWSPENDING, as a rotation
+// does before it has tested the version, and returns the version's id. The first version
+// of a secret becomes current all the same, as it does with PutSecretValue.
+func (s *Server) PutPending(name, secret string) (versionID string) {
+	return s.put(name, version{SecretString: &secret}, pending)
+}
+
+// Promote makes a stored version the current one, as UpdateSecretVersionStage does. The
+// version keeps its label AWSPENDING. Promote panics if there is no such version.
+func (s *Server) Promote(name, versionID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.secrets[name].stage(s.secrets[name].byID(versionID), current)
+}
+
+// Delete marks a secret as deleted, which makes every call for it an
+// InvalidRequestException. Delete panics if there is no such secret.
+func (s *Server) Delete(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.secrets[name].deleted = true
+}
+
+// ARN returns the ARN of the secret called name, whether it is stored or not. Calls may
+// name a secret by its name, by this ARN, or by the ARN without its last seven
+// characters.
+func (s *Server) ARN(name string) string { return arnPrefix + name + arnSuffix }
+
+// Calls returns the number of well-formed calls of GetSecretValue so far, those included
+// that failed or were intercepted.
+func (s *Server) Calls() int { return len(s.Stages()) }
+
+// Stages returns the VersionStage of each call that Calls counts, in order; it is empty
+// where the call had none.
+func (s *Server) Stages() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.stages)
+}
+
+// Intercept has every well-formed call passed to f before it is answered. If f returns
+// true, it has written the answer. The body of the request has been read. A nil f ends
+// the interception.
+func (s *Server) Intercept(f func(w http.ResponseWriter, r *http.Request) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.intercept = f
+}
+
+// ServeHTTP answers one call.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost || r.URL.Path != "/" || r.Header.Get("Content-Type") != mediaType {
+		writeUnknown(w)
+		return
+	}
+	in, refused := readInput(w, r)
+	if refused != nil {
+		refused.write(w)
+		return
+	}
+	if f := s.record(in); f != nil && f(w, r) {
+		return
+	}
+	out, refused := s.get(in)
+	if refused != nil {
+		refused.write(w)
+		return
+	}
+	write(w, http.StatusOK, out)
+}
+
+// An input is the body of a call.
+type input struct {
+	SecretID     *string `json:"SecretId"`
+	VersionID    string  `json:"VersionId"`
+	VersionStage string
+}
+
+func readInput(w http.ResponseWriter, r *http.Request) (input, *refusal) {
+	var in input
+	if r.Header.Get("X-Amz-Target") != "secretsmanager.GetSecretValue" {
+		return in, refuse("UnknownOperationException", "")
+	}
+	if refused := checkAuthorization(r.Header); refused != nil {
+		return in, refused
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&in); err != nil {
+		return in, refuse("SerializationException", "")
+	}
+	return in, checkSecretID(in.SecretID)
+}
+
+func (s *Server) record(in input) func(http.ResponseWriter, *http.Request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stages = append(s.stages, in.VersionStage)
+	return s.intercept
+}
+
+// An output is the answer to a call.
+type output struct {
+	ARN  string
+	Name string
+	version
+}
+
+func (s *Server) get(in input) (output, *refusal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := secretName(*in.SecretID)
+	found, ok := s.secrets[name]
+	if !ok {
+		return output{}, refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+	}
+	v, refused := found.find(in.VersionID, in.VersionStage)
+	if refused != nil {
+		return output{}, refused
+	}
+	out := output{ARN: s.ARN(name), Name: name, version: *v}
+	// The answer is encoded after the lock is released, when a rotation may move labels.
+	out.VersionStages = slices.Clone(v.VersionStages)
+	return out, nil
+}
