@@ -1,0 +1,128 @@
+// Package e2etest runs the real bootstrap with everything around it on
+// loopback: the Lambda Runtime API, Secrets Manager, and the Management API
+// over TLS. It is for end-to-end tests and benchmarks.
+package e2etest
+
+import (
+	"context"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"voxkv/internal/runtimetest"
+	"voxkv/internal/secretsmanagertest"
+	"voxkv/internal/voximplanttest"
+)
+
+const (
+	// AccountID and ApplicationID are long enough to be looked for in outputs.
+	AccountID     = 7734015923
+	ApplicationID = 5551212
+
+	// SecretID is the secret that holds the key.
+	SecretID = "voxkv/service-account"
+
+	// AllowedKeys leaves secret:token out.
+	AllowedKeys = "order:*,a+b,a#b,a;b,ключЁё,.,я*"
+)
+
+// A World is what stands around the function. New makes one.
+type World struct {
+	Account    *voximplanttest.ServiceAccount // whose key the secret holds at first
+	Voximplant *voximplanttest.Server
+	Secrets    *secretsmanagertest.Server
+
+	api     *httptest.Server
+	secrets *httptest.Server
+	dir     string
+}
+
+// New starts the stand-ins, with no items and one accepted key. Close stops them.
+func New() (*World, error) {
+	account, err := voximplanttest.NewServiceAccount(AccountID)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "voxkv-e2e-")
+	if err != nil {
+		return nil, err
+	}
+	w := &World{
+		Account:    account,
+		Voximplant: &voximplanttest.Server{AccountID: AccountID, ApplicationID: ApplicationID},
+		Secrets:    &secretsmanagertest.Server{},
+		dir:        dir,
+	}
+	w.Voximplant.AddKey(account.KeyID, &account.PrivateKey.PublicKey)
+	w.Secrets.Put(SecretID, string(account.Credentials()))
+	w.api, w.secrets = httptest.NewTLSServer(w.Voximplant), httptest.NewServer(w.Secrets)
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.api.Certificate().Raw})
+	return w, errors.Join(os.WriteFile(w.certificateFile(), certificate, 0o600))
+}
+
+func (w *World) certificateFile() string { return filepath.Join(w.dir, "ca.pem") }
+
+// Close stops the stand-ins.
+func (w *World) Close() {
+	for _, server := range []*httptest.Server{w.api, w.secrets} {
+		server.CloseClientConnections()
+		server.Close()
+	}
+	os.RemoveAll(w.dir)
+}
+
+// APIURL is the root of the Management API.
+func (w *World) APIURL() string { return w.api.URL + "/platform_api" }
+
+// Client trusts the Management API's certificate.
+func (w *World) Client() *http.Client { return w.api.Client() }
+
+// Environment is that of the function, with settings, name=value, put over it.
+func (w *World) Environment(settings ...string) []string {
+	return slices.Concat([]string{
+		"VOXIMPLANT_SECRET_ID=" + SecretID,
+		"VOXIMPLANT_APPLICATION_ID=" + strconv.Itoa(ApplicationID),
+		"VOXIMPLANT_API_URL=" + w.APIURL(),
+		"ALLOWED_KEYS=" + AllowedKeys,
+		"SSL_CERT_FILE=" + w.certificateFile(),
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + w.secrets.URL,
+		"AWS_REGION=us-east-1",
+		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE",
+		"AWS_SECRET_ACCESS_KEY=stand-in",
+		"AWS_SESSION_TOKEN=stand-in",
+	}, settings)
+}
+
+// Start runs bootstrap and waits for the end of its Init.
+func (w *World) Start(ctx context.Context, bootstrap string, settings ...string) (*runtimetest.Process, error) {
+	p, err := runtimetest.Start(ctx, bootstrap, w.Environment(settings...))
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	if err := p.Ready(ctx); err != nil {
+		p.Stop()
+		return nil, fmt.Errorf("%w; it wrote: %s", err, p.Output())
+	}
+	return p, nil
+}
+
+// Build compiles the command of pkg, an import path, into dir the way the
+// template does, and returns the executable. Flags go to go build.
+func Build(ctx context.Context, dir, pkg string, flags ...string) (string, error) {
+	bootstrap := filepath.Join(dir, "bootstrap")
+	args := slices.Concat([]string{"build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w -X main.version=e2e", "-o", bootstrap}, flags, []string{pkg})
+	if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("e2etest: go build %s: %w: %s", pkg, err, out)
+	}
+	return bootstrap, nil
+}
