@@ -39,7 +39,11 @@ func embedded(ctx context.Context, o options, environ map[string]string, stderr 
 	if err != nil {
 		return nil, err
 	}
-	go serve(ctx, listener, storage)
+	go func() {
+		if err := serve(ctx, listener, storage); err != nil {
+			fmt.Fprintln(stderr, "local: the embedded storage:", err)
+		}
+	}()
 	key := func(context.Context) (*auth.ServiceAccountKey, error) {
 		return auth.ParseServiceAccountKey(account.Credentials())
 	}

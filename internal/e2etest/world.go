@@ -6,7 +6,6 @@ package e2etest
 import (
 	"context"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -65,7 +64,7 @@ func New() (*World, error) {
 	w.Secrets.Put(SecretID, string(account.Credentials()))
 	w.api, w.secrets = httptest.NewTLSServer(w.Voximplant), httptest.NewServer(w.Secrets)
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.api.Certificate().Raw})
-	return w, errors.Join(os.WriteFile(w.certificateFile(), certificate, 0o600))
+	return w, os.WriteFile(w.certificateFile(), certificate, 0o600)
 }
 
 func (w *World) certificateFile() string { return filepath.Join(w.dir, "ca.pem") }
@@ -76,7 +75,7 @@ func (w *World) Close() {
 		server.CloseClientConnections()
 		server.Close()
 	}
-	os.RemoveAll(w.dir)
+	_ = os.RemoveAll(w.dir) // in the system's temporary directory it does no harm
 }
 
 // APIURL is the root of the Management API.

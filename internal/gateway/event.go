@@ -69,7 +69,7 @@ func decode(payload []byte) (*event, sender) {
 	from := e.sender()
 	// A direct payload may hold members of any type under our names; encoding/json passes over them and goes on.
 	_, mistyped := errors.AsType[*json.UnmarshalTypeError](err)
-	if err != nil && !(mistyped && from == direct) {
+	if err != nil && (!mistyped || from != direct) {
 		return nil, unknown
 	}
 	return e, from

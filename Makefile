@@ -1,0 +1,39 @@
+# Every recipe can be typed by hand. `make` alone lists the targets.
+
+GOLANGCI_LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+.PHONY: local
+local: ## serve on http://localhost:8080 with an embedded storage
+	go run ./cmd/local
+
+.PHONY: test
+test: ## all tests that need nothing but Go
+	go test -race -shuffle=on ./...
+
+.PHONY: check
+check: ## formatting, vet, static analysis, go.mod
+	test -z "$$(gofmt -l .)"
+	go vet ./...
+	$(GOLANGCI_LINT) run ./...
+	go mod tidy -diff
+
+.PHONY: fuzz
+FUZZTIME ?= 5s
+fuzz: ## every fuzz target for $(FUZZTIME)
+	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r dir; do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go | cut -c6-); do \
+			echo "$$dir $$target"; go test $$dir -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) || exit 1; \
+		done; done
+
+.PHONY: test-node-client
+test-node-client: ## the stand-in against the official Node client (needs npm)
+	VOXKV_NODE_CLIENT=1 go test -count=1 -v ./test/nodeclient/
+
+.PHONY: test-moto
+test-moto: ## the Secrets Manager stand-in against moto (needs pip)
+	VOXKV_MOTO=1 go test -count=1 -v -run Moto ./internal/secretsmanagertest/
