@@ -99,7 +99,7 @@ func parsePrivateKey(text string) (*rsa.PrivateKey, error) {
 		return nil, errors.New("private_key is missing")
 	}
 	// Secrets pasted into a console arrive with the two characters \n for each newline.
-	text = strings.ReplaceAll(text, `\n`, "\n")
+	text = strings.NewReplacer(`\r\n`, "\n", `\n`, "\n").Replace(text)
 	key, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(text))
 	if err != nil {
 		return nil, errors.New("private_key is not an RSA private key in PEM form (PKCS#8 or PKCS#1, unencrypted)")
