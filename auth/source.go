@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 )
@@ -58,19 +59,14 @@ func (s *Secret) Key(ctx context.Context) (*ServiceAccountKey, error) {
 	return key, nil
 }
 
-// secretKind tells refusals, which somebody must mend, from outages.
+// secretKind tells refusals, which somebody must mend, from outages and
+// throttling, which the SDK knows as worth a retry.
 func secretKind(err error) string {
-	api, ok := errors.AsType[smithy.APIError](err)
-	if !ok || api.ErrorFault() == smithy.FaultServer {
-		return "unavailable"
+	_, refused := errors.AsType[smithy.APIError](err)
+	if refused && retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) != aws.TrueTernary {
+		return "configuration"
 	}
-	switch api.ErrorCode() {
-	case "ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded",
-		"InternalServiceError", "InternalServiceErrorException", "InternalFailure",
-		"ServiceUnavailable", "ServiceUnavailableException":
-		return "unavailable"
-	}
-	return "configuration"
+	return "unavailable"
 }
 
 // KeyFile returns a function that reads the key from the credentials file at

@@ -1,0 +1,177 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"voxkv/auth"
+	"voxkv/internal/secretsmanagertest"
+)
+
+// serveSecrets returns a Secrets Manager and the secret "voximplant" in it, which holds nothing yet.
+func serveSecrets(t *testing.T) (*secretsmanagertest.Server, *auth.Secret) {
+	t.Helper()
+	fake := new(secretsmanagertest.Server)
+	server := httptest.NewServer(fake)
+	t.Cleanup(server.Close)
+	client := secretsmanager.New(secretsmanager.Options{
+		Region:       "us-east-1",
+		BaseEndpoint: aws.String(server.URL),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "SECRET"}, nil
+		}),
+		Retryer: aws.NopRetryer{},
+	})
+	return fake, &auth.Secret{ID: "voximplant", GetSecretValue: client.GetSecretValue}
+}
+
+func TestSecretKey(t *testing.T) {
+	t.Parallel()
+	old, newer := string(oldAccount().Credentials()), string(newerAccount().Credentials())
+	for name, put := range map[string]func(*secretsmanagertest.Server){
+		"string": func(s *secretsmanagertest.Server) { s.Put("voximplant", old) },
+		"binary": func(s *secretsmanagertest.Server) { s.PutBinary("voximplant", []byte(old)) },
+		"second version": func(s *secretsmanagertest.Server) {
+			s.Put("voximplant", newer)
+			s.Put("voximplant", old)
+		},
+		"amid a rotation": func(s *secretsmanagertest.Server) {
+			s.Put("voximplant", old)
+			s.PutPending("voximplant", newer)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake, secret := serveSecrets(t)
+			put(fake)
+			for _, id := range []string{"voximplant", fake.ARN("voximplant")} {
+				secret.ID = id
+				key, err := secret.Key(t.Context())
+				if err != nil || key.KeyID != oldAccount().KeyID {
+					t.Errorf("Key of %s = %v, %v; want key %s", id, key, err, oldAccount().KeyID)
+				}
+			}
+			if got, want := fake.Stages(), []string{"AWSCURRENT", "AWSCURRENT"}; !slices.Equal(got, want) {
+				t.Errorf("stages asked for = %q; want %q", got, want)
+			}
+		})
+	}
+}
+
+// checkError checks the kind of an *auth.Error, that it names what could not be read, and that it tells no secret.
+func checkError(t *testing.T, err error, kind, named string) {
+	t.Helper()
+	failed, ok := errors.AsType[*auth.Error](err)
+	if !ok || failed.Kind() != kind || !strings.HasPrefix(err.Error(), "auth: ") || !strings.Contains(err.Error(), named) {
+		t.Fatalf("error = %v (%T); want an *auth.Error of kind %s that names %s", err, err, kind, named)
+	}
+	checkNoSecret(t, "error", err.Error())
+}
+
+func TestSecretKeyRefused(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		code   string
+		status int
+		want   string
+	}{
+		{"ThrottlingException", 400, "unavailable"},
+		{"TooManyRequestsException", 400, "unavailable"},
+		{"InternalServiceError", 500, "unavailable"},
+		{"ServiceUnavailable", 503, "unavailable"},
+		{"UnknownCodeOfAProxy", 502, "unavailable"},
+		{"", 504, "unavailable"},
+		{"AccessDeniedException", 400, "configuration"},
+		{"ResourceNotFoundException", 400, "configuration"},
+		{"InvalidRequestException", 400, "configuration"},
+		{"InvalidParameterException", 400, "configuration"},
+		{"DecryptionFailure", 400, "configuration"},
+		{"UnrecognizedClientException", 400, "configuration"},
+		{"ExpiredTokenException", 400, "configuration"},
+		{"NeverHeardOfException", 400, "configuration"},
+	}
+	for _, test := range tests {
+		t.Run(fmt.Sprint(test.code, test.status), func(t *testing.T) {
+			t.Parallel()
+			fake, secret := serveSecrets(t)
+			fake.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+				secretsmanagertest.WriteError(w, test.status, test.code, "on purpose")
+				return true
+			})
+			_, err := secret.Key(t.Context())
+			checkError(t, err, test.want, `"voximplant"`)
+		})
+	}
+}
+
+func TestSecretKeyUnusable(t *testing.T) {
+	t.Parallel()
+	flat := string(oldAccount().Credentials())
+	for document, want := range map[string]string{
+		"":                                "not a JSON object",
+		"secret " + flat:                  "not a JSON object",
+		credentials("account_id", "x"):    "account_id is not",
+		credentials("key_id", 7):          "key_id has",
+		credentials("private_key", ".."):  "private_key is not",
+		credentials("private_key", nil):   "private_key is missing",
+		`{"result":[` + flat + `]}`:       "result has",
+		strings.Replace(flat, ",", "", 1): "not a JSON object",
+	} {
+		fake, secret := serveSecrets(t)
+		fake.Put("voximplant", document)
+		_, err := secret.Key(t.Context())
+		checkError(t, err, "configuration", `"voximplant"`)
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("Key = %v; want %q in it", err, want)
+		}
+	}
+}
+
+func TestSecretKeyWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	fake, secret := serveSecrets(t)
+	fake.Intercept(func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) })
+	_, err := secret.Key(t.Context())
+	checkError(t, err, "unavailable", `"voximplant"`)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = secret.Key(ctx)
+	checkError(t, err, "unavailable", `"voximplant"`)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Key with a cancelled context = %v; want context.Canceled", err)
+	}
+}
+
+func TestKeyFile(t *testing.T) {
+	t.Parallel()
+	good := filepath.Join(t.TempDir(), "good.json")
+	bad := filepath.Join(t.TempDir(), "bad.json")
+	for path, document := range map[string]string{good: string(oldAccount().Credentials()), bad: credentials("key_id", nil)} {
+		if err := os.WriteFile(path, []byte(document), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key, err := auth.KeyFile(good)(t.Context())
+	if err != nil || key.KeyID != oldAccount().KeyID {
+		t.Errorf("KeyFile = %v, %v; want key %s", key, err, oldAccount().KeyID)
+	}
+	_, err = auth.KeyFile(bad)(t.Context())
+	checkError(t, err, "configuration", bad+": key_id is missing")
+	_, err = auth.KeyFile(good + ".absent")(t.Context())
+	checkError(t, err, "configuration", "good.json.absent")
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("KeyFile of an absent file = %v; want os.ErrNotExist", err)
+	}
+}
