@@ -1,0 +1,331 @@
+package auth_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"voxkv/auth"
+	"voxkv/internal/voximplanttest"
+)
+
+const start = 1_800_000_000 // the Unix second at which every desk begins
+
+var errKey = errors.New("key out of reach")
+
+// A desk is a token source with everything it needs within reach of a test.
+type desk struct {
+	*auth.TokenSource
+	now     time.Time
+	account *voximplanttest.ServiceAccount // whose key Key gives
+	err     error                          // what Key fails with
+	reads   int                            // how often Key was asked
+	log     strings.Builder
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	d := &desk{now: time.Unix(start, 0), account: oldAccount()}
+	d.TokenSource = &auth.TokenSource{
+		Key: func(context.Context) (*auth.ServiceAccountKey, error) {
+			d.reads++
+			if d.err != nil {
+				return nil, d.err
+			}
+			return parsed(t, d.account), nil
+		},
+		Log: slog.New(slog.NewTextHandler(&d.log, nil)),
+		Now: func() time.Time { return d.now },
+	}
+	return d
+}
+
+// token returns a token that must be had.
+func (d *desk) token(t *testing.T, refused string) string {
+	t.Helper()
+	token, err := d.Token(t.Context(), refused)
+	if err != nil {
+		t.Fatalf("Token = %v; want a token", err)
+	}
+	return token
+}
+
+// checkRefused expects the error that tells of a refused key.
+func (d *desk) checkRefused(t *testing.T, refused string) {
+	t.Helper()
+	token, err := d.Token(t.Context(), refused)
+	if token != "" {
+		t.Fatalf("Token = a token; want an error of kind credentials")
+	}
+	checkError(t, err, "credentials", "refused")
+}
+
+func (d *desk) checkReads(t *testing.T, want int) {
+	t.Helper()
+	if d.reads != want {
+		t.Errorf("Key was asked %d times; want %d", d.reads, want)
+	}
+}
+
+func TestTokenClaims(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.now = d.now.Add(999 * time.Millisecond)
+	parser := jwt.NewParser(jwt.WithJSONNumber(), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
+	token, err := parser.Parse(d.token(t, ""), func(*jwt.Token) (any, error) { return d.account.PrivateKey.Public(), nil })
+	if err != nil {
+		t.Fatalf("the token does not verify: %v", err)
+	}
+	if want := map[string]any{"alg": "RS256", "typ": "JWT", "kid": d.account.KeyID}; !maps.Equal(token.Header, want) {
+		t.Errorf("header = %v; want %v", token.Header, want)
+	}
+	// The numbers must stand as they are: no string, no fraction, no exponent.
+	want := jwt.MapClaims{"iss": json.Number(accountText), "iat": json.Number("1799999990"), "exp": json.Number("1800000900")}
+	if got := token.Claims.(jwt.MapClaims); !maps.Equal(got, want) {
+		t.Errorf("claims = %#v; want %#v", got, want)
+	}
+}
+
+func TestTokenReuse(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		after time.Duration
+		reads int
+	}{
+		{"at once", 0, 1},
+		{"61 seconds left", 839 * time.Second, 1},
+		{"just over 60 seconds left", 840*time.Second - 1, 1},
+		{"60 seconds left", 840 * time.Second, 2},
+		{"expired", 900 * time.Second, 2},
+		{"after a long freeze", 9 * time.Hour, 2},
+		{"clock set back", -time.Hour, 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			first := d.token(t, "")
+			d.now = d.now.Add(test.after)
+			second := d.token(t, "")
+			if reused, want := first == second, test.reads == 1; reused != want {
+				t.Errorf("token reused = %t; want %t", reused, want)
+			}
+			d.checkReads(t, test.reads)
+		})
+	}
+}
+
+func TestRenewalTakesUpTheRotatedKey(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.token(t, "")
+	d.account = newerAccount()
+	d.now = d.now.Add(time.Hour)
+	if got := keyID(t, d.token(t, "")); got != newerAccount().KeyID {
+		t.Errorf("kid = %s; want that of the rotated key, %s", got, newerAccount().KeyID)
+	}
+}
+
+func keyID(t *testing.T, token string) any {
+	t.Helper()
+	parsed, _, err := jwt.NewParser().ParseUnverified(token, jwt.MapClaims{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed.Header["kid"]
+}
+
+func TestRefusedTokenIsReplacedOnce(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	first := d.token(t, "")
+	d.now = d.now.Add(time.Minute)
+	second := d.token(t, first)
+	if second == first {
+		t.Fatal("Token = the refused token; want a new one")
+	}
+	for _, refused := range []string{"", first, "never heard of"} {
+		if got := d.token(t, refused); got != second {
+			t.Errorf("Token(refused %.15q) = another token; want the one signed last", refused)
+		}
+	}
+	d.checkReads(t, 2)
+}
+
+func TestTokenRefusedTwice(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	first := d.token(t, "")
+	d.now = d.now.Add(time.Minute)
+	second := d.token(t, first)
+	for _, wait := range []time.Duration{0, time.Second, 4*time.Second - 1} {
+		d.now = d.now.Add(wait)
+		d.checkRefused(t, second)
+		d.checkRefused(t, first)
+		d.checkRefused(t, "")
+	}
+	d.checkReads(t, 2)
+
+	d.now = d.now.Add(1) // five seconds after the second token was made
+	third := d.token(t, "")
+	if third == second {
+		t.Error("Token = the refused token; want a new one")
+	}
+	d.checkReads(t, 3)
+	d.checkRefused(t, third)
+	d.now = d.now.Add(5 * time.Second)
+	d.account = newerAccount()
+	if got := keyID(t, d.token(t, third)); got != newerAccount().KeyID {
+		t.Errorf("kid = %s; want that of the rotated key, %s", got, newerAccount().KeyID)
+	}
+	d.checkReads(t, 4)
+}
+
+// The same key signs the same token all through a second.
+func TestTokenRefusedInTheSecondItWasSigned(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	first := d.token(t, "")
+	d.now = d.now.Add(999 * time.Millisecond)
+	d.checkRefused(t, first)
+	d.checkReads(t, 2)
+	d.now = d.now.Add(5 * time.Second)
+	if d.token(t, "") == first {
+		t.Error("Token = the refused token; want a new one")
+	}
+
+	d = newDesk(t)
+	first = d.token(t, "")
+	d.account = newerAccount()
+	if d.token(t, first) == first {
+		t.Error("Token = the refused token; want one of the rotated key")
+	}
+}
+
+func TestKeyFailing(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.err = errKey
+	for range 2 {
+		if token, err := d.Token(t.Context(), ""); token != "" || !errors.Is(err, errKey) {
+			t.Errorf("Token = %q, %v; want the error of Key", token, err)
+		}
+	}
+	d.checkReads(t, 2)
+	d.err = nil
+	d.token(t, "")
+}
+
+func TestKnownKeyServesWhereKeyFails(t *testing.T) {
+	t.Parallel()
+	for name, refuse := range map[string]bool{"renewal": false, "refusal": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			first, refused := d.token(t, ""), ""
+			d.err = errKey
+			d.now = d.now.Add(14 * time.Minute)
+			if refuse {
+				refused = first
+			}
+			second := d.token(t, refused)
+			if second == first || keyID(t, second) != oldAccount().KeyID {
+				t.Errorf("Token = the same token; want a new one of the known key")
+			}
+			for _, want := range []string{"level=WARN", errKey.Error()} {
+				if !strings.Contains(d.log.String(), want) {
+					t.Errorf("log = %q; want %q in it", d.log.String(), want)
+				}
+			}
+			checkNoSecret(t, "log", d.log.String())
+		})
+	}
+}
+
+func TestKeyHanging(t *testing.T) {
+	t.Parallel()
+	for known, want := range map[bool]time.Duration{true: 2 * time.Second, false: 10 * time.Second} {
+		t.Run(fmt.Sprint("key known ", known), func(t *testing.T) {
+			t.Parallel()
+			account := parsed(t, oldAccount())
+			synctest.Test(t, func(t *testing.T) {
+				hang := !known
+				source := &auth.TokenSource{
+					Key: func(ctx context.Context) (*auth.ServiceAccountKey, error) {
+						if hang {
+							<-ctx.Done()
+							return nil, ctx.Err()
+						}
+						return account, nil
+					},
+					Log: slog.New(slog.DiscardHandler),
+				}
+				if known {
+					if _, err := source.Token(t.Context(), ""); err != nil {
+						t.Fatal(err)
+					}
+					hang = true
+					time.Sleep(time.Hour)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				began := time.Now()
+				token, err := source.Token(ctx, "")
+				if got := time.Since(began); got != want {
+					t.Errorf("Token took %v; want %v", got, want)
+				}
+				if ok := err == nil && token != ""; ok != known || !known && !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("Token = %.15q, %v; want a token only where a key is known", token, err)
+				}
+			})
+		})
+	}
+}
+
+func TestConcurrentCallersShareOneKey(t *testing.T) {
+	t.Parallel()
+	const callers = 50
+	d := newDesk(t)
+	key := d.Key
+	// all calls Token from many goroutines; Key answers only when all of them run.
+	all := func(refused string) string {
+		var running, done sync.WaitGroup
+		running.Add(callers)
+		d.Key = func(ctx context.Context) (*auth.ServiceAccountKey, error) {
+			running.Wait()
+			return key(ctx)
+		}
+		var tokens [callers]string
+		for i := range tokens {
+			done.Go(func() {
+				running.Done()
+				tokens[i], _ = d.Token(t.Context(), refused)
+			})
+		}
+		done.Wait()
+		for _, token := range tokens {
+			if token == "" || token != tokens[0] {
+				t.Fatalf("Token = %.15q beside %.15q; want one token for all", token, tokens[0])
+			}
+		}
+		return tokens[0]
+	}
+	first := all("")
+	d.checkReads(t, 1)
+	d.now = d.now.Add(time.Minute)
+	if all(first) == first {
+		t.Error("Token = the refused token; want a new one")
+	}
+	d.checkReads(t, 2)
+}
