@@ -6,6 +6,8 @@ package lookup
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -39,7 +41,8 @@ type Answer struct {
 	// Item is nil where there is none to show.
 	Item *voximplant.KeyValueItem
 
-	// At is our clock when the answer was made, Age the time since upstream gave it.
+	// At is our clock when the answer was made, Age the time since upstream was
+	// asked for it, 0 if that was just now.
 	At  time.Time
 	Age time.Duration
 
@@ -78,7 +81,7 @@ type Config struct {
 	// MaxItems bounds the copies, and apart from them the absences. It must be positive.
 	MaxItems int
 
-	// Timeout bounds one question to upstream.
+	// Timeout bounds one question to upstream. It must be positive.
 	Timeout time.Duration
 
 	// Now reports the current time. If nil, time.Now is used.
@@ -91,6 +94,8 @@ type Lookup struct {
 	copies   *lru.Cache[string, known] // items
 	absences *lru.Cache[string, known] // apart, so that random keys evict no item
 	flight   singleflight.Group
+	asked    atomic.Uint64 // questions so far
+	keeping  sync.Mutex    // makes of comparing and replacing a copy one step
 }
 
 // New returns a Lookup with no copies yet.
@@ -176,21 +181,31 @@ func (l *Lookup) fetch(ctx context.Context, key string) (known, error) {
 func (l *Lookup) ask(ctx context.Context, key string) (_ known, err error) {
 	// Nobody else could: this runs on a goroutine of its own.
 	defer Recover(&err)
+	k := known{question: l.asked.Add(1), since: l.now()}
 	item, err := l.Fetch(ctx, key)
 	if err != nil && !errors.Is(err, voximplant.ErrNotFound) {
 		return known{}, err
 	}
-	k := known{item: item, since: l.now()}
+	received := l.now()
 	if item != nil && !item.Date.IsZero() {
-		k.ahead = item.Date.Sub(k.since)
+		k.ahead = item.Date.Sub(received)
+	}
+	if k.item = item; k.expired(received) {
+		k.item = nil
 	}
 	l.keep(key, k)
 	return k, nil
 }
 
-// keep remembers k, unless it is an item whose end is unknown: nothing would
-// then stop a copy from outliving it.
+// keep remembers k, but not an answer that a later question overtook, as when
+// one hangs, nor an item whose end is unknown: nothing would then stop a copy
+// from outliving it.
 func (l *Lookup) keep(key string, k known) {
+	l.keeping.Lock()
+	defer l.keeping.Unlock()
+	if held, ok := l.held(key); ok && held.question > k.question {
+		return
+	}
 	switch {
 	case k.item == nil:
 		l.copies.Remove(key)
@@ -214,7 +229,11 @@ func (l *Lookup) now() time.Time {
 
 // known is what upstream said of one key at one time.
 type known struct {
-	item  *voximplant.KeyValueItem // nil if it was absent
+	item     *voximplant.KeyValueItem // nil if it was absent or expired
+	question uint64                   // which one it answers, counted from 1
+
+	// since is when upstream was asked. An answer may lie unread through a
+	// freeze, so when it was read tells nothing of its age.
 	since time.Time
 	ahead time.Duration // of the API's clock
 }

@@ -1,0 +1,272 @@
+package lookup_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"voxkv/lookup"
+	"voxkv/voximplant"
+)
+
+// A result is what Item returned, and when.
+type result struct {
+	lookup.Answer
+	err  error
+	took time.Duration
+}
+
+// ask starts a call of Item whose result is there once it has returned.
+func ask(ctx context.Context, l *lookup.Lookup) *result {
+	r := new(result)
+	start := time.Now()
+	go func() {
+		r.Answer, r.err = l.Item(ctx, "a")
+		r.took = time.Since(start)
+	}()
+	return r
+}
+
+func item(value string) *voximplant.KeyValueItem {
+	return &voximplant.KeyValueItem{Key: "a", Value: value, ExpiresAt: time.Now().Add(time.Hour)}
+}
+
+// slow answers with the calls' number after delay, as long as its context allows.
+func slow(delay time.Duration, calls *atomic.Int32) func(context.Context, string) (*voximplant.KeyValueItem, error) {
+	return func(ctx context.Context, _ string) (*voximplant.KeyValueItem, error) {
+		n := calls.Add(1)
+		select {
+		case <-time.After(delay):
+			return item(string(rune('0' + n))), nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func TestConcurrentCallersShareOneFetch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int32
+		l := newLookup(t, func(c *lookup.Config) { c.Fetch = slow(time.Second, &calls) })
+		var callers sync.WaitGroup
+		for range 100 {
+			callers.Go(func() {
+				if a, err := l.Item(t.Context(), "a"); err != nil || a.Item.Value != "1" || a.Source != lookup.FromUpstream {
+					t.Errorf("Item = %+v, %v; want the one answer from upstream", a, err)
+				}
+			})
+		}
+		callers.Wait()
+		if n := calls.Load(); n != 1 {
+			t.Errorf("upstream was asked %d times; want 1", n)
+		}
+	})
+}
+
+func TestKeysDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLookup(t, func(c *lookup.Config) {
+			c.Fetch = func(ctx context.Context, key string) (*voximplant.KeyValueItem, error) {
+				if key == "a" {
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
+				return item("v"), nil
+			}
+		})
+		hanging := ask(t.Context(), l)
+		synctest.Wait()
+		if a := find(t, l, "b", "v", lookup.FromUpstream); a.Upstream != 0 {
+			t.Errorf("Item(b) took %v; want nothing", a.Upstream)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if hanging.err == nil {
+			t.Error("Item(a) = _, nil; want an error")
+		}
+	})
+}
+
+func TestCancelledCallerLeavesTheOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int32
+		l := newLookup(t, func(c *lookup.Config) { c.Fetch = slow(3*time.Second, &calls) })
+		ctx, cancel := context.WithCancel(t.Context())
+		first := ask(ctx, l) // whose context the question starts from
+		synctest.Wait()
+		other := ask(t.Context(), l)
+		time.Sleep(time.Second)
+		cancel()
+		synctest.Wait()
+		if !errors.Is(first.err, context.Canceled) || first.took != time.Second || first.Source != lookup.FromNowhere {
+			t.Errorf("cancelled: %+v; want context.Canceled at once, from nowhere", first)
+		}
+		later := ask(t.Context(), l)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		for name, r := range map[string]*result{"other": other, "later": later} {
+			if r.err != nil || r.Item == nil || r.Item.Value != "1" {
+				t.Errorf("%s caller: %+v; want the answer to the first question", name, r)
+			}
+		}
+		if n := calls.Load(); n != 1 {
+			t.Errorf("upstream was asked %d times; want 1", n)
+		}
+	})
+}
+
+func TestDeadlineOfOneCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int32
+		l := newLookup(t, func(c *lookup.Config) { c.Fetch = slow(4*time.Second, &calls) })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		hurried, patient := ask(ctx, l), ask(t.Context(), l)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if !errors.Is(hurried.err, context.DeadlineExceeded) || hurried.took != time.Second {
+			t.Errorf("hurried caller: %+v; want its deadline's error after 1s", hurried)
+		}
+		next := ask(t.Context(), l) // must not hang with the first question
+		synctest.Wait()
+		if n := calls.Load(); n != 2 {
+			t.Errorf("upstream was asked %d times; want 2", n)
+		}
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if patient.err != nil || patient.Item == nil || patient.Item.Value != "1" {
+			t.Errorf("patient caller: %+v; want the answer to the first question", patient)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if next.err != nil || next.Item == nil || next.Item.Value != "2" {
+			t.Errorf("next caller: %+v; want the answer to the second question", next)
+		}
+	})
+}
+
+func TestDeadlineWithACopy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var hang bool
+		l := newLookup(t, func(c *lookup.Config) {
+			c.Fetch = func(ctx context.Context, _ string) (*voximplant.KeyValueItem, error) {
+				if hang {
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
+				return item("v"), nil
+			}
+		})
+		find(t, l, "a", "v", lookup.FromUpstream)
+		time.Sleep(10 * time.Second)
+		hang = true
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		a, err := l.Item(ctx, "a")
+		if err != nil || a.Source != lookup.FromOldCopy || !errors.Is(a.UpstreamErr, context.DeadlineExceeded) || a.Upstream != time.Second {
+			t.Errorf("Item = %+v, %v; want the older copy, for the deadline passed after 1s", a, err)
+		}
+		time.Sleep(5 * time.Second)
+	})
+}
+
+func TestTimeoutBoundsFetch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int32
+		l := newLookup(t, func(c *lookup.Config) { c.Fetch = slow(time.Hour, &calls) })
+		a, err := l.Item(t.Context(), "a")
+		if !errors.Is(err, context.DeadlineExceeded) || a.Upstream != 5*time.Second || a.Source != lookup.FromNowhere {
+			t.Errorf("Item = %+v, %v; want a deadline's error after 5s, from nowhere", a, err)
+		}
+	})
+}
+
+func TestFetchSeesTheCallersValues(t *testing.T) {
+	t.Parallel()
+	type traceKey struct{}
+	var got any
+	l := newLookup(t, func(c *lookup.Config) {
+		c.Fetch = func(ctx context.Context, _ string) (*voximplant.KeyValueItem, error) {
+			got = ctx.Value(traceKey{})
+			return item("v"), nil
+		}
+	})
+	if _, err := l.Item(context.WithValue(t.Context(), traceKey{}, "trace"), "a"); err != nil || got != "trace" {
+		t.Errorf("Fetch saw %v, err = %v; want the value of the caller's context", got, err)
+	}
+}
+
+// TestOvertakenAnswer lets a question hang, be given up, and be answered after
+// a later one: what it brings is older than the copy there is.
+func TestOvertakenAnswer(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]*voximplant.KeyValueItem{
+		"an item":   {Key: "a", Value: "before", ExpiresAt: time.Now().Add(time.Hour)},
+		"no item":   nil,
+		"no expiry": {Key: "a", Value: "before"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				arrive := make(chan bool)
+				var calls atomic.Int32
+				l := newLookup(t, func(c *lookup.Config) {
+					c.Fetch = func(context.Context, string) (*voximplant.KeyValueItem, error) {
+						if calls.Add(1) == 1 {
+							<-arrive
+							return late, nil
+						}
+						return item("after"), nil
+					}
+				})
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				ask(ctx, l)
+				time.Sleep(time.Second)
+				synctest.Wait()
+				find(t, l, "a", "after", lookup.FromUpstream)
+				close(arrive)
+				synctest.Wait()
+				find(t, l, "a", "after", lookup.FromCopy)
+			})
+		})
+	}
+}
+
+// TestAnswerReadAfterAFreeze lets an answer wait unread: it is as old as its
+// question, whatever the time at which it was read.
+func TestAnswerReadAfterAFreeze(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		thaw := make(chan bool)
+		var calls atomic.Int32
+		l := newLookup(t, func(c *lookup.Config) {
+			c.Fetch = func(context.Context, string) (*voximplant.KeyValueItem, error) {
+				if calls.Add(1) == 1 {
+					<-thaw
+					return item("before"), nil
+				}
+				return nil, errDown
+			}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		ask(ctx, l)
+		time.Sleep(time.Minute)
+		close(thaw)
+		synctest.Wait()
+		if a, err := l.Item(t.Context(), "a"); err != errDown || a.Item != nil {
+			t.Errorf("Item = %+v, %v; want %v: the answer is a minute old", a, err, errDown)
+		}
+	})
+}

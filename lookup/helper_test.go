@@ -1,0 +1,98 @@
+package lookup_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"voxkv/lookup"
+	"voxkv/voximplant"
+)
+
+var errDown = errors.New("upstream is down")
+
+// newLookup returns a Lookup of every key, after edit has changed its Config.
+func newLookup(t testing.TB, edit func(*lookup.Config)) *lookup.Lookup {
+	t.Helper()
+	scope, err := lookup.ParseScope("*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := lookup.Config{
+		Scope:          scope,
+		LocalMaxAge:    10 * time.Second,
+		NotFoundMaxAge: 5 * time.Second,
+		StaleMaxAge:    time.Minute,
+		MaxItems:       100,
+		Timeout:        5 * time.Second,
+	}
+	edit(&c)
+	l, err := lookup.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// A storage is what upstream holds under every key. The test changes it.
+type storage struct {
+	item  *voximplant.KeyValueItem // nil if there is none
+	ahead time.Duration            // of its clock, if date is set
+	date  bool
+	err   error
+	asked int
+}
+
+func (s *storage) fetch(context.Context, string) (*voximplant.KeyValueItem, error) {
+	s.asked++
+	switch {
+	case s.err != nil:
+		return nil, s.err
+	case s.item == nil:
+		return nil, voximplant.ErrNotFound
+	}
+	item := *s.item
+	if s.date {
+		item.Date = time.Now().Add(s.ahead)
+	}
+	return &item, nil
+}
+
+// put stores value for ttl from now, for ever if that is 0.
+func (s *storage) put(value string, ttl time.Duration) {
+	s.item = &voximplant.KeyValueItem{Key: "a", Value: value}
+	if ttl != 0 {
+		s.item.ExpiresAt = time.Now().Add(ttl)
+	}
+}
+
+func (s *storage) lookup(t testing.TB, edit func(*lookup.Config)) *lookup.Lookup {
+	t.Helper()
+	return newLookup(t, func(c *lookup.Config) {
+		c.Fetch = s.fetch
+		if edit != nil {
+			edit(c)
+		}
+	})
+}
+
+// find asks for key and checks the value, "" for none, and the source.
+func find(t *testing.T, l *lookup.Lookup, key, value string, source lookup.Source) lookup.Answer {
+	t.Helper()
+	a, err := l.Item(t.Context(), key)
+	got := ""
+	if a.Item != nil {
+		got = a.Item.Value
+	}
+	if got != value || a.Source != source {
+		t.Fatalf("Item(%q) = value %.20q, source %s; want %.20q, %s", key, got, a.Source, value, source)
+	}
+	switch {
+	case value != "" && err != nil:
+		t.Fatalf("Item(%q) = _, %v; want no error", key, err)
+	case value == "" && !errors.Is(err, voximplant.ErrNotFound):
+		t.Fatalf("Item(%q) = _, %v; want ErrNotFound", key, err)
+	}
+	return a
+}
