@@ -1,0 +1,442 @@
+package lookup_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"voxkv/lookup"
+	"voxkv/voximplant"
+)
+
+func TestOutOfScope(t *testing.T) {
+	t.Parallel()
+	var s storage
+	s.put("v", time.Hour)
+	l := s.lookup(t, func(c *lookup.Config) {
+		var err error
+		if c.Scope, err = lookup.ParseScope("status:*"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	a := find(t, l, "status-secret", "", lookup.FromScope)
+	if s.asked != 0 || a.At.IsZero() {
+		t.Errorf("upstream was asked %d times, At = %v; want never, and the time", s.asked, a.At)
+	}
+	find(t, l, "status:1", "v", lookup.FromUpstream)
+}
+
+func TestCopyIsUsedUntilLocalMaxAge(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		limit, age time.Duration
+		want       lookup.Source
+	}{
+		{10 * time.Second, 0, lookup.FromCopy},
+		{10 * time.Second, 10*time.Second - 1, lookup.FromCopy},
+		{10 * time.Second, 10 * time.Second, lookup.FromUpstream},
+		{time.Nanosecond, 0, lookup.FromCopy},
+		{0, 0, lookup.FromUpstream},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprintf("limit %v, age %v", tt.limit, tt.age), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var s storage
+				s.put("old", time.Hour)
+				l := s.lookup(t, func(c *lookup.Config) { c.LocalMaxAge = tt.limit })
+				find(t, l, "a", "old", lookup.FromUpstream)
+				s.put("new", time.Hour)
+				time.Sleep(tt.age)
+				value := map[lookup.Source]string{lookup.FromCopy: "old", lookup.FromUpstream: "new"}[tt.want]
+				find(t, l, "a", value, tt.want)
+			})
+		})
+	}
+}
+
+func TestAnswerTells(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var s storage
+		s.put("v", time.Minute)
+		l := s.lookup(t, func(c *lookup.Config) {
+			c.Fetch = func(ctx context.Context, key string) (*voximplant.KeyValueItem, error) {
+				time.Sleep(2 * time.Second)
+				return s.fetch(ctx, key)
+			}
+		})
+		start := time.Now()
+		check := func(a lookup.Answer, at, age, left, upstream time.Duration) {
+			t.Helper()
+			if got := a.At.Sub(start); got != at || a.Age != age || a.Left != left || a.Upstream != upstream {
+				t.Errorf("%s: At = %v after the start, Age = %v, Left = %v, Upstream = %v; want %v, %v, %v, %v",
+					a.Source, got, a.Age, a.Left, a.Upstream, at, age, left, upstream)
+			}
+			if a.UpstreamErr != nil {
+				t.Errorf("%s: UpstreamErr = %v; want nil", a.Source, a.UpstreamErr)
+			}
+		}
+		check(find(t, l, "a", "v", lookup.FromUpstream), 2*time.Second, 0, 58*time.Second, 2*time.Second)
+		time.Sleep(5 * time.Second)
+		// The age of a copy counts from the question: the value may have changed right after.
+		check(find(t, l, "a", "v", lookup.FromCopy), 7*time.Second, 7*time.Second, 53*time.Second, 0)
+	})
+}
+
+func TestNoTimeHasAMonotonicReading(t *testing.T) {
+	t.Parallel()
+	var s storage
+	s.put("v", time.Hour)
+	for name, now := range map[string]func() time.Time{"default": nil, "own": time.Now} {
+		l := s.lookup(t, func(c *lookup.Config) { c.Now = now })
+		// The monotonic clock stands still while a sandbox is frozen.
+		if a := find(t, l, "a", "v", lookup.FromUpstream); strings.Contains(a.At.String(), "m=") {
+			t.Errorf("%s clock: At = %v; want wall clock alone", name, a.At)
+		}
+	}
+}
+
+// TestEnd holds an item's end to the nanosecond, for a fresh answer and a copy.
+func TestEnd(t *testing.T) {
+	t.Parallel()
+	const life = 3 * time.Hour
+	tests := []struct {
+		name  string
+		date  bool
+		ahead time.Duration
+		want  time.Duration // the life by the stricter clock
+	}{
+		{"no Date", false, 0, life},
+		{"clocks agree", true, 0, life},
+		{"30 s ahead", true, 30 * time.Second, life - 30*time.Second},
+		{"30 s behind", true, -30 * time.Second, life},
+		{"an hour ahead", true, time.Hour, life - time.Hour},
+		{"more than an hour ahead", true, time.Hour + 1, life},
+		{"2 h ahead", true, 2 * time.Hour, life},
+		{"2 h behind", true, -2 * time.Hour, life},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := storage{date: tt.date, ahead: tt.ahead}
+				s.put("v", life)
+				l := s.lookup(t, func(c *lookup.Config) { c.LocalMaxAge = 24 * time.Hour })
+				a := find(t, l, "a", "v", lookup.FromUpstream)
+				if a.Left != tt.want || a.Ahead != tt.ahead {
+					t.Errorf("Left = %v, Ahead = %v; want %v, %v", a.Left, a.Ahead, tt.want, tt.ahead)
+				}
+				time.Sleep(tt.want - 1)
+				if a := find(t, l, "a", "v", lookup.FromCopy); a.Left != 1 || a.Ahead != tt.ahead {
+					t.Errorf("copy: Left = %v, Ahead = %v; want 1ns, %v", a.Left, a.Ahead, tt.ahead)
+				}
+				time.Sleep(1)
+				// Upstream still has it: what has ended here is absent even so.
+				if a := find(t, l, "a", "", lookup.FromUpstream); a.Left != 0 {
+					t.Errorf("ended: Left = %v; want 0", a.Left)
+				}
+			})
+		})
+	}
+}
+
+func TestExpiredFromUpstreamIsAbsent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var s storage
+		s.put("v", -time.Second)
+		l := s.lookup(t, nil)
+		find(t, l, "a", "", lookup.FromUpstream)
+		time.Sleep(5*time.Second - 1)
+		find(t, l, "a", "", lookup.FromCopy)
+		if s.asked != 1 {
+			t.Errorf("upstream was asked %d times; want 1: an expired item is remembered as absent", s.asked)
+		}
+		s.put("again", time.Hour)
+		time.Sleep(1)
+		find(t, l, "a", "again", lookup.FromUpstream)
+	})
+}
+
+func TestEndPassesWhileUpstreamAnswers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var s storage
+		s.put("v", time.Second)
+		l := s.lookup(t, func(c *lookup.Config) {
+			c.Fetch = func(ctx context.Context, key string) (*voximplant.KeyValueItem, error) {
+				defer time.Sleep(time.Second)
+				return s.fetch(ctx, key)
+			}
+		})
+		find(t, l, "a", "", lookup.FromUpstream)
+	})
+}
+
+func TestNotKept(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		value string
+		ttl   time.Duration
+		kept  bool
+	}{
+		{"a short value", "v", time.Hour, true},
+		{"16 KiB", strings.Repeat("v", 16<<10), time.Hour, true},
+		{"more than 16 KiB", strings.Repeat("v", 16<<10+1), time.Hour, false},
+		{"an unknown end", "v", 0, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var s storage
+				s.put("first", time.Hour)
+				l := s.lookup(t, nil)
+				find(t, l, "a", "first", lookup.FromUpstream)
+				time.Sleep(10 * time.Second)
+
+				s.put(tt.value, tt.ttl)
+				find(t, l, "a", tt.value, lookup.FromUpstream)
+				want := lookup.FromUpstream
+				if tt.kept {
+					want = lookup.FromCopy
+				}
+				if a := find(t, l, "a", tt.value, want); a.Left != tt.ttl || a.Age != 0 {
+					t.Errorf("Left = %v, Age = %v; want %v, 0s", a.Left, a.Age, tt.ttl)
+				}
+				s.err = errDown
+				time.Sleep(10 * time.Second)
+				a, err := l.Item(t.Context(), "a")
+				if kept := err == nil; kept != tt.kept {
+					t.Errorf("upstream down: Item = %v, %v; want it kept: %t", a.Source, err, tt.kept)
+				}
+			})
+		})
+	}
+}
+
+func TestAbsenceIsRemembered(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ notFound, local, want time.Duration }{
+		{5 * time.Second, 10 * time.Second, 5 * time.Second},
+		{30 * time.Second, 10 * time.Second, 10 * time.Second},
+		{0, 10 * time.Second, 0},
+		{5 * time.Second, 0, 0},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprintf("%v of %v", tt.notFound, tt.local), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var s storage
+				l := s.lookup(t, func(c *lookup.Config) { c.NotFoundMaxAge, c.LocalMaxAge = tt.notFound, tt.local })
+				find(t, l, "a", "", lookup.FromUpstream)
+				s.put("v", time.Hour)
+				if tt.want > 0 {
+					time.Sleep(tt.want - 1)
+					if a := find(t, l, "a", "", lookup.FromCopy); a.Age != tt.want-1 {
+						t.Errorf("Age = %v; want %v", a.Age, tt.want-1)
+					}
+					time.Sleep(1)
+				}
+				find(t, l, "a", "v", lookup.FromUpstream)
+			})
+		})
+	}
+}
+
+// TestChangesUpstream follows one key through its life while copies exist.
+func TestChangesUpstream(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var s storage
+		l := s.lookup(t, nil)
+		s.put("one", time.Hour)
+		find(t, l, "a", "one", lookup.FromUpstream)
+		s.put("two", time.Hour)
+		find(t, l, "a", "one", lookup.FromCopy)
+		time.Sleep(10 * time.Second)
+		find(t, l, "a", "two", lookup.FromUpstream)
+		find(t, l, "a", "two", lookup.FromCopy)
+
+		s.item = nil
+		time.Sleep(10 * time.Second)
+		find(t, l, "a", "", lookup.FromUpstream)
+		find(t, l, "a", "", lookup.FromCopy)
+
+		s.put("three", 8*time.Second)
+		time.Sleep(5 * time.Second)
+		find(t, l, "a", "three", lookup.FromUpstream)
+		time.Sleep(3*time.Second - 1)
+		find(t, l, "a", "three", lookup.FromCopy)
+
+		// Prolonged upstream: the copy ends, the item does not.
+		s.put("three", time.Hour)
+		time.Sleep(1)
+		find(t, l, "a", "three", lookup.FromUpstream)
+		time.Sleep(9 * time.Second)
+		find(t, l, "a", "three", lookup.FromCopy)
+	})
+}
+
+// TestDeletedItemDoesNotComeBack checks that no copy older than the absence stands in.
+func TestDeletedItemDoesNotComeBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var s storage
+		s.put("v", time.Hour)
+		l := s.lookup(t, nil)
+		find(t, l, "a", "v", lookup.FromUpstream)
+		s.item = nil
+		time.Sleep(10 * time.Second)
+		find(t, l, "a", "", lookup.FromUpstream)
+		s.err = errDown
+		time.Sleep(5 * time.Second)
+		if a, err := l.Item(t.Context(), "a"); err != errDown || a.Item != nil {
+			t.Errorf("Item = %+v, %v; want no item and %v", a, err, errDown)
+		}
+	})
+}
+
+func TestUpstreamFails(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		ttl    time.Duration
+		age    time.Duration
+		source lookup.Source
+		err    error
+	}{
+		{"a young copy needs no upstream", time.Hour, 10*time.Second - 1, lookup.FromCopy, nil},
+		{"an older copy stands in", time.Hour, 10 * time.Second, lookup.FromOldCopy, nil},
+		{"as old as may be", time.Hour, time.Minute - 1, lookup.FromOldCopy, nil},
+		{"too old", time.Hour, time.Minute, lookup.FromNowhere, errDown},
+		{"about to end", 30 * time.Second, 30*time.Second - 1, lookup.FromOldCopy, nil},
+		{"ended", 30 * time.Second, 30 * time.Second, lookup.FromOldCopy, voximplant.ErrNotFound},
+		{"ended before it got old", 5 * time.Second, 5 * time.Second, lookup.FromOldCopy, voximplant.ErrNotFound},
+		{"ended and too old", 30 * time.Second, time.Minute, lookup.FromNowhere, errDown},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var s storage
+				s.put("v", tt.ttl)
+				l := s.lookup(t, nil)
+				find(t, l, "a", "v", lookup.FromUpstream)
+				s.err = errDown
+				time.Sleep(tt.age)
+				a, err := l.Item(t.Context(), "a")
+				if !errors.Is(err, tt.err) || a.Source != tt.source || (a.Item != nil) != (tt.err == nil) {
+					t.Errorf("Item = %+v, %v; want source %s, %v", a, err, tt.source, tt.err)
+				}
+				if failed := a.UpstreamErr != nil; failed != (tt.source == lookup.FromOldCopy) {
+					t.Errorf("UpstreamErr = %v with source %s", a.UpstreamErr, a.Source)
+				}
+				if a.Item != nil && (a.Age != tt.age || a.Left != tt.ttl-tt.age) {
+					t.Errorf("Age = %v, Left = %v; want %v, %v", a.Age, a.Left, tt.age, tt.ttl-tt.age)
+				}
+
+				s.err = nil
+				if tt.ttl > tt.age {
+					s.put("new", time.Hour)
+					time.Sleep(10 * time.Second)
+					find(t, l, "a", "new", lookup.FromUpstream)
+				}
+			})
+		})
+	}
+}
+
+func TestUpstreamFailsWithNothingHeld(t *testing.T) {
+	t.Parallel()
+	s := storage{err: errDown}
+	l := s.lookup(t, nil)
+	for range 2 {
+		a, err := l.Item(t.Context(), "a")
+		if err != errDown || a.Source != lookup.FromNowhere || a.Item != nil || a.At.IsZero() {
+			t.Errorf("Item = %+v, %v; want %v from nowhere, and the time", a, err, errDown)
+		}
+	}
+	if s.asked != 2 {
+		t.Errorf("upstream was asked %d times; want 2: a failure is no answer to keep", s.asked)
+	}
+}
+
+func TestClockSetBack(t *testing.T) {
+	t.Parallel()
+	var s storage
+	now := time.Now()
+	l := s.lookup(t, func(c *lookup.Config) { c.Now = func() time.Time { return now } })
+	s.put("one", 24*time.Hour)
+	find(t, l, "a", "one", lookup.FromUpstream)
+
+	now = now.Add(-time.Hour)
+	s.err = errDown
+	if a, err := l.Item(t.Context(), "a"); err != errDown || a.Item != nil {
+		t.Errorf("Item = %+v, %v; want %v: the age of the copy is unknown", a, err, errDown)
+	}
+	s.err = nil
+	s.put("two", 24*time.Hour)
+	find(t, l, "a", "two", lookup.FromUpstream)
+	now = now.Add(time.Second)
+	if a := find(t, l, "a", "two", lookup.FromCopy); a.Age != time.Second {
+		t.Errorf("Age = %v; want 1s", a.Age)
+	}
+}
+
+func TestCopiesAreBounded(t *testing.T) {
+	t.Parallel()
+	const bound = 100
+	for _, tt := range []struct {
+		name  string
+		value string // "" for absent keys
+	}{{"items", "v"}, {"absences", ""}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			asked := map[string]int{}
+			l := newLookup(t, func(c *lookup.Config) {
+				c.MaxItems = bound
+				c.Fetch = func(_ context.Context, key string) (*voximplant.KeyValueItem, error) {
+					asked[key]++
+					if tt.value == "" && key != "item" {
+						return nil, voximplant.ErrNotFound
+					}
+					return &voximplant.KeyValueItem{Key: key, Value: "v", ExpiresAt: time.Now().Add(time.Hour)}, nil
+				}
+				stopped := time.Now()
+				c.Now = func() time.Time { return stopped }
+			})
+			find(t, l, "item", "v", lookup.FromUpstream)
+			for i := range 10_000 {
+				find(t, l, fmt.Sprint(i), tt.value, lookup.FromUpstream)
+			}
+			if tt.value == "" {
+				find(t, l, "item", "v", lookup.FromCopy) // E5-24
+			}
+			kept := 0
+			for i := 9_999; i >= 0; i-- {
+				if a, _ := l.Item(t.Context(), fmt.Sprint(i)); a.Source == lookup.FromCopy {
+					kept++
+				}
+			}
+			if kept != bound {
+				t.Errorf("%d of 10,000 are kept; want %d", kept, bound)
+			}
+		})
+	}
+}
+
+func TestNewRefusesNoBound(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, -1} {
+		if _, err := lookup.New(lookup.Config{MaxItems: n}); err == nil {
+			t.Errorf("New(MaxItems: %d) = _, nil; want an error", n)
+		}
+	}
+}
