@@ -1,0 +1,167 @@
+package gatewaytest_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"voxkv/internal/gatewaytest"
+)
+
+const refusal = `{"message":"Internal server error"}`
+
+// What is marked "recorded" is in localstack's snapshot test_aws_proxy_response_payload_format_validation, or in its
+// test_lambda_aws_proxy_response_format, both run on AWS.
+func TestOutputOfREST(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, output string
+		status       int
+		body         string
+	}{
+		{"recorded: no body", `{"statusCode":200}`, 200, ""},
+		{"recorded: headers", `{"statusCode":200,"headers":{"test-header":"value","header-bool":true}}`, 200, ""},
+		{"recorded: headers null", `{"statusCode":200,"headers":null}`, 200, ""},
+		{"recorded: unknown member", `{"statusCode":200,"wrongValue":"value"}`, 502, refusal},
+		{"recorded: an empty object", `{}`, 200, ""},
+		{"recorded: base64 without binary types", `{"statusCode":200,"body":"dGVzdC1kYXRh","isBase64Encoded":true}`, 200, "dGVzdC1kYXRh"},
+		{"recorded: base64 not said", `{"statusCode":200,"body":"dGVzdC1kYXRh"}`, 200, "dGVzdC1kYXRh"},
+		{"recorded: lists", `{"statusCode":200,"multiValueHeaders":{"test-multi":["value1","value2"]}}`, 200, ""},
+		{"recorded: a list that is none", `{"statusCode":200,"multiValueHeaders":{"test-multi-invalid":"value1"}}`, 502, refusal},
+		{"recorded: status is no number", `{"statusCode":"test"}`, 502, refusal},
+		{"recorded: status is a string", `{"statusCode":"201"}`, 201, ""},
+		{"recorded: a JSON string", `"justAString"`, 502, refusal},
+		{"recorded: only headers", `{"headers":{"test-header":"value"}}`, 200, ""},
+		{"null", `null`, 502, refusal},
+		{"no JSON", `x`, 502, refusal},
+		{"a number as header", `{"statusCode":200,"headers":{"a":1}}`, 502, refusal},
+		{"a body that is no string", `{"statusCode":200,"body":{}}`, 502, refusal},
+		{"names in another case", `{"StatusCode":200}`, 502, refusal},
+		{"a load balancer's member", `{"statusCode":200,"statusDescription":"200 OK"}`, 502, refusal},
+		{"no such status", `{"statusCode":99}`, 502, refusal},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := answered(gatewaytest.Gateway{Kind: gatewaytest.REST}, "GET", tt.output, nil)
+			if w.Code != tt.status || w.Body.String() != tt.body {
+				t.Errorf("answer to %s = %d %q; want %d %q", tt.output, w.Code, w.Body, tt.status, tt.body)
+			}
+			if got := w.Header().Get("Content-Type"); got != "application/json" {
+				t.Errorf("Content-Type = %q; want application/json, on every status", got)
+			}
+		})
+	}
+}
+
+func TestOutputOfVersion2(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, output string
+		status       int
+		body         string
+	}{
+		{"a response", `{"statusCode":404,"headers":{"a":"b"},"body":"text"}`, 404, "text"},
+		{"base64", `{"statusCode":200,"body":"dGVzdC1kYXRh","isBase64Encoded":true}`, 200, "test-data"},
+		{"a bare object is the body", `{"hello":"world"}`, 200, `{"hello":"world"}`},
+		{"a bare string too", `"hello"`, 200, `"hello"`},
+		{"lists are not looked at", `{"statusCode":200,"multiValueHeaders":{"a":["b"]},"body":"x"}`, 200, "x"},
+		{"no JSON", `x`, 502, refusal},
+		{"a header that is no string", `{"statusCode":200,"headers":{"a":true}}`, 502, refusal},
+		{"status is no number", `{"statusCode":"test"}`, 502, refusal},
+	}
+	for _, tt := range tests {
+		for name, kind := range map[string]gatewaytest.Kind{"HTTP API": gatewaytest.HTTPAPI, "Function URL": gatewaytest.FunctionURL} {
+			t.Run(tt.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				w := answered(gatewaytest.Gateway{Kind: kind}, "GET", tt.output, nil)
+				if w.Code != tt.status || w.Body.String() != tt.body {
+					t.Errorf("answer to %s = %d %q; want %d %q", tt.output, w.Code, w.Body, tt.status, tt.body)
+				}
+			})
+		}
+	}
+}
+
+func TestListsWinOverHeaders(t *testing.T) {
+	t.Parallel()
+	const output = `{"statusCode":200,"multiValueHeaders":{"tesT-Multi":["value-multi"]},"headers":{"test-multi":"value-solo"}}`
+	w := answered(gatewaytest.Gateway{Kind: gatewaytest.REST}, "GET", output, nil)
+	if got := w.Header().Values("Test-Multi"); len(got) != 1 || got[0] != "value-multi" {
+		t.Errorf("Test-Multi = %q; want value-multi", got)
+	}
+}
+
+func TestReservedHeaders(t *testing.T) {
+	t.Parallel()
+	const output = `{"statusCode":401,"headers":{"Date":"then","server":"mine","WWW-Authenticate":"Bearer","Transfer-Encoding":"chunked",
+		"Content-Length":"1","Via":"me","ETag":"\"a\"","Age":"3","Cache-Control":"no-store"},"body":"four"}`
+	tests := []struct {
+		kind     gatewaytest.Kind
+		remapped string
+		auth     string
+	}{
+		{gatewaytest.REST, "then", ""},
+		{gatewaytest.FunctionURL, "then", ""},
+		{gatewaytest.HTTPAPI, "", "Bearer"},
+	}
+	for _, tt := range tests {
+		header := answered(gatewaytest.Gateway{Kind: tt.kind}, "GET", output, nil).Header()
+		for name, want := range map[string]string{
+			"Etag": `"a"`, "Age": "3", "Cache-Control": "no-store", "Content-Length": "4", "Server": "", "Via": "",
+			"Transfer-Encoding": "", "X-Amzn-Remapped-Date": tt.remapped, "Www-Authenticate": tt.auth,
+		} {
+			if got := header.Get(name); got != want {
+				t.Errorf("kind %d: %s = %q; want %q", tt.kind, name, got, want)
+			}
+		}
+		if _, err := http.ParseTime(header.Get("Date")); err != nil {
+			t.Errorf("kind %d: Date = %q; want the front door's own", tt.kind, header.Get("Date"))
+		}
+	}
+}
+
+func TestNoBodyWhereThereIsNone(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, method, output, length string
+	}{
+		{"HEAD", "HEAD", `{"statusCode":200,"body":"four"}`, "4"},
+		{"not modified", "GET", `{"statusCode":304,"body":"four"}`, ""},
+		{"no content", "OPTIONS", `{"statusCode":204,"body":""}`, ""},
+	}
+	for _, tt := range tests {
+		w := answered(gatewaytest.Gateway{}, tt.method, tt.output, nil)
+		if got := w.Header().Get("Content-Length"); w.Body.Len() > 0 || got != tt.length {
+			t.Errorf("%s: body %q, Content-Length %q; want none and %q", tt.name, w.Body, got, tt.length)
+		}
+	}
+}
+
+func TestFunctionErrorIs502(t *testing.T) {
+	t.Parallel()
+	w := answered(gatewaytest.Gateway{}, "GET", "", errors.New("it failed"))
+	if w.Code != 502 || w.Body.String() != refusal {
+		t.Errorf("answer = %d %q; want 502 %q", w.Code, w.Body, refusal)
+	}
+}
+
+func TestOutsideTheStage(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[gatewaytest.Kind]int{gatewaytest.REST: 403, gatewaytest.HTTPAPI: 404} {
+		w := answered(gatewaytest.Gateway{Kind: kind, Stage: "prod"}, "GET", `{"statusCode":200}`, nil)
+		if w.Code != want {
+			t.Errorf("kind %d: status = %d; want %d", kind, w.Code, want)
+		}
+	}
+}
+
+// answered returns what a client gets for GET / where the function's output is output.
+func answered(g gatewaytest.Gateway, method, output string, err error) *httptest.ResponseRecorder {
+	g.Invoke = func(context.Context, []byte) ([]byte, error) { return []byte(output), err }
+	w := httptest.NewRecorder()
+	g.ServeHTTP(w, httptest.NewRequest(method, "/", nil))
+	return w
+}

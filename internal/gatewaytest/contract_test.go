@@ -1,0 +1,395 @@
+package gatewaytest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"voxkv/handler"
+	"voxkv/internal/gateway"
+	"voxkv/internal/gatewaytest"
+	"voxkv/lookup"
+	"voxkv/voximplant"
+)
+
+var yas = strings.Repeat("я", 200)
+
+// A call is one request to every front, and what all must make of it.
+type call struct {
+	name, method, target string // the target as a client writes it, from /v1 on
+	header               http.Header
+	status               int
+	key, code            string // of the item, of the problem
+	asks                 int64  // how often the storage may be asked
+}
+
+// calls are the requests of which the HTTP contract says what becomes of them (E5-3 to E5-7, B3-13, B3-15).
+var calls = slices.Concat(
+	items("a+b", "a#b", "a;b", "a:b.c_d-e", "ключЁё", yas),
+	[]call{
+		{name: "plus, not escaped", method: "GET", target: "/v1/items/a+b", status: 200, key: "a+b", asks: 1},
+		{name: "semicolon, not escaped", method: "GET", target: "/v1/items/a;b", status: 200, key: "a;b", asks: 1},
+		{name: "lower-case escapes", method: "GET", target: "/v1/items/%d0%ba", status: 200, key: "к", asks: 1},
+		{name: "query of a dot", method: "GET", target: "/v1/items?key=.", status: 200, key: ".", asks: 1},
+		{name: "query of two dots", method: "GET", target: "/v1/items?key=..", status: 200, key: "..", asks: 1},
+		{name: "query of a plus", method: "GET", target: "/v1/items?key=a%2Bb", status: 200, key: "a+b", asks: 1},
+		{name: "query of a semicolon", method: "GET", target: "/v1/items?key=a%3Bb", status: 200, key: "a;b", asks: 1},
+		{name: "query in Cyrillic", method: "GET", target: "/v1/items?key=" + url.QueryEscape("ключЁё"), status: 200, key: "ключЁё", asks: 1},
+		{name: "query with unknown names", method: "GET", target: "/v1/items?x=1&key=a%2Bb&y", status: 200, key: "a+b", asks: 1},
+		{name: "path with a query", method: "GET", target: "/v1/items/a%2Bb?key=a%23b", status: 200, key: "a+b", asks: 1},
+		{name: "query of a bare plus", method: "GET", target: "/v1/items?key=a+b", status: 400, code: "invalid_key"},
+		{name: "query twice", method: "GET", target: "/v1/items?key=a&key=b", status: 400, code: "invalid_key"},
+		{name: "query without a key", method: "GET", target: "/v1/items", status: 400, code: "invalid_key"},
+		{name: "empty key", method: "GET", target: "/v1/items/", status: 400, code: "invalid_key"},
+		{name: "slash in the key", method: "GET", target: "/v1/items/a/b", status: 400, code: "invalid_key"},
+		{name: "escaped slash", method: "GET", target: "/v1/items/a%2Fb", status: 400, code: "invalid_key"},
+		{name: "space", method: "GET", target: "/v1/items/a%20b", status: 400, code: "invalid_key"},
+		{name: "percent sign", method: "GET", target: "/v1/items/a%25", status: 400, code: "invalid_key"},
+		{name: "201 characters", method: "GET", target: "/v1/items/" + url.PathEscape(yas+"я"), status: 400, code: "invalid_key"},
+		{name: "no UTF-8", method: "GET", target: "/v1/items/%FF", status: 400, code: "invalid_key"},
+		{name: "missing", method: "GET", target: "/v1/items/order:missing", status: 404, code: "not_found", asks: 1},
+		{name: "missing, conditional", method: "GET", target: "/v1/items/order:missing", header: matching, status: 404, code: "not_found", asks: 1},
+		{name: "storage down", method: "GET", target: "/v1/items/down", status: 503, code: "upstream_busy", asks: 1},
+		{name: "conditional", method: "GET", target: "/v1/items/a%2Bb", header: matching, status: 304, asks: 1},
+		{name: "conditional HEAD", method: "HEAD", target: "/v1/items/a%2Bb", header: matching, status: 304, asks: 1},
+		{name: "preflight", method: "OPTIONS", target: "/v1/items/a%2Bb", header: preflight, status: 204},
+		{name: "options", method: "OPTIONS", target: "/v1/health", status: 204},
+		{name: "POST", method: "POST", target: "/v1/items/a%2Bb", status: 405, code: "method_not_allowed"},
+		{name: "PUT", method: "PUT", target: "/v1/items/a%2Bb", status: 405, code: "method_not_allowed"},
+		{name: "PATCH", method: "PATCH", target: "/v1/items?key=a", status: 405, code: "method_not_allowed"},
+		{name: "DELETE", method: "DELETE", target: "/v1/health", status: 405, code: "method_not_allowed"},
+		{name: "health", method: "GET", target: "/v1/health", status: 200},
+		{name: "health HEAD", method: "HEAD", target: "/v1/health", status: 200},
+		{name: "unknown path", method: "GET", target: "/favicon.ico", status: 404, code: "no_route"},
+		{name: "unknown path below v1", method: "GET", target: "/v1/values/a", status: 404, code: "no_route"},
+	},
+)
+
+var (
+	matching  = http.Header{"If-None-Match": {"*"}}
+	preflight = http.Header{"Origin": {"https://app.example.com"}, "Access-Control-Request-Method": {"GET"}}
+)
+
+// items are GET and HEAD of keys, escaped as encodeURIComponent does it.
+func items(keys ...string) []call {
+	var all []call
+	for _, key := range keys {
+		target := "/v1/items/" + strings.ReplaceAll(url.QueryEscape(key), "%3A", ":")
+		all = append(all, call{name: "item " + key, method: "GET", target: target, status: 200, key: key, asks: 1})
+		all = append(all, call{name: "head " + key, method: "HEAD", target: target, status: 200, asks: 1})
+	}
+	return all
+}
+
+// A storage is what the handler under test reads.
+type storage struct{ asked atomic.Int64 }
+
+func (s *storage) lookup(_ context.Context, key string) (lookup.Answer, error) {
+	s.asked.Add(1)
+	at := time.Unix(1795430000, 0)
+	switch {
+	case slices.Contains([]string{"a+b", "a#b", "a;b", "a:b.c_d-e", "ключЁё", yas, "к", ".", ".."}, key):
+		item := &voximplant.KeyValueItem{Key: key, Value: "value of " + key, ExpiresAt: at.Add(time.Hour)}
+		return lookup.Answer{Item: item, At: at, Left: time.Hour}, nil
+	case key == "down":
+		return lookup.Answer{At: at}, &voximplant.Error{Kind: voximplant.KindThrottled, RetryAfter: 7 * time.Second}
+	}
+	return lookup.Answer{At: at}, voximplant.ErrNotFound
+}
+
+// world returns the function's handler, the same behind AWS's events, and the storage that both read.
+func world() (*handler.Handler, *gateway.Gateway, *storage) {
+	s := new(storage)
+	h := &handler.Handler{
+		Lookup:         s.lookup,
+		MaxAge:         time.Minute,
+		NotFoundMaxAge: 5 * time.Second,
+		Origins:        []string{"*"},
+		Log:            slog.New(slog.DiscardHandler),
+		HashKey:        func(string) string { return "" },
+	}
+	return h, &gateway.Gateway{HTTP: h, Direct: h.Direct}, s
+}
+
+// fronts are the gateways that the function stands behind.
+var fronts = map[string]gatewaytest.Gateway{
+	"REST API":               {Kind: gatewaytest.REST, Stage: "prod"},
+	"REST API, own domain":   {Kind: gatewaytest.REST},
+	"HTTP API":               {Kind: gatewaytest.HTTPAPI},
+	"HTTP API, stage":        {Kind: gatewaytest.HTTPAPI, Stage: "prod"},
+	"HTTP API, stage of /v1": {Kind: gatewaytest.HTTPAPI, Stage: "v1"},
+	"Function URL":           {Kind: gatewaytest.FunctionURL},
+}
+
+func TestEveryFrontAnswersAlike(t *testing.T) {
+	t.Parallel()
+	h, function, s := world()
+	plain := httptest.NewServer(h)
+	defer plain.Close()
+	want := map[string]reply{}
+	for _, c := range calls {
+		want[c.name] = ask(t, plain.URL, c, s)
+		if err := c.check(want[c.name]); err != nil {
+			t.Errorf("net/http: %s: %v", c.name, err)
+		}
+	}
+	for name, g := range fronts {
+		t.Run(name, func(t *testing.T) {
+			root := start(t, g, function.Invoke)
+			for _, c := range calls {
+				if got := ask(t, root, c, s); !reflect.DeepEqual(got, want[c.name]) {
+					t.Errorf("%s: %s %s\ngot  %+v\nwant %+v", c.name, c.method, c.target, got, want[c.name])
+				}
+			}
+		})
+	}
+}
+
+// start serves invoke behind g, and returns the root of the API.
+func start(t *testing.T, g gatewaytest.Gateway, invoke func(context.Context, []byte) ([]byte, error)) string {
+	t.Helper()
+	g.Invoke = invoke
+	server := httptest.NewServer(&g)
+	t.Cleanup(server.Close)
+	if g.Stage == "" {
+		return server.URL
+	}
+	return server.URL + "/" + g.Stage
+}
+
+// A reply is what of an answer must be the same through every front.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+	asks   int64
+}
+
+// ask sends c to the API at root.
+func ask(t *testing.T, root string, c call, s *storage) reply {
+	t.Helper()
+	var body io.Reader
+	if c.method == "POST" {
+		body = strings.NewReader(`{"value":"paid"}`)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), c.method, root+c.target, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(r.Header, c.header)
+	before := s.asked.Load()
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply{res.StatusCode, comparable(res), withoutID(b), s.asked.Load() - before}
+}
+
+// comparable returns the header without what is the front's own and what is different in every answer. The request id
+// has the same length in all, so Content-Length stays.
+func comparable(res *http.Response) http.Header {
+	header := res.Header.Clone()
+	for _, name := range []string{"Date", "X-Request-Id", "X-Amzn-Requestid", "Apigw-Requestid"} {
+		header.Del(name)
+	}
+	if res.StatusCode == http.StatusNoContent {
+		// The function sends none (E5-12), a front adds one of its own, and nobody looks at it.
+		header.Del("Content-Type")
+	}
+	return header
+}
+
+var idPattern = regexp.MustCompile(`"request_id":"[^"]*"`)
+
+func withoutID(body []byte) string {
+	return idPattern.ReplaceAllString(string(body), `"request_id":"-"`)
+}
+
+// check says how got differs from what the contract wants.
+func (c call) check(got reply) error {
+	var body struct{ Key, Code string }
+	if got.body != "" {
+		if err := json.Unmarshal([]byte(got.body), &body); err != nil {
+			return err
+		}
+	}
+	if got.status != c.status || body.Key != c.key || body.Code != c.code || got.asks != c.asks {
+		return fmt.Errorf("status %d, key %q, code %q, storage asked %d times; want %d, %q, %q, %d",
+			got.status, body.Key, body.Code, got.asks, c.status, c.key, c.code, c.asks)
+	}
+	if allow := got.header.Get("Allow"); c.status == 405 && allow != "GET, HEAD, OPTIONS" {
+		return fmt.Errorf("Allow = %q", allow)
+	}
+	if strings.HasSuffix(c.name, "bare plus") && !strings.Contains(got.body, "%2B") {
+		return fmt.Errorf("no word of %%2B in %s", got.body)
+	}
+	return nil
+}
+
+// HEAD and GET differ in the body only (E5-6), Content-Length included.
+func TestHeadIsGetWithoutBody(t *testing.T) {
+	t.Parallel()
+	_, function, s := world()
+	for name, g := range fronts {
+		root := start(t, g, function.Invoke)
+		for _, target := range []string{"/v1/items/a%2Bb", "/v1/items/order:missing", "/v1/items/a%20b", "/v1/health", "/v1/items/down"} {
+			get := ask(t, root, call{method: "GET", target: target}, s)
+			head := ask(t, root, call{method: "HEAD", target: target}, s)
+			if head.status != get.status || head.asks != get.asks || !reflect.DeepEqual(head.header, get.header) || head.body != "" {
+				t.Errorf("%s: HEAD %s = %+v; want GET's %+v without body", name, target, head, get)
+			}
+		}
+	}
+}
+
+// Some requests mean different things to different fronts, before the function has a say. No page sends them that
+// escapes a key once, with encodeURIComponent.
+func TestKnownDifferences(t *testing.T) {
+	t.Parallel()
+	invalid := call{status: 400, code: "invalid_key"}
+	tests := []struct {
+		target    string
+		kind      gatewaytest.Kind // the one that differs
+		there     call
+		elsewhere call
+	}{
+		// Decoded by AWS, and by the function, which cannot know that.
+		{"/v1/items/%25D0%25BA", gatewaytest.HTTPAPI, call{status: 200, key: "к", asks: 1}, invalid},
+		// AWS decodes, and forgets what stands behind the question mark.
+		{"/v1/items/a%2Bb%3Fc", gatewaytest.HTTPAPI, call{status: 200, key: "a+b", asks: 1}, invalid},
+		// AWS takes the semicolon for an ampersand.
+		{"/v1/items?key=.;b", gatewaytest.REST, call{status: 200, key: ".", asks: 1}, invalid},
+	}
+	_, function, s := world()
+	for name, g := range fronts {
+		root := start(t, g, function.Invoke)
+		for _, tt := range tests {
+			want := tt.elsewhere
+			if g.Kind == tt.kind {
+				want = tt.there
+			}
+			if err := want.check(ask(t, root, call{method: "GET", target: tt.target}, s)); err != nil {
+				t.Errorf("%s: %s: %v", name, tt.target, err)
+			}
+		}
+	}
+}
+
+// What is no escape never reaches net/http, which refuses the request line itself.
+func TestMalformedEscape(t *testing.T) {
+	t.Parallel()
+	_, function, s := world()
+	for name, g := range fronts {
+		g.Invoke, g.Stage = function.Invoke, ""
+		for _, target := range []string{"/v1/items/%zz", "/v1/items/%", "/v1/items/%D", "/v1/items/a%2Bb%"} {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.RequestURI = target
+			w := httptest.NewRecorder()
+			g.ServeHTTP(w, r)
+			if w.Code != 400 || !strings.Contains(w.Body.String(), `"invalid_key"`) || s.asked.Load() > 0 {
+				t.Errorf("%s: %s = %d %s", name, target, w.Code, w.Body)
+			}
+		}
+	}
+}
+
+// never are headers that the function leaves to others (E5-29), or to nobody (B3-5, B3-14, B3-25).
+var never = []string{"date", "age", "server", "connection", "content-length", "transfer-encoding", "via", "set-cookie",
+	"last-modified", "accept-ranges", "pragma", "warning", "cdn-cache-control", "surrogate-control"}
+
+// E5-29, E5-30 and B3-13 are about what leaves the function, which no server in front of it shows.
+func TestOutput(t *testing.T) {
+	t.Parallel()
+	_, function, s := world()
+	for name, g := range fronts {
+		var out []byte
+		root := start(t, g, func(ctx context.Context, payload []byte) (_ []byte, err error) {
+			out, err = function.Invoke(ctx, payload)
+			return out, err
+		})
+		for _, c := range calls {
+			ask(t, root, c, s)
+			checkOutput(t, name+": "+c.name, out)
+		}
+	}
+}
+
+func checkOutput(t *testing.T, name string, out []byte) {
+	t.Helper()
+	var o struct {
+		StatusCode      *int               `json:"statusCode"`
+		Headers         map[string]*string `json:"headers"`
+		Body            *string            `json:"body"`
+		IsBase64Encoded *bool              `json:"isBase64Encoded"`
+	}
+	d := json.NewDecoder(bytes.NewReader(out))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&o); err != nil || o.StatusCode == nil {
+		t.Errorf("%s: output %s: %v", name, out, err)
+		return
+	}
+	controls := 0
+	for field, value := range o.Headers {
+		lower := strings.ToLower(field)
+		if value == nil || slices.Contains(never, lower) {
+			t.Errorf("%s: header %s is sent", name, field)
+		}
+		if lower == "cache-control" {
+			controls++
+		}
+	}
+	if controls != 1 {
+		t.Errorf("%s: %d Cache-Control; want 1", name, controls)
+	}
+	contentType, want := o.Headers["Content-Type"], "application/problem+json"
+	switch {
+	case *o.StatusCode == 204:
+		want = ""
+	case *o.StatusCode < 400:
+		want = "application/json; charset=utf-8"
+	}
+	if contentType == nil != (want == "") || contentType != nil && *contentType != want {
+		t.Errorf("%s: %s; want Content-Type %q", name, out, want)
+	}
+}
+
+// A 304 says all that the 200 would (B3-13).
+func TestNotModifiedCarriesTheHeaders(t *testing.T) {
+	t.Parallel()
+	_, function, _ := world()
+	for name, g := range fronts {
+		g.Invoke, g.Stage = function.Invoke, ""
+		serve := func(header http.Header) *httptest.ResponseRecorder {
+			r := httptest.NewRequest("GET", "/v1/items/a%2Bb", nil)
+			maps.Copy(r.Header, header)
+			w := httptest.NewRecorder()
+			g.ServeHTTP(w, r)
+			return w
+		}
+		full, not := serve(nil), serve(matching)
+		want, got := comparable(full.Result()), comparable(not.Result())
+		want.Del("Content-Length")
+		if full.Code != 200 || not.Code != 304 || not.Body.Len() > 0 || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %d %v\nthen %d %v", name, full.Code, want, not.Code, got)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+// Package gatewaytest stands in for what AWS puts in front of a function: it makes the event that a REST API, an HTTP
+// API or a Function URL makes of an HTTP request, and does to the function's output what the real one does to it.
+//
+// It follows recordings of the real ones where there are any: the events of hotsock/voker, captured live, and the
+// snapshots of localstack, recorded on AWS. Where there are none it is strict, so that what passes here passes there.
+package gatewaytest
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// A Kind is one of the front doors.
+type Kind int
+
+const (
+	REST        Kind = iota // a REST API with a Lambda proxy integration on ANY /{proxy+}
+	HTTPAPI                 // an HTTP API with payload format 2.0 and the route $default
+	FunctionURL             // in the mode BUFFERED
+)
+
+// A Gateway is one front door of a function. Invoke is required.
+type Gateway struct {
+	Kind Kind
+
+	// Stage is the first segment of the paths that clients ask for. Empty stands for the stage $default of an HTTP
+	// API, and for a REST API behind a custom domain. A Function URL has none.
+	Stage string
+
+	// Invoke runs the function. Its error is a function error.
+	Invoke func(ctx context.Context, payload []byte) ([]byte, error)
+}
+
+// ServeHTTP answers a request as a client sends it.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path, query := target(r)
+	inStage, ok := g.cutStage(path)
+	if !ok {
+		g.refuse(w, r, http.StatusForbidden)
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		g.refuse(w, r, http.StatusBadRequest)
+		return
+	}
+	out, err := g.Invoke(r.Context(), g.event(r, path, inStage, query, body))
+	if err != nil {
+		g.refuse(w, r, http.StatusBadGateway)
+		return
+	}
+	answer, err := g.parse(out)
+	if err != nil {
+		g.refuse(w, r, http.StatusBadGateway)
+		return
+	}
+	g.send(w, r, answer)
+}
+
+// target returns path and query as the client wrote them. No parser may have seen them: the escapes matter.
+func target(r *http.Request) (path, query string) {
+	if r.RequestURI == "" {
+		return r.URL.EscapedPath(), r.URL.RawQuery
+	}
+	path, query, _ = strings.Cut(r.RequestURI, "?")
+	return path, query
+}
+
+// cutStage returns path without the stage, and whether path is in it.
+func (g *Gateway) cutStage(path string) (string, bool) {
+	if g.Stage == "" {
+		return path, true
+	}
+	rest, ok := strings.CutPrefix(path, "/"+g.Stage)
+	return rest, ok && strings.HasPrefix(rest, "/")
+}
+
+// decoded decodes the escapes of a path once; what cannot be decoded stays.
+func decoded(path string) string {
+	if d, err := url.PathUnescape(path); err == nil {
+		return d
+	}
+	return path
+}
