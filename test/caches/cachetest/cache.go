@@ -1,0 +1,162 @@
+// Package cachetest runs real caches, as they come from Debian's packages, in
+// front of the function, as it is but for the storage behind it, which can be
+// made to fail.
+package cachetest
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"text/template"
+	"time"
+)
+
+// conf holds a directory for each kind of cache. Every file in it is a template.
+//
+//go:embed all:conf
+var conf embed.FS
+
+// startTimeout bounds the start of a cache on a machine that starts many.
+const startTimeout = 30 * time.Second
+
+// A Kind is a kind of cache.
+type Kind struct {
+	Name    string
+	program string
+	conf    string   // its directory in conf
+	args    []string // templates too
+}
+
+// Kinds returns the caches that the function's promise is held against.
+func Kinds() []Kind {
+	return []Kind{
+		nginx("nginx", "nginx"),
+		{"Varnish", "varnishd", "varnish", []string{"-F", "-a", "{{.Addr}}", "-f", "{{.Dir}}/default.vcl", "-n", "{{.Dir}}/work", "-s", "malloc,16m"}},
+		{"Squid", "squid", "squid", []string{"-N", "-f", "{{.Dir}}/squid.conf"}},
+		{"Traffic Server", "traffic_server", "trafficserver", []string{"--run-root={{.Dir}}/runroot.yaml"}},
+	}
+}
+
+// StaleNginx returns nginx told to serve stale items while the origin fails,
+// which no header can talk it out of.
+func StaleNginx() Kind { return nginx("nginx with proxy_cache_use_stale", "nginx-stale") }
+
+func nginx(name, conf string) Kind {
+	return Kind{name, "nginx", conf, []string{"-p", "{{.Dir}}", "-c", "{{.Dir}}/nginx.conf", "-e", "{{.Dir}}/error.log"}}
+}
+
+// Missing tells why the cache cannot be run here, or "".
+func (k Kind) Missing() string {
+	if _, err := exec.LookPath(k.program); err != nil {
+		return fmt.Sprintf("%s IS NOT TESTED: %v; test/caches/install.sh installs it", k.Name, err)
+	}
+	return ""
+}
+
+// A Cache is a running cache.
+type Cache struct {
+	Kind
+	URL string // its root, without a slash at the end
+	dir string
+}
+
+// A place is what the templates may name.
+type place struct {
+	Dir                            string
+	Addr, Host, Port               string
+	Origin, OriginHost, OriginPort string
+}
+
+// Start starts a cache in front of the origin at the address origin. The cache
+// runs until the test ends. It may not be ready before Await returns.
+func Start(t testing.TB, kind Kind, origin string) *Cache {
+	t.Helper()
+	p := place{Dir: t.TempDir(), Addr: freeAddr(t), Origin: origin}
+	p.Host, p.Port, _ = net.SplitHostPort(p.Addr)
+	p.OriginHost, p.OriginPort, _ = net.SplitHostPort(origin)
+	if err := p.render(kind.conf); err != nil {
+		t.Fatalf("configuration of %s: %v", kind.Name, err)
+	}
+	command := []string{kind.program}
+	for _, arg := range kind.args {
+		command = append(command, p.expand(arg))
+	}
+	run(t, p.Dir, command)
+	return &Cache{Kind: kind, URL: "http://" + p.Addr, dir: p.Dir}
+}
+
+// render writes the files of conf's directory from.
+func (p place) render(from string) error {
+	root := "conf/" + from
+	return fs.WalkDir(conf, root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(p.Dir, strings.TrimPrefix(path, root))
+		if entry.IsDir() {
+			return os.MkdirAll(to, 0o755)
+		}
+		text, err := conf.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(to, []byte(p.expand(string(text))), 0o644)
+	})
+}
+
+// expand executes a template, all of which are constants of this package.
+func (p place) expand(text string) string {
+	var out strings.Builder
+	if err := template.Must(template.New("").Parse(text)).Execute(&out, p); err != nil {
+		panic(err)
+	}
+	return out.String()
+}
+
+// Await returns when the cache passes answers on.
+func (c *Cache) Await(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for !c.healthy(ctx) {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			t.Fatalf("%s did not start:\n%s", c.Name, output(c.dir))
+		}
+	}
+}
+
+func (c *Cache) healthy(ctx context.Context) bool {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+"/v1/health", nil)
+	if err != nil {
+		return false
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return false
+	}
+	res.Body.Close()
+	return res.StatusCode == http.StatusOK
+}
+
+// freeAddr returns a loopback address that nothing listened on just now.
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}

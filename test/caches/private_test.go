@@ -1,0 +1,71 @@
+package caches
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// watchPrivately is how long private answers are asked for.
+const watchPrivately = 5 * time.Second
+
+// privacy is what one poller saw of answers that are for their caller alone.
+type privacy struct {
+	front   front
+	key     string
+	answers []answer
+}
+
+// watchPrivate polls an item and an absence of a function that says private,
+// with credentials and without.
+func watchPrivate(ctx context.Context, fronts []front) []privacy {
+	const item, absence = "private:item", "private:absence"
+	fronts[0].origin.Storage.Put(item, "value", time.Now().Add(time.Hour))
+	var seen []privacy
+	var manners []manner
+	for _, f := range fronts {
+		for _, m := range []manner{authorized, plainly, staleToo} {
+			seen = append(seen, privacy{front: f, key: item}, privacy{front: f, key: absence})
+			manners = append(manners, m, m)
+		}
+	}
+	until := time.Now().Add(watchPrivately)
+	var all sync.WaitGroup
+	for i := range seen {
+		p := &seen[i]
+		all.Go(func() { p.answers = poll(ctx, p.front.client, p.front.url+"/v1/items/"+p.key, manners[i], until) })
+	}
+	all.Wait()
+	return seen
+}
+
+// judgePrivate holds that every answer was made for its request alone: the
+// function gives each an X-Request-Id of its own.
+func judgePrivate(t *testing.T, seen []privacy) {
+	t.Helper()
+	ids := map[string]bool{}
+	for _, p := range seen {
+		answered := 0
+		for _, a := range p.answers {
+			if a.status != http.StatusOK && a.status != http.StatusNotFound {
+				continue
+			}
+			answered++
+			id := a.header.Get("X-Request-Id")
+			if id == "" || ids[id] {
+				t.Errorf("%v: answered a request for %s from its store", p.front, p.key)
+			}
+			ids[id] = true
+			control := a.header.Get("Cache-Control")
+			if !strings.HasPrefix(control, "private, ") || strings.Contains(control, "s-maxage") {
+				t.Errorf("%v: Cache-Control of %s is %q; want a private one", p.front, p.key, control)
+			}
+		}
+		if answered == 0 {
+			t.Errorf("%v: %s was never answered", p.front, p.key)
+		}
+	}
+}

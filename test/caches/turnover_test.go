@@ -1,0 +1,98 @@
+package caches
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const (
+	briefMaxAge         = 3 * time.Second
+	briefLocalMaxAge    = time.Second
+	briefNotFoundMaxAge = 2 * time.Second
+
+	// changeAfter is when the storage changes, to what caches have stored.
+	changeAfter = 2600 * time.Millisecond
+
+	// overshoot is how much longer than promised a cache may keep an answer,
+	// since caches count in whole seconds.
+	overshoot = time.Second
+
+	// overwriteBound is CACHE_MAX_AGE after the value was last read. It is twice
+	// that for a cache behind one that sends no Age, which there is none of here.
+	overwriteBound = briefMaxAge + overshoot
+
+	// arrivalBound is NOT_FOUND_MAX_AGE in the cache after the function itself
+	// forgot the absence.
+	arrivalBound = briefNotFoundMaxAge + min(briefNotFoundMaxAge, briefLocalMaxAge) + overshoot
+)
+
+// A turnover is how long a front went on giving what the storage held before a change.
+type turnover struct {
+	front  front
+	lasted time.Duration
+	done   bool // what is stored now was seen
+}
+
+// watchOverwrite overwrites a value.
+func watchOverwrite(ctx context.Context, fronts []front) []turnover {
+	const key = "brief:overwritten"
+	put := func(value string) {
+		fronts[0].origin.Storage.Put(key, value, time.Now().Add(time.Hour))
+	}
+	put("before")
+	return watchTurnover(ctx, fronts, key, func() { put("after") }, func(a answer) bool {
+		return strings.Contains(a.body, "before")
+	})
+}
+
+// watchArrival stores an item under a key that was asked for while it had none.
+func watchArrival(ctx context.Context, fronts []front) []turnover {
+	const key = "brief:late"
+	return watchTurnover(ctx, fronts, key, func() {
+		fronts[0].origin.Storage.Put(key, "after", time.Now().Add(time.Hour))
+	}, func(a answer) bool { return a.status == http.StatusNotFound })
+}
+
+// watchTurnover polls key before and after change, old telling the answers from before.
+func watchTurnover(ctx context.Context, fronts []front, key string, change func(), old func(answer) bool) []turnover {
+	begin := time.Now()
+	changed := make(chan time.Time, 1)
+	time.AfterFunc(changeAfter, func() {
+		change()
+		changed <- time.Now()
+	})
+	polls := make([][]answer, len(fronts))
+	var all sync.WaitGroup
+	for i, f := range fronts {
+		until := begin.Add(changeAfter + 2*max(overwriteBound, arrivalBound))
+		all.Go(func() { polls[i] = poll(ctx, f.client, f.url+"/v1/items/"+key, plainly, until) })
+	}
+	at := <-changed
+	all.Wait()
+	turnovers := make([]turnover, len(fronts))
+	for i, answers := range polls {
+		turnovers[i] = turnover{front: fronts[i], lasted: begin.Sub(at)}
+		for _, a := range answers {
+			if old(a) {
+				turnovers[i].lasted = a.start.Sub(at)
+			}
+			turnovers[i].done = turnovers[i].done || strings.Contains(a.body, "after")
+		}
+	}
+	return turnovers
+}
+
+func judgeTurnovers(t *testing.T, turnovers []turnover, bound time.Duration) {
+	t.Helper()
+	for _, u := range turnovers {
+		t.Logf("%v: the old answer was last given %+.2f s after the change; promised are %v", u.front, u.lasted.Seconds(), bound)
+		if u.lasted > bound || !u.done {
+			t.Errorf("%v: the old answer was given until %v after the change, the new one seen: %v; want at most %v, and true",
+				u.front, u.lasted, u.done, bound)
+		}
+	}
+}
