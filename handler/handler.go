@@ -45,7 +45,15 @@ type Handler struct {
 	// HashKey is what logs show of a key.
 	HashKey func(key string) string
 
-	warm atomic.Bool // a request was served before
+	// Metrics makes each log line a CloudWatch metric document as well.
+	Metrics bool
+
+	// TokenCounts tells how many tokens were signed and how often the key was
+	// read so far, for the metrics. It may be nil.
+	TokenCounts func() (signed, read int64)
+
+	warm         atomic.Bool  // a request was served before
+	signed, read atomic.Int64 // what the metrics have told of TokenCounts
 }
 
 // ServeHTTP answers one request: common headers, route, problem, log line.

@@ -81,6 +81,9 @@ func (h *Handler) log(ctx context.Context, e *entry) {
 		attrs = append(attrs, slog.String("key", h.HashKey(e.key)), slog.String("cache", string(e.answer.Source)))
 	}
 	attrs = append(attrs, upstreamAttrs(e)...)
+	if h.Metrics {
+		attrs = append(attrs, h.metricAttrs(e)...)
+	}
 	h.Log.LogAttrs(ctx, level, "request", attrs...)
 }
 
@@ -91,11 +94,8 @@ func upstreamAttrs(e *entry) []slog.Attr {
 	if a.Upstream > 0 {
 		attrs = append(attrs, slog.Float64("upstream_ms", milliseconds(a.Upstream)))
 	}
-	cause := e.err
-	if a.UpstreamErr != nil {
-		cause = a.UpstreamErr
-	}
-	if failed, ok := errors.AsType[*voximplant.Error](cause); ok {
+	cause := e.cause()
+	if failed := e.upstreamError(); failed != nil {
 		attrs = append(attrs, slog.String("upstream_kind", string(failed.Kind)), slog.Int("upstream_code", failed.Code))
 	}
 	if e.status >= 500 || a.UpstreamErr != nil {
@@ -111,6 +111,20 @@ func upstreamAttrs(e *entry) []slog.Attr {
 		attrs = append(attrs, slog.Float64("expires_in_s", a.Left.Seconds()))
 	}
 	return attrs
+}
+
+// cause is what went wrong, also where an old copy stood in.
+func (e *entry) cause() error {
+	if e.answer.UpstreamErr != nil {
+		return e.answer.UpstreamErr
+	}
+	return e.err
+}
+
+// upstreamError is the cause if the API is behind it, else nil.
+func (e *entry) upstreamError() *voximplant.Error {
+	failed, _ := errors.AsType[*voximplant.Error](e.cause())
+	return failed
 }
 
 // level is what somebody must look at: errors need a hand, warnings may pass.

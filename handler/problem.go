@@ -87,8 +87,13 @@ func (p problem) errorType() string {
 	if p.Status < 500 {
 		return "InvalidRequest"
 	}
+	return camel(p.Code)
+}
+
+// camel is UpstreamBusy for upstream_busy.
+func camel(snake string) string {
 	var name strings.Builder
-	for word := range strings.SplitSeq(p.Code, "_") {
+	for word := range strings.SplitSeq(snake, "_") {
 		name.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
 	return name.String()
