@@ -3,6 +3,8 @@ package caches
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -10,15 +12,8 @@ import (
 	"voxkv/test/caches/cachetest"
 )
 
-// failures are when the origins begin and cease to fail, from the start. Every
-// cache holds every item at the first, which is in another phase of its life
-// for each; one item ends in each window.
-var failures = []time.Duration{3 * time.Second, 6 * time.Second, 9500 * time.Millisecond}
-
-const (
-	// afterEnd is how long an item that has ended is asked for.
-	afterEnd = 3 * time.Second
-)
+// afterEnd is how long an item that has ended is asked for.
+const afterEnd = 3 * time.Second
 
 // items are what ends during the measurement, and how each is asked for.
 var items = []struct {
@@ -37,7 +32,7 @@ var items = []struct {
 
 // A life is what one poller saw of an item that ended.
 type life struct {
-	front   front
+	front   cachetest.Front
 	key     string
 	manner  manner
 	end     time.Time
@@ -55,9 +50,23 @@ func (l life) last() (time.Duration, bool) {
 	return 0, false
 }
 
+// promised returns until when a cache behind this one may at most reuse what it
+// was given, relative to the item's end. That cache counts in whole seconds too.
+func (l life) promised() time.Duration {
+	latest := l.answers[0].start
+	for _, a := range l.answers {
+		if a.item() && maxAge(a.header) > 0 {
+			age, _ := strconv.Atoi(a.header.Get("Age"))
+			until := a.start.Add(maxAge(a.header) - time.Duration(age)*time.Second + overshoot)
+			latest = slices.MaxFunc([]time.Time{latest, until}, time.Time.Compare)
+		}
+	}
+	return latest.Sub(l.end)
+}
+
 // inState reports whether the origin was in the front's state when the item ended.
 func (l life) inState() bool {
-	return l.front.state == cachetest.Healthy || failing(l.end.Sub(l.answers[0].start))
+	return l.front.State == cachetest.Healthy || cachetest.Failing(l.end.Sub(l.answers[0].start))
 }
 
 func putItems(o *cachetest.Origin) {
@@ -67,34 +76,12 @@ func putItems(o *cachetest.Origin) {
 	}
 }
 
-// failing reports whether an origin that fails does so at a time from the start.
-func failing(at time.Duration) bool {
-	n := 0
-	for _, after := range failures {
-		if after <= at {
-			n++
-		}
-	}
-	return n%2 == 1
-}
-
-// schedule makes o turn to state and back at the time of failures.
-func schedule(o *cachetest.Origin, state cachetest.State) {
-	for _, after := range failures {
-		next := cachetest.Healthy
-		if failing(after) {
-			next = state
-		}
-		time.AfterFunc(after, func() { o.Turn(next) })
-	}
-}
-
 // watchEnds polls every item through every front until some time after its end.
-func watchEnds(ctx context.Context, fronts []front) []life {
+func watchEnds(ctx context.Context, fronts []cachetest.Front) []life {
 	var lives []life
 	for _, f := range fronts {
 		ends := map[string]time.Time{}
-		for _, stored := range f.origin.Storage.Items() {
+		for _, stored := range f.Origin.Storage.Items() {
 			ends[stored.Key] = stored.ExpiresAt
 		}
 		for _, item := range items {
@@ -112,7 +99,7 @@ func watchEnds(ctx context.Context, fronts []front) []life {
 }
 
 func (l *life) watch(ctx context.Context) {
-	l.answers = poll(ctx, l.front.client, l.front.url+"/v1/items/"+l.key, l.manner, l.end.Add(afterEnd))
+	l.answers = poll(ctx, l.front.Client, l.front.URL+"/v1/items/"+l.key, l.manner, l.end.Add(afterEnd))
 }
 
 // judgeEnds is the promise. Its tolerance is zero.
@@ -124,10 +111,12 @@ func judgeEnds(t *testing.T, lives []life) {
 			t.Errorf("%v: %s was never seen when asked for %s", l.front, l.key, l.manner.name)
 		case last >= 0:
 			t.Errorf("%v: a request for %s, asked for %s, started %v after its end and got it", l.front, l.key, l.manner.name, last)
+		case l.promised() > 0:
+			t.Errorf("%v: a browser may reuse %s, asked for %s, until %v after its end", l.front, l.key, l.manner.name, l.promised())
 		}
 	}
 	for f, n := range reuses(lives) {
-		if n == 0 && f != direct {
+		if n == 0 && f != cachetest.Direct {
 			t.Errorf("%s never answered from its store, so nothing was tested", f)
 		}
 	}
@@ -143,11 +132,11 @@ func reuses(lives []life) map[string]int {
 			if a.status != http.StatusOK {
 				continue
 			}
-			id := l.front.url + a.header.Get("X-Request-Id")
+			id := l.front.URL + a.header.Get("X-Request-Id")
 			if seen[id] {
-				counts[l.front.cache]++
+				counts[l.front.Cache]++
 			} else {
-				counts[l.front.cache] += 0
+				counts[l.front.Cache] += 0
 			}
 			seen[id] = true
 		}
@@ -161,8 +150,8 @@ func showStale(t *testing.T, lives []life) {
 	t.Helper()
 	last := map[cachetest.State]time.Duration{}
 	for _, l := range lives {
-		if seen, ok := l.last(); ok && (last[l.front.state] == 0 || seen > last[l.front.state]) {
-			last[l.front.state] = seen
+		if seen, ok := l.last(); ok && (last[l.front.State] == 0 || seen > last[l.front.State]) {
+			last[l.front.State] = seen
 		}
 	}
 	for _, state := range cachetest.States() {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"voxkv/test/caches/cachetest"
 )
 
 // watchPrivately is how long private answers are asked for.
@@ -14,16 +16,16 @@ const watchPrivately = 5 * time.Second
 
 // privacy is what one poller saw of answers that are for their caller alone.
 type privacy struct {
-	front   front
+	front   cachetest.Front
 	key     string
 	answers []answer
 }
 
 // watchPrivate polls an item and an absence of a function that says private,
 // with credentials and without.
-func watchPrivate(ctx context.Context, fronts []front) []privacy {
+func watchPrivate(ctx context.Context, fronts []cachetest.Front) []privacy {
 	const item, absence = "private:item", "private:absence"
-	fronts[0].origin.Storage.Put(item, "value", time.Now().Add(time.Hour))
+	fronts[0].Origin.Storage.Put(item, "value", time.Now().Add(time.Hour))
 	var seen []privacy
 	var manners []manner
 	for _, f := range fronts {
@@ -36,7 +38,7 @@ func watchPrivate(ctx context.Context, fronts []front) []privacy {
 	var all sync.WaitGroup
 	for i := range seen {
 		p := &seen[i]
-		all.Go(func() { p.answers = poll(ctx, p.front.client, p.front.url+"/v1/items/"+p.key, manners[i], until) })
+		all.Go(func() { p.answers = poll(ctx, p.front.Client, p.front.URL+"/v1/items/"+p.key, manners[i], until) })
 	}
 	all.Wait()
 	return seen

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"voxkv/test/caches/cachetest"
 )
 
 const (
@@ -32,16 +34,16 @@ const (
 
 // A turnover is how long a front went on giving what the storage held before a change.
 type turnover struct {
-	front  front
+	front  cachetest.Front
 	lasted time.Duration
 	done   bool // what is stored now was seen
 }
 
 // watchOverwrite overwrites a value.
-func watchOverwrite(ctx context.Context, fronts []front) []turnover {
+func watchOverwrite(ctx context.Context, fronts []cachetest.Front) []turnover {
 	const key = "brief:overwritten"
 	put := func(value string) {
-		fronts[0].origin.Storage.Put(key, value, time.Now().Add(time.Hour))
+		fronts[0].Origin.Storage.Put(key, value, time.Now().Add(time.Hour))
 	}
 	put("before")
 	return watchTurnover(ctx, fronts, key, func() { put("after") }, func(a answer) bool {
@@ -50,15 +52,15 @@ func watchOverwrite(ctx context.Context, fronts []front) []turnover {
 }
 
 // watchArrival stores an item under a key that was asked for while it had none.
-func watchArrival(ctx context.Context, fronts []front) []turnover {
+func watchArrival(ctx context.Context, fronts []cachetest.Front) []turnover {
 	const key = "brief:late"
 	return watchTurnover(ctx, fronts, key, func() {
-		fronts[0].origin.Storage.Put(key, "after", time.Now().Add(time.Hour))
+		fronts[0].Origin.Storage.Put(key, "after", time.Now().Add(time.Hour))
 	}, func(a answer) bool { return a.status == http.StatusNotFound })
 }
 
 // watchTurnover polls key before and after change, old telling the answers from before.
-func watchTurnover(ctx context.Context, fronts []front, key string, change func(), old func(answer) bool) []turnover {
+func watchTurnover(ctx context.Context, fronts []cachetest.Front, key string, change func(), old func(answer) bool) []turnover {
 	begin := time.Now()
 	changed := make(chan time.Time, 1)
 	time.AfterFunc(changeAfter, func() {
@@ -69,7 +71,7 @@ func watchTurnover(ctx context.Context, fronts []front, key string, change func(
 	var all sync.WaitGroup
 	for i, f := range fronts {
 		until := begin.Add(changeAfter + 2*max(overwriteBound, arrivalBound))
-		all.Go(func() { polls[i] = poll(ctx, f.client, f.url+"/v1/items/"+key, plainly, until) })
+		all.Go(func() { polls[i] = poll(ctx, f.Client, f.URL+"/v1/items/"+key, plainly, until) })
 	}
 	at := <-changed
 	all.Wait()
