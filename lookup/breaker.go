@@ -72,6 +72,7 @@ func troubled(err error) bool {
 	return ok && (failed.Kind == voximplant.KindThrottled || failed.Kind == voximplant.KindUnavailable)
 }
 
-func resting(d time.Duration) error {
-	return &voximplant.Error{Kind: voximplant.KindUnavailable, RetryAfter: d}
+// resting is the answer while upstream is left alone.
+func resting(left time.Duration) error {
+	return &voximplant.Error{Kind: voximplant.KindUnavailable, RetryAfter: left}
 }

@@ -94,6 +94,7 @@ type Lookup struct {
 	copies   *lru.Cache[string, known] // items
 	absences *lru.Cache[string, known] // apart, so that random keys evict no item
 	flight   singleflight.Group
+	breaker  breaker
 	asked    atomic.Uint64 // questions so far
 	keeping  sync.Mutex    // makes of comparing and replacing a copy one step
 }
@@ -182,11 +183,15 @@ func (l *Lookup) ask(ctx context.Context, key string) (_ known, err error) {
 	// Nobody else could: this runs on a goroutine of its own.
 	defer Recover(&err)
 	k := known{question: l.asked.Add(1), since: l.now()}
+	if left := l.breaker.rest(k.since); left > 0 {
+		return known{}, resting(left)
+	}
 	item, err := l.Fetch(ctx, key)
+	received := l.now()
+	l.breaker.note(received, err)
 	if err != nil && !errors.Is(err, voximplant.ErrNotFound) {
 		return known{}, err
 	}
-	received := l.now()
 	if item != nil && !item.Date.IsZero() {
 		k.ahead = item.Date.Sub(received)
 	}
