@@ -1,0 +1,255 @@
+package template
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// A stack is a template deployed on paper: its parameters have values, its conditions are
+// decided and its intrinsic functions computed. A resource's Ref is its logical id, and an
+// attribute of it is id.attribute.
+type stack struct {
+	t          *testing.T
+	template   map[string]any
+	parameters map[string]any
+}
+
+// given are the parameters that have no default.
+var given = map[string]string{
+	"SecretArn":     "arn:aws:secretsmanager:eu-central-1:123456789012:secret:voxkv-a1b2c3",
+	"ApplicationId": "1",
+	"AllowedKeys":   "order:*",
+}
+
+// deploy returns the stack of template with given and more parameters.
+func deploy(t *testing.T, template string, more map[string]string) *stack {
+	t.Helper()
+	values := maps.Clone(given)
+	maps.Copy(values, more)
+	return (&stack{t: t, template: transformed(t, template, values)}).with(more)
+}
+
+// with is the same template deployed with given and more parameters. SAM puts parameters in
+// place where its own resources use them, so only the others may differ.
+func (s *stack) with(more map[string]string) *stack {
+	values := maps.Clone(given)
+	maps.Copy(values, more)
+	s = &stack{t: s.t, template: s.template, parameters: map[string]any{
+		"AWS::StackName": "voxkv", "AWS::Region": "eu-central-1", "AWS::AccountId": "123456789012",
+		"AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com", "AWS::NoValue": nil,
+	}}
+	for name, declared := range object(s.template["Parameters"]) {
+		value, ok := values[name]
+		if !ok {
+			value = fmt.Sprint(object(declared)["Default"])
+		}
+		s.parameters[name] = value
+		if object(declared)["Type"] == "CommaDelimitedList" {
+			s.parameters[name] = list(strings.Split(value, ","))
+		}
+	}
+	return s
+}
+
+// resources are the computed properties of those of a type that exist, by logical id.
+func (s *stack) resources(kind string) map[string]map[string]any {
+	found := map[string]map[string]any{}
+	for id, declared := range object(s.template["Resources"]) {
+		r := object(declared)
+		if condition, ok := r["Condition"].(string); ok && !s.holds(condition) {
+			continue
+		}
+		if kind == "" || r["Type"] == kind {
+			found[id] = object(s.value(r["Properties"]))
+		}
+	}
+	return found
+}
+
+// resource is the one of that name. It must exist.
+func (s *stack) resource(id string) map[string]any {
+	s.t.Helper()
+	r, ok := s.resources("")[id]
+	if !ok {
+		s.t.Fatalf("there is no %s", id)
+	}
+	return r
+}
+
+func (s *stack) holds(condition string) bool {
+	return s.value(object(s.template["Conditions"])[condition]) == true
+}
+
+// refusals are the rules that the parameters break.
+func (s *stack) refusals() []string {
+	var refused []string
+	for _, rule := range object(s.template["Rules"]) {
+		condition, conditional := object(rule)["RuleCondition"]
+		if conditional && s.value(condition) != true {
+			continue
+		}
+		for _, assertion := range object(rule)["Assertions"].([]any) {
+			if s.value(object(assertion)["Assert"]) != true {
+				refused = append(refused, object(assertion)["AssertDescription"].(string))
+			}
+		}
+	}
+	return refused
+}
+
+// value computes what stands in the template.
+func (s *stack) value(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, argument := range v {
+			if len(v) == 1 && (strings.HasPrefix(name, "Fn::") || name == "Ref" || name == "Condition") {
+				return s.call(name, argument)
+			}
+		}
+		computed := map[string]any{}
+		for name, member := range v {
+			if member = s.value(member); member != nil {
+				computed[name] = member
+			}
+		}
+		return computed
+	case []any:
+		computed := []any{}
+		for _, member := range v {
+			if member = s.value(member); member != nil {
+				computed = append(computed, member)
+			}
+		}
+		return computed
+	}
+	return v
+}
+
+func (s *stack) call(name string, argument any) any {
+	switch name {
+	case "Ref":
+		return s.ref(argument.(string))
+	case "Condition":
+		if condition, ok := argument.(string); ok {
+			return s.holds(condition)
+		}
+		return map[string]any{name: s.value(argument)} // of an IAM statement
+	case "Fn::If":
+		branches := argument.([]any)
+		if s.holds(branches[0].(string)) {
+			return s.value(branches[1])
+		}
+		return s.value(branches[2])
+	case "Fn::Sub":
+		return s.sub(argument)
+	}
+	arguments, ok := s.value(argument).([]any)
+	if !ok {
+		s.t.Fatalf("%s %v: not computed here", name, argument)
+	}
+	return s.compute(name, arguments)
+}
+
+func (s *stack) compute(name string, a []any) any {
+	switch name {
+	case "Fn::GetAtt":
+		if a[1] == "FunctionUrl" {
+			return fmt.Sprintf("https://%v.example/", a[0])
+		}
+		return fmt.Sprintf("%v.%v", a[0], a[1])
+	case "Fn::Equals":
+		return fmt.Sprint(a[0]) == fmt.Sprint(a[1])
+	case "Fn::Not":
+		return a[0] == false
+	case "Fn::And":
+		return !contains(a, false)
+	case "Fn::Or":
+		return contains(a, true)
+	case "Fn::EachMemberIn":
+		return !contains(each(a[0], func(member any) any { return contains(a[1].([]any), member) }), false)
+	case "Fn::Join":
+		return strings.Join(words(a[1]), a[0].(string))
+	case "Fn::Split":
+		return list(strings.Split(a[1].(string), a[0].(string)))
+	case "Fn::Select":
+		return a[1].([]any)[int(a[0].(float64))]
+	}
+	s.t.Fatalf("%s is not computed here", name)
+	return nil
+}
+
+func (s *stack) ref(name string) any {
+	if value, ok := s.parameters[name]; ok {
+		return value
+	}
+	if _, ok := object(s.template["Resources"])[name]; !ok {
+		s.t.Fatalf("Ref to %s, which is neither a parameter nor a resource", name)
+	}
+	return name
+}
+
+var variable = regexp.MustCompile(`\$\{[^!}][^}]*\}`)
+
+func (s *stack) sub(argument any) any {
+	local := map[string]any{}
+	if with, ok := argument.([]any); ok {
+		argument, local = with[0], object(with[1])
+	}
+	return variable.ReplaceAllStringFunc(argument.(string), func(match string) string {
+		name := match[2 : len(match)-1]
+		if value, ok := local[name]; ok {
+			return fmt.Sprint(s.value(value))
+		}
+		if strings.Contains(name, ".") {
+			return name
+		}
+		return fmt.Sprint(s.ref(name))
+	})
+}
+
+func object(v any) map[string]any {
+	o, _ := v.(map[string]any)
+	return o
+}
+
+func list(words []string) []any {
+	l := []any{}
+	for _, word := range words {
+		l = append(l, word)
+	}
+	return l
+}
+
+// words are the strings in a list or the one string that stands for a list.
+func words(v any) []string {
+	members, ok := v.([]any)
+	if !ok {
+		members = []any{v}
+	}
+	var texts []string
+	for _, member := range members {
+		texts = append(texts, fmt.Sprint(member))
+	}
+	return texts
+}
+
+func each(l any, f func(any) any) []any {
+	var results []any
+	for _, member := range l.([]any) {
+		results = append(results, f(member))
+	}
+	return results
+}
+
+func contains(l []any, wanted any) bool {
+	for _, member := range l {
+		if reflect.DeepEqual(member, wanted) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,494 @@
+package template
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"voxkv/internal/function"
+)
+
+const (
+	role        = "arn:aws:iam::123456789012:role/caller"
+	topic       = "arn:aws:sns:eu-central-1:123456789012:alarms"
+	kmsKey      = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd"
+	certificate = "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd"
+	boundary    = "arn:aws:iam::123456789012:policy/boundary"
+)
+
+var (
+	openStack       = map[string]string{}
+	jwtStack        = map[string]string{"Access": "jwt", "JwtIssuer": "https://login.example.com", "JwtAudience": "web,app"}
+	iamStack        = map[string]string{"Access": "iam"}
+	cloudFrontStack = map[string]string{"CloudFront": "true", "CorsOrigins": "https://example.com"}
+	everythingStack = map[string]string{
+		"SecretKmsKeyArn": kmsKey, "CallerArns": role + "1," + role + "2", "AlarmTopicArn": topic,
+		"ReservedConcurrency": "20", "ProvisionedConcurrency": "2", "PermissionsBoundaryArn": boundary,
+	}
+)
+
+func TestRoles(t *testing.T) {
+	logs := statement([]any{"logs:CreateLogStream", "logs:PutLogEvents"}, "LogGroup.Arn")
+	secret := statement("secretsmanager:GetSecretValue", given["SecretArn"])
+	decrypt := statement("kms:Decrypt", kmsKey)
+	decrypt["Condition"] = map[string]any{"StringEquals": map[string]any{
+		"kms:ViaService":                  "secretsmanager.eu-central-1.amazonaws.com",
+		"kms:EncryptionContext:SecretARN": given["SecretArn"],
+	}}
+	for _, test := range []struct {
+		template   string
+		parameters map[string]string
+		want       []any
+	}{
+		{"template.yaml", openStack, []any{secret, logs}},
+		{"template.yaml", cloudFrontStack, []any{secret, logs}},
+		{"template.yaml", everythingStack, []any{secret, logs, decrypt}},
+		{"examples/rest-api/template.yaml", nil, []any{secret, logs}},
+	} {
+		s := deploy(t, test.template, test.parameters)
+		r := s.resource("FunctionRole")
+		if r["ManagedPolicyArns"] != nil {
+			t.Errorf("%s %v: the function's role has managed policies %v", test.template, test.parameters, r["ManagedPolicyArns"])
+		}
+		if got := statements(r); !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s %v: the function may do\n%v\nwant\n%v", test.template, test.parameters, got, test.want)
+		}
+		for id, function := range s.resources("AWS::Lambda::Function") {
+			if function["Role"] != "FunctionRole.Arn" {
+				t.Errorf("%s has role %v", id, function["Role"])
+			}
+		}
+	}
+}
+
+func statement(action any, resource string) map[string]any {
+	return map[string]any{"Effect": "Allow", "Action": action, "Resource": resource}
+}
+
+func statements(role map[string]any) []any {
+	var all []any
+	for _, policy := range role["Policies"].([]any) {
+		all = append(all, object(object(policy)["PolicyDocument"])["Statement"].([]any)...)
+	}
+	return all
+}
+
+func TestNoWildcards(t *testing.T) {
+	for _, parameters := range []map[string]string{openStack, jwtStack, iamStack, cloudFrontStack, everythingStack} {
+		s := deploy(t, "template.yaml", parameters)
+		for id, r := range s.resources("AWS::IAM::Role") {
+			for _, granted := range statementsOrNone(r) {
+				for _, resource := range words(object(granted)["Resource"]) {
+					if strings.Contains(resource, "*") {
+						t.Errorf("%v: %s may reach %s", parameters, id, resource)
+					}
+				}
+			}
+			if got := r["PermissionsBoundary"]; parameters["PermissionsBoundaryArn"] != "" && got != boundary {
+				t.Errorf("%v: %s has the boundary %v", parameters, id, got)
+			}
+		}
+		for id, r := range s.resources("AWS::Lambda::Permission") {
+			if r["Principal"] == "*" || strings.HasSuffix(fmt.Sprint(r["Principal"]), ".com") && r["SourceArn"] == nil {
+				t.Errorf("%v: %s lets in anybody: %v", parameters, id, r)
+			}
+			if r["FunctionName"] != "VoxkvFunctionAliaslive" {
+				t.Errorf("%v: %s goes around the alias: %v", parameters, id, r)
+			}
+		}
+	}
+}
+
+func statementsOrNone(role map[string]any) []any {
+	if role["Policies"] == nil {
+		return nil
+	}
+	return statements(role)
+}
+
+func TestWhoMayCall(t *testing.T) {
+	for _, test := range []struct {
+		parameters  map[string]string
+		auth, scope string
+		authorizer  any
+	}{
+		{openStack, "NONE", "public", nil},
+		{jwtStack, "JWT", "private", "JwtAuthorizer"},
+		{iamStack, "AWS_IAM", "private", nil},
+	} {
+		s := deploy(t, "template.yaml", test.parameters)
+		if refused := s.refusals(); refused != nil {
+			t.Errorf("%v: refused: %v", test.parameters, refused)
+		}
+		if got := environment(s)["CACHE_SCOPE"]; got != test.scope {
+			t.Errorf("%v: CACHE_SCOPE = %v; want %s", test.parameters, got, test.scope)
+		}
+		keys := []string{}
+		for id, route := range s.resources("AWS::ApiGatewayV2::Route") {
+			keys = append(keys, route["RouteKey"].(string))
+			if id == "PreflightRoute" {
+				if route["AuthorizationType"] != nil {
+					t.Errorf("%v: preflights need %v", test.parameters, route["AuthorizationType"])
+				}
+				continue
+			}
+			if route["AuthorizationType"] != test.auth || route["AuthorizerId"] != test.authorizer {
+				t.Errorf("%v: %s needs %v of %v; want %s", test.parameters, id, route["AuthorizationType"], route["AuthorizerId"], test.auth)
+			}
+		}
+		slices.Sort(keys)
+		if want := []string{"$default", "ANY /v1/{proxy+}", "OPTIONS /v1/{proxy+}"}; !slices.Equal(keys, want) {
+			t.Errorf("%v: routes %q; want %q", test.parameters, keys, want)
+		}
+		if cors := s.resource("HttpApi")["CorsConfiguration"]; cors != nil {
+			t.Errorf("%v: the gateway overwrites the function's CORS headers: %v", test.parameters, cors)
+		}
+	}
+}
+
+func TestJWTAuthorizer(t *testing.T) {
+	got := deploy(t, "template.yaml", jwtStack).resource("JwtAuthorizer")["JwtConfiguration"]
+	want := map[string]any{"Issuer": "https://login.example.com", "Audience": []any{"web", "app"}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("JwtConfiguration = %v; want %v", got, want)
+	}
+}
+
+func TestRules(t *testing.T) {
+	s := deploy(t, "template.yaml", openStack)
+	for _, test := range []struct {
+		parameters map[string]string
+		refused    int
+	}{
+		{openStack, 0}, {jwtStack, 0}, {iamStack, 0}, {cloudFrontStack, 0}, {everythingStack, 0},
+		{map[string]string{"ApplicationName": "support"}, 1},
+		{map[string]string{"ApplicationId": ""}, 1},
+		{map[string]string{"ApplicationId": "", "ApplicationName": "support"}, 0},
+		{map[string]string{"Access": "jwt"}, 2},
+		{map[string]string{"Access": "iam", "CloudFront": "true"}, 1},
+		{map[string]string{"DomainName": "kv.example.com", "CertificateArn": certificate}, 1},
+		{map[string]string{"DomainName": "kv.example.com", "CloudFront": "true"}, 1},
+		{map[string]string{"DomainName": "kv.example.com", "CertificateArn": certificate, "CloudFront": "true"}, 0},
+	} {
+		if got := s.with(test.parameters).refusals(); len(got) != test.refused {
+			t.Errorf("%v: refused for %q; want %d reasons", test.parameters, got, test.refused)
+		}
+	}
+}
+
+func TestCloudFront(t *testing.T) {
+	s := deploy(t, "template.yaml", cloudFrontStack)
+	for _, kind := range []string{"Api", "Route", "Stage", "Integration"} {
+		if around := s.resources("AWS::ApiGatewayV2::" + kind); len(around) > 0 {
+			t.Errorf("a way around CloudFront: %v", around)
+		}
+	}
+	if got := s.resource("FunctionUrl")["AuthType"]; got != "AWS_IAM" {
+		t.Errorf("the Function URL takes requests with AuthType %v", got)
+	}
+	policy := object(s.resource("CachePolicy")["CachePolicyConfig"])
+	key := object(policy["ParametersInCacheKeyAndForwardedToOrigin"])
+	if policy["MinTTL"] != 0.0 || policy["DefaultTTL"] != 0.0 {
+		t.Errorf("MinTTL %v, DefaultTTL %v; want 0: CloudFront would keep what says no-store", policy["MinTTL"], policy["DefaultTTL"])
+	}
+	if got := object(key["HeadersConfig"])["Headers"]; !reflect.DeepEqual(got, []any{"Origin"}) {
+		t.Errorf("with a list of origins the cache key holds the headers %v; want Origin", got)
+	}
+	config := object(s.resource("Distribution")["DistributionConfig"])
+	if got := object(config["DefaultCacheBehavior"])["CachePolicyId"]; got != "CachePolicy" {
+		t.Errorf("cached by %v", got)
+	}
+	for _, errorResponse := range config["CustomErrorResponses"].([]any) {
+		if object(errorResponse)["ErrorCachingMinTTL"] != 0.0 {
+			t.Errorf("CloudFront keeps an error: %v", errorResponse)
+		}
+	}
+	open := deploy(t, "template.yaml", map[string]string{"CloudFront": "true"})
+	key = object(object(open.resource("CachePolicy")["CachePolicyConfig"])["ParametersInCacheKeyAndForwardedToOrigin"])
+	if got := object(key["HeadersConfig"])["HeaderBehavior"]; got != "none" {
+		t.Errorf("with any origin, headers in the cache key: %v", got)
+	}
+}
+
+func TestCloudFrontDomain(t *testing.T) {
+	s := deploy(t, "template.yaml", map[string]string{
+		"CloudFront": "true", "DomainName": "kv.example.com", "CertificateArn": certificate,
+		"WebAclArn": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/w/1",
+	})
+	config := object(s.resource("Distribution")["DistributionConfig"])
+	if got := config["Aliases"]; !reflect.DeepEqual(got, []any{"kv.example.com"}) {
+		t.Errorf("Aliases = %v", got)
+	}
+	if got := object(config["ViewerCertificate"])["AcmCertificateArn"]; got != certificate {
+		t.Errorf("AcmCertificateArn = %v", got)
+	}
+	if config["WebACLId"] == nil {
+		t.Error("no WebACLId")
+	}
+}
+
+func TestDirectCallers(t *testing.T) {
+	s := deploy(t, "template.yaml", openStack)
+	for callers, want := range map[string][]string{
+		"":                       nil,
+		role + "1":               {role + "1"},
+		role + "1," + role + "2": {role + "1", role + "2"},
+		role + "1," + role + "2" + "," + role + "3": {role + "1", role + "2", role + "3"},
+	} {
+		var got []string
+		for id, r := range s.with(map[string]string{"CallerArns": callers}).resources("AWS::Lambda::Permission") {
+			if strings.HasPrefix(id, "Caller") {
+				got = append(got, r["Principal"].(string))
+			}
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("CallerArns=%s lets in %q; want %q", callers, got, want)
+		}
+	}
+}
+
+func TestDeployment(t *testing.T) {
+	s := deploy(t, "template.yaml", everythingStack)
+	alias := s.resource("VoxkvFunctionAliaslive")
+	if got := object(alias["ProvisionedConcurrencyConfig"])["ProvisionedConcurrentExecutions"]; fmt.Sprint(got) != "2" {
+		t.Errorf("provisioned concurrency %v; want 2", got)
+	}
+	group := s.resource("VoxkvFunctionDeploymentGroup")
+	if got := group["DeploymentConfigName"]; got != "CodeDeployDefault.LambdaCanary10Percent5Minutes" {
+		t.Errorf("DeploymentConfigName = %v", got)
+	}
+	want := []any{map[string]any{"Name": "NewVersionErrorsAlarm"}, map[string]any{"Name": "FailedAnswersAlarm"}}
+	if got := object(group["AlarmConfiguration"])["Alarms"]; !reflect.DeepEqual(got, want) {
+		t.Errorf("rolled back on %v; want %v", got, want)
+	}
+	function := s.resource("VoxkvFunction")
+	if got := fmt.Sprintf("%v %v %v MB %v s, %v at once", function["Runtime"], function["Architectures"],
+		function["MemorySize"], function["Timeout"], function["ReservedConcurrentExecutions"]); got != "provided.al2023 [arm64] 256 MB 10 s, 20 at once" {
+		t.Errorf("function: %s", got)
+	}
+	bare := deploy(t, "template.yaml", openStack)
+	if r := bare.resource("VoxkvFunction"); r["ReservedConcurrentExecutions"] != nil {
+		t.Errorf("reserved %v by default; new accounts have nothing to reserve from", r["ReservedConcurrentExecutions"])
+	}
+	if r := bare.resource("VoxkvFunctionAliaslive"); r["ProvisionedConcurrencyConfig"] != nil {
+		t.Errorf("provisioned %v by default, which costs money", r["ProvisionedConcurrencyConfig"])
+	}
+}
+
+func TestAlarms(t *testing.T) {
+	s := deploy(t, "template.yaml", everythingStack)
+	want := map[string]string{
+		"ErrorsAlarm":              "AWS/Lambda Errors",
+		"NewVersionErrorsAlarm":    "AWS/Lambda Errors",
+		"ThrottlesAlarm":           "AWS/Lambda Throttles",
+		"SlowAnswersAlarm":         "AWS/Lambda Duration",
+		"HttpApiFailuresAlarm":     "AWS/ApiGateway 5xx",
+		"FailedAnswersAlarm":       "voxkv/voxkv FailedAnswers",
+		"RefusedByVoximplantAlarm": "voxkv/voxkv RefusedByVoximplant",
+	}
+	got := map[string]string{}
+	for id, alarm := range s.resources("AWS::CloudWatch::Alarm") {
+		got[id] = fmt.Sprintf("%v %v", alarm["Namespace"], alarm["MetricName"])
+		if alarm["TreatMissingData"] != "notBreaching" {
+			t.Errorf("%s goes off where nothing happens", id)
+		}
+		if id != "NewVersionErrorsAlarm" && !reflect.DeepEqual(alarm["AlarmActions"], []any{topic}) {
+			t.Errorf("%s tells %v; want the topic", id, alarm["AlarmActions"])
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("alarms\n%v\nwant\n%v", got, want)
+	}
+	if got := s.resource("SlowAnswersAlarm")["ExtendedStatistic"]; got != "p99" {
+		t.Errorf("slow answers by %v; want p99", got)
+	}
+	for id, alarm := range deploy(t, "template.yaml", openStack).resources("AWS::CloudWatch::Alarm") {
+		if alarm["AlarmActions"] != nil {
+			t.Errorf("%s without a topic tells %v", id, alarm["AlarmActions"])
+		}
+	}
+}
+
+// The words of the filters must be those of the request log.
+func TestMetricFilters(t *testing.T) {
+	s := deploy(t, "template.yaml", openStack)
+	got := map[string]string{}
+	for _, filter := range s.resources("AWS::Logs::MetricFilter") {
+		if filter["LogGroupName"] != "LogGroup" {
+			t.Errorf("reads %v", filter["LogGroupName"])
+		}
+		metric := object(filter["MetricTransformations"].([]any)[0])
+		got[metric["MetricName"].(string)] = filter["FilterPattern"].(string)
+	}
+	want := map[string]string{
+		"RefusedByVoximplant": `{ $.message = "request" && ( $.upstream_kind = "credentials" || $.upstream_kind = "configuration" ) }`,
+		"FailedAnswers":       `{ $.message = "request" && $.status >= 500 }`,
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("filters %q; want %q", got, want)
+	}
+}
+
+func TestDashboard(t *testing.T) {
+	for _, parameters := range []map[string]string{openStack, cloudFrontStack} {
+		s := deploy(t, "template.yaml", parameters)
+		var body struct {
+			Widgets []struct {
+				Type       string
+				Properties struct{ Title, Region string }
+			}
+		}
+		if err := json.Unmarshal([]byte(s.resource("OperationDashboard")["DashboardBody"].(string)), &body); err != nil {
+			t.Fatalf("%v: %v", parameters, err)
+		}
+		if len(body.Widgets) < 6 {
+			t.Errorf("%v: %d widgets", parameters, len(body.Widgets))
+		}
+		for _, widget := range body.Widgets {
+			if widget.Properties.Title == "" || widget.Properties.Region != "eu-central-1" {
+				t.Errorf("%v: widget %+v", parameters, widget)
+			}
+		}
+	}
+	off := deploy(t, "template.yaml", map[string]string{"Dashboard": "false"})
+	if got := off.resources("AWS::CloudWatch::Dashboard"); len(got) > 0 {
+		t.Errorf("Dashboard=false makes %v", got)
+	}
+}
+
+// Keys are in paths and queries, so neither may be logged.
+func TestLogs(t *testing.T) {
+	s := deploy(t, "template.yaml", openStack)
+	stage := s.resource("HttpApiStage")
+	formats := []any{object(stage["AccessLogSettings"])["Format"]}
+	for _, r := range deploy(t, "examples/rest-api/template.yaml", nil).resources("AWS::ApiGateway::Stage") {
+		formats = append(formats, object(r["AccessLogSetting"])["Format"])
+	}
+	for _, format := range formats {
+		if !json.Valid([]byte(format.(string))) {
+			t.Errorf("access log is not JSON: %s", format)
+		}
+		if found := regexp.MustCompile(`\$context\.(path|customDomain\.basePathMatched|authorizer\.claims)\b|querystring`).FindString(format.(string)); found != "" {
+			t.Errorf("access log holds %s", found)
+		}
+	}
+	if got := object(stage["DefaultRouteSettings"]); fmt.Sprintf("%v %v", got["ThrottlingRateLimit"], got["ThrottlingBurstLimit"]) != "50 100" {
+		t.Errorf("throttling: %v", got)
+	}
+	for id, group := range s.resources("AWS::Logs::LogGroup") {
+		if fmt.Sprint(group["RetentionInDays"]) != "30" {
+			t.Errorf("%s keeps logs for %v days", id, group["RetentionInDays"])
+		}
+	}
+	if got := object(s.resource("VoxkvFunction")["LoggingConfig"]); got["LogFormat"] != "JSON" || got["LogGroup"] != "LogGroup" {
+		t.Errorf("LoggingConfig = %v", got)
+	}
+}
+
+func TestRESTStageCacheIsOff(t *testing.T) {
+	s := deploy(t, "examples/rest-api/template.yaml", nil)
+	stages := s.resources("AWS::ApiGateway::Stage")
+	if len(stages) != 1 {
+		t.Fatalf("stages: %v", stages)
+	}
+	for _, stage := range stages {
+		if stage["CacheClusterEnabled"] != false {
+			t.Errorf("CacheClusterEnabled = %v", stage["CacheClusterEnabled"])
+		}
+		for _, method := range stage["MethodSettings"].([]any) {
+			if object(method)["CachingEnabled"] != false || object(method)["LoggingLevel"] != "OFF" {
+				t.Errorf("method settings %v", method)
+			}
+		}
+	}
+	if got := environment(s)["CACHE_SCOPE"]; got != "private" {
+		t.Errorf("with API keys CACHE_SCOPE = %v; want private", got)
+	}
+}
+
+func TestParameters(t *testing.T) {
+	for _, name := range templates {
+		template := source(t, name)
+		body := maps.Clone(template)
+		delete(body, "Parameters")
+		delete(body, "Metadata")
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for parameter, declared := range object(template["Parameters"]) {
+			p := object(declared)
+			if p["Description"] == nil {
+				t.Errorf("%s: %s has no description", name, parameter)
+			}
+			if !strings.Contains(string(text), `{"Ref":"`+parameter+`"}`) && !strings.Contains(string(text), "${"+parameter+"}") {
+				t.Errorf("%s: %s is not used", name, parameter)
+			}
+			if pattern, ok := p["AllowedPattern"].(string); ok {
+				checkPattern(t, parameter, pattern, p["Default"])
+			}
+		}
+	}
+}
+
+func checkPattern(t *testing.T, parameter, pattern string, standard any) {
+	t.Helper()
+	expression, err := regexp.Compile(pattern)
+	if err != nil {
+		t.Errorf("%s: %v", parameter, err)
+		return
+	}
+	if standard != nil && !expression.MatchString(fmt.Sprint(standard)) {
+		t.Errorf("%s: the default %v does not match %s", parameter, standard, pattern)
+	}
+	for _, values := range []map[string]string{given, jwtStack, cloudFrontStack, everythingStack} {
+		if value, ok := values[parameter]; ok && !expression.MatchString(value) {
+			t.Errorf("%s: %s does not match %s", parameter, value, pattern)
+		}
+	}
+}
+
+func TestEveryParameterIsGrouped(t *testing.T) {
+	template := source(t, "template.yaml")
+	var grouped []string
+	for _, group := range object(object(template["Metadata"])["AWS::CloudFormation::Interface"])["ParameterGroups"].([]any) {
+		grouped = append(grouped, words(object(group)["Parameters"])...)
+	}
+	slices.Sort(grouped)
+	if all := slices.Sorted(maps.Keys(object(template["Parameters"]))); !slices.Equal(grouped, all) {
+		t.Errorf("grouped %q\ndeclared %q", grouped, all)
+	}
+}
+
+// Every setting of the function has a parameter, with the same default.
+func TestSettings(t *testing.T) {
+	variables := environment(deploy(t, "template.yaml", openStack))
+	known := map[string]bool{}
+	for field := range reflect.TypeFor[function.Settings]().Fields() {
+		name := field.Tag.Get("env")
+		known[name] = true
+		value, ok := variables[name]
+		if !ok {
+			t.Errorf("no parameter sets %s", name)
+		}
+		if standard := field.Tag.Get("envDefault"); standard != "" && fmt.Sprint(value) != standard {
+			t.Errorf("%s is %v by default; the function's own default is %s", name, value, standard)
+		}
+	}
+	for name := range variables {
+		if !known[name] && !slices.Contains([]string{"METRICS", "ALLOW_WRITES", "RAW_VALUES"}, name) {
+			t.Errorf("the function has no setting %s", name)
+		}
+	}
+}
+
+// environment are the variables that the function gets.
+func environment(s *stack) map[string]any {
+	return object(object(s.resource("VoxkvFunction")["Environment"])["Variables"])
+}

@@ -1,0 +1,87 @@
+// Package template holds template.yaml to what the README and the function say: checked by
+// AWS's own tools, deployed on paper, and built for real. It needs Python and, once, the
+// Python package index, and so runs only when VOXKV_TEMPLATE is set.
+package template
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const root = "../.."
+
+// templates are all there are, from root.
+var templates = []string{"template.yaml", "examples/rest-api/template.yaml"}
+
+// tools installs the tools where needed and returns the directory of their programs.
+func tools(t *testing.T) string {
+	t.Helper()
+	if os.Getenv("VOXKV_TEMPLATE") == "" {
+		t.Skip("VOXKV_TEMPLATE is not set")
+	}
+	if err := exec.CommandContext(t.Context(), "python3", "-c", "import venv, ensurepip").Run(); err != nil {
+		t.Skip("SKIPPED, THE TEMPLATE IS NOT CHECKED: python3 with venv and pip is missing")
+	}
+	return strings.TrimSpace(output(t, nil, filepath.Join(root, "scripts/sam-tools")))
+}
+
+// output runs a program in root and returns its standard output.
+func output(t *testing.T, env []string, name string, args ...string) string {
+	t.Helper()
+	path, err := filepath.Abs(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = root, &stdout, &stderr
+	// The region keeps the tools from asking anybody; no credentials are there.
+	cmd.Env = append(os.Environ(), "AWS_DEFAULT_REGION=eu-central-1", "SAM_CLI_TELEMETRY=0",
+		"SAM_CLI_CHECK_FOR_UPDATES=0")
+	cmd.Env = append(cmd.Env, env...)
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s %s: %v\n%s%s", filepath.Base(name), strings.Join(args, " "), err, &stdout, &stderr)
+	}
+	return stdout.String()
+}
+
+func TestLint(t *testing.T) {
+	bin := tools(t)
+	for _, template := range templates {
+		t.Run(template, func(t *testing.T) {
+			output(t, nil, filepath.Join(bin, "cfn-lint"), template)
+			output(t, nil, filepath.Join(bin, "sam"), "validate", "--lint", "--template-file", template)
+		})
+	}
+}
+
+// source returns template as it is written.
+func source(t *testing.T, template string) map[string]any {
+	t.Helper()
+	return decode(t, output(t, nil, filepath.Join(tools(t), "python"), "test/template/transform.py", template))
+}
+
+// transformed returns the CloudFormation template that AWS makes of template.
+func transformed(t *testing.T, template string, parameters map[string]string) map[string]any {
+	t.Helper()
+	given, err := json.Marshal(parameters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	python := filepath.Join(tools(t), "python")
+	return decode(t, output(t, nil, python, "test/template/transform.py", template, string(given)))
+}
+
+func decode(t *testing.T, text string) map[string]any {
+	t.Helper()
+	var object map[string]any
+	if err := json.Unmarshal([]byte(text), &object); err != nil {
+		t.Fatal(err)
+	}
+	return object
+}
