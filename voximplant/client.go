@@ -73,9 +73,13 @@ type Client struct {
 	UserAgent string
 }
 
+// errBaseURL stands in for the error of net/url, which quotes the URL.
+var errBaseURL = errors.New("the API URL is not valid")
+
 // A reply is an answer without an error.
 type reply struct {
 	result json.RawMessage
+	status int
 	date   time.Time // the Date header, zero if there is none
 }
 
@@ -115,15 +119,8 @@ func (c *Client) call(ctx context.Context, method string, params url.Values) (re
 	if !ok {
 		failed = since(last, networkError(err))
 	}
-	return reply{}, of(method, failed)
-}
-
-// of names the method in an *Error.
-func of(method string, err error) error {
-	if failed, ok := errors.AsType[*Error](err); ok {
-		failed.method = method
-	}
-	return err
+	failed.method = method
+	return reply{}, failed
 }
 
 // since prefers what the API said to what kept us from asking it again.
@@ -169,7 +166,7 @@ func (c *Client) post(ctx context.Context, method, token string, params url.Valu
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.baseURL()+"/"+method, strings.NewReader(c.form(params)))
 	if err != nil {
-		return reply{}, &Error{Kind: KindConfiguration, err: errors.New("the API URL is not valid")}
+		return reply{}, &Error{Kind: KindConfiguration, err: errBaseURL}
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Authorization", "Bearer "+token)
@@ -209,6 +206,7 @@ func read(res *http.Response, body []byte) (reply, *Error) {
 		failed.RetryAfter = retryAfter(res.Header)
 		return reply{}, failed
 	}
+	r.status = res.StatusCode
 	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
 		r.date = date
 	}
@@ -230,19 +228,18 @@ type wireError struct {
 // that is good; it counts where the body holds no error code.
 func decode(body []byte, byStatus *Error) (reply, *Error) {
 	var e envelope
-	switch err := unmarshal(body, &e); {
-	case err != nil && byStatus != nil:
-		return reply{}, byStatus
-	case err != nil:
-		return reply{}, err
+	failed := unmarshal(body, &e)
+	switch {
+	case failed != nil:
 	case e.Error != nil:
-		return reply{}, e.Error.classify()
+		failed = e.Error.classify()
 	case len(e.Errors) > 0:
-		return reply{}, e.Errors[0].classify()
-	case byStatus != nil:
-		return reply{}, byStatus
+		failed = e.Errors[0].classify()
 	}
-	return reply{result: e.Result}, nil
+	if byStatus != nil && (failed == nil || failed.Code == 0) {
+		failed = byStatus
+	}
+	return reply{result: e.Result}, failed
 }
 
 func (e wireError) classify() *Error {
@@ -257,10 +254,11 @@ func (e wireError) classify() *Error {
 // UTF-8 of bounded size. encoding/json would mend other bytes silently and so
 // change a value.
 func unmarshal(body []byte, into *envelope) *Error {
+	if len(body) > maxBody {
+		return malformed("an answer of more than %d bytes", maxBody)
+	}
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
 	switch {
-	case len(body) > maxBody:
-		return malformed("an answer of more than %d bytes", maxBody)
 	case len(body) == 0 || body[0] != '{':
 		return malformed("an answer that is not a JSON object")
 	case !utf8.Valid(body):
@@ -288,7 +286,7 @@ func retryAfter(h http.Header) time.Duration {
 func (c *Client) Connect(ctx context.Context) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, c.baseURL(), nil)
 	if err != nil {
-		return fmt.Errorf("voximplant: connect: %w", err)
+		return fmt.Errorf("voximplant: connect: %w", errBaseURL)
 	}
 	res, err := c.httpClient().Do(req)
 	if err != nil {

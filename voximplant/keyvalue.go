@@ -65,8 +65,11 @@ func (c *Client) GetKeyValueItem(ctx context.Context, key string) (*KeyValueItem
 		return nil, err
 	}
 	item, err := oneItem(r.result, key)
+	if failed, ok := errors.AsType[*Error](err); ok {
+		failed.method, failed.Status = "GetKeyValueItem", r.status
+	}
 	if err != nil {
-		return nil, of("GetKeyValueItem", err)
+		return nil, err
 	}
 	item.Date = r.date
 	return item, nil
@@ -87,7 +90,7 @@ type wireItem struct {
 // an array, which the list methods answer, may hold the item.
 func oneItem(result json.RawMessage, key string) (*KeyValueItem, error) {
 	switch trimmed := bytes.TrimSpace(result); {
-	case len(trimmed) == 0, bytes.Equal(trimmed, []byte("null")), bytes.Equal(trimmed, []byte(`""`)):
+	case len(trimmed) == 0, bytes.Equal(trimmed, []byte(`""`)):
 		return nil, ErrNotFound
 	case trimmed[0] == '[':
 		return itemOf(trimmed, key)
@@ -136,13 +139,14 @@ type expiry int64
 const (
 	leastMillis = 1e11 // as seconds, the year 5138
 	leastMicros = 1e14
+	leastNanos  = 1e17
 )
 
 // UnmarshalJSON implements json.Unmarshaler. It never fails.
 func (e *expiry) UnmarshalJSON(raw []byte) error {
 	n, err := strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
 	switch {
-	case err != nil || !(n > 0) || n >= math.MaxInt64:
+	case err != nil || !(n > 0) || n >= leastNanos:
 		n = 0
 	case n >= leastMicros:
 		n /= 1e6

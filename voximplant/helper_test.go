@@ -1,0 +1,161 @@
+package voximplant_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"voxkv/voximplant"
+)
+
+const (
+	key    = "test:1234"
+	bearer = "token-not-to-be-shown"
+	item   = `{"result":{"key":"test:1234","value":"v","expires_at":1795430000}}`
+	found  = `"v" until 1795430000` // the outcome of item
+)
+
+// tokens is a TokenSource that does not look at contexts.
+type tokens func(refused string) (string, error)
+
+func (f tokens) Token(_ context.Context, refused string) (string, error) { return f(refused) }
+
+func oneToken(string) (string, error) { return bearer, nil }
+
+// numbered is a source whose tokens are token-1, token-2 and so on, a new one for each refused.
+func numbered() tokens {
+	n := 1
+	return func(refused string) (string, error) {
+		if refused == fmt.Sprint("token-", n) {
+			n++
+		}
+		return fmt.Sprint("token-", n), nil
+	}
+}
+
+// A network stands where sockets would be, so that it can live in a synctest
+// bubble. It answers requests in turn, the last answer over and over, and
+// notes the requests and when they came.
+type network struct {
+	answers  []answer
+	requests []*http.Request
+	times    []time.Time
+}
+
+type answer func(*http.Request) (*http.Response, error)
+
+func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := n.answers[min(len(n.requests), len(n.answers)-1)]
+	n.requests = append(n.requests, r)
+	n.times = append(n.times, time.Now())
+	return answer(r)
+}
+
+func (n *network) client(tokens tokens) *voximplant.Client {
+	return &voximplant.Client{Tokens: tokens, ApplicationID: 42, HTTPClient: &http.Client{Transport: n}}
+}
+
+// says answers with a status, a body and headers, name before value.
+func says(status int, body string, headers ...string) answer {
+	return func(*http.Request) (*http.Response, error) {
+		header := http.Header{}
+		for i := 0; i < len(headers); i += 2 {
+			header.Set(headers[i], headers[i+1])
+		}
+		return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body))}, nil
+	}
+}
+
+// code answers as the API does for an error.
+func code(code int) answer {
+	return says(200, fmt.Sprintf(`{"error":{"code":%d,"msg":"test:1234"}}`, code))
+}
+
+func fails(err error) answer {
+	return func(*http.Request) (*http.Response, error) { return nil, err }
+}
+
+// hangs gives no answer.
+func hangs(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+// stalls gives the start of an answer.
+func stalls(r *http.Request) (*http.Response, error) {
+	res, err := says(200, item[:20])(r)
+	res.Body = io.NopCloser(io.MultiReader(res.Body, stalled{r.Context()}))
+	return res, err
+}
+
+type stalled struct{ ctx context.Context }
+
+func (s stalled) Read([]byte) (int, error) {
+	<-s.ctx.Done()
+	return 0, s.ctx.Err()
+}
+
+// inBubble gives test a bubble, in which nothing takes real time, and a context of 5 s.
+func inBubble(t *testing.T, test func(t *testing.T, ctx context.Context)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		test(t, ctx)
+	})
+}
+
+// ask puts the outcome of GetKeyValueItem into words: `"value" until 1795430000`,
+// "not found", or the kind, code and status of the error and whether a repeat is worth it.
+func ask(t *testing.T, ctx context.Context, c *voximplant.Client) string {
+	t.Helper()
+	got, err := c.GetKeyValueItem(ctx, key)
+	failed, ok := errors.AsType[*voximplant.Error](err)
+	switch {
+	case (got == nil) == (err == nil):
+		t.Errorf("GetKeyValueItem = %v, %v; want either of them", got, err)
+		return "wrong"
+	case errors.Is(err, voximplant.ErrNotFound):
+		return "not found"
+	case ok:
+		checkText(t, err)
+		return strings.TrimSpace(fmt.Sprintf("%s %d %d %s", failed.Kind, failed.Code, failed.Status, map[bool]string{true: "repeat"}[failed.Repeat]))
+	case err != nil:
+		t.Errorf("GetKeyValueItem = %v (%T); want ErrNotFound or an *Error", err, err)
+		return "wrong"
+	case got.Key != key:
+		t.Errorf("GetKeyValueItem = an item with key %q; want %q", got.Key, key)
+		return "wrong"
+	case got.ExpiresAt.IsZero():
+		return fmt.Sprintf("%q until unknown", got.Value)
+	}
+	return fmt.Sprintf("%q until %d", got.Value, got.ExpiresAt.Unix())
+}
+
+// checkText looks in the text of err for what must not be logged.
+func checkText(t *testing.T, err error) {
+	t.Helper()
+	if !strings.HasPrefix(err.Error(), "voximplant: GetKeyValueItem: ") && !strings.HasPrefix(err.Error(), "voximplant: connect: ") {
+		t.Errorf("error = %v; want the package and the method first", err)
+	}
+	for _, secret := range []string{key, "test%3A1234", bearer, "token-", "Bearer", "://", "platform_api"} {
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("error = %v; must not hold %q", err, secret)
+		}
+	}
+}
+
+// answered is the outcome of one answer given to every try.
+func answered(t *testing.T, a answer) (outcome string) {
+	t.Helper()
+	inBubble(t, func(t *testing.T, ctx context.Context) {
+		outcome = ask(t, ctx, (&network{answers: []answer{a}}).client(oneToken))
+	})
+	return outcome
+}
