@@ -2,6 +2,7 @@ package voximplant
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -114,7 +115,8 @@ func networkError(err error) *Error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
-	return &Error{Kind: KindUnavailable, Repeat: !errors.Is(err, context.Canceled), err: err}
+	_, badCertificate := errors.AsType[*tls.CertificateVerificationError](err)
+	return &Error{Kind: KindUnavailable, Repeat: !badCertificate && !errors.Is(err, context.Canceled), err: err}
 }
 
 // tokenError classifies the failure of a TokenSource by the Kind it names itself.

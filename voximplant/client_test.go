@@ -1,0 +1,434 @@
+package voximplant_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"voxkv/voximplant"
+)
+
+func TestRequestAsSent(t *testing.T) {
+	t.Parallel()
+	const difficult = "tel:+1555#a;b.c-d_Ключ:ё"
+	tests := []struct {
+		name   string
+		client voximplant.Client
+		root   string
+		want   url.Values
+	}{
+		{"by id", voximplant.Client{ApplicationID: 42}, "/platform_api", url.Values{"key": {difficult}, "application_id": {"42"}}},
+		{"by name", voximplant.Client{ApplicationName: "a&b.c"}, "/platform_api", url.Values{"key": {difficult}, "application_name": {"a&b.c"}}},
+		{"by id where both are set", voximplant.Client{ApplicationID: 42, ApplicationName: "a"}, "/platform_api/", url.Values{"key": {difficult}, "application_id": {"42"}}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var got *http.Request
+			var body string
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				b, _ := io.ReadAll(r.Body)
+				got, body = r, string(b)
+			}))
+			defer server.Close()
+			client := test.client
+			client.Tokens, client.BaseURL, client.UserAgent = tokens(oneToken), server.URL+test.root, "voxkv/1"
+			_, err := client.GetKeyValueItem(t.Context(), difficult)
+			if got == nil {
+				t.Fatalf("GetKeyValueItem = %v; want a request", err)
+			}
+			if got.Method != "POST" || got.RequestURI != "/platform_api/GetKeyValueItem" {
+				t.Errorf("request = %s %s; want POST /platform_api/GetKeyValueItem", got.Method, got.RequestURI)
+			}
+			form, err := url.ParseQuery(body)
+			if err != nil || form.Encode() != test.want.Encode() {
+				t.Errorf("body = %s, %v; want %s", body, err, test.want.Encode())
+			}
+			want := http.Header{
+				"Accept-Encoding": {"gzip"},
+				"Authorization":   {"Bearer " + bearer},
+				"Content-Length":  {fmt.Sprint(len(body))},
+				"Content-Type":    {"application/x-www-form-urlencoded"},
+				"User-Agent":      {"voxkv/1"},
+			}
+			if fmt.Sprint(got.Header) != fmt.Sprint(want) {
+				t.Errorf("header = %v; want %v", got.Header, want)
+			}
+		})
+	}
+}
+
+func TestTries(t *testing.T) {
+	t.Parallel()
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+	tests := []struct {
+		name    string
+		answers []answer
+		want    string
+		tries   int
+	}{
+		{"good at once", []answer{says(200, item)}, found, 1},
+		{"good after a fault", []answer{code(2), says(200, item)}, found, 2},
+		{"good after two", []answer{says(503, ""), fails(refused), says(200, item)}, found, 3},
+		{"absent after a fault", []answer{says(500, ""), says(200, "{}")}, "not found", 2},
+		{"three faults", []answer{says(503, ""), says(429, ""), code(4), says(200, item)}, "failed 4 200 repeat", 3},
+		{"no connection", []answer{fails(refused)}, "unavailable 0 0 repeat", 3},
+		{"connection lost", []answer{fails(io.ErrUnexpectedEOF), says(200, item)}, found, 2},
+		{"answer stalls once", []answer{stalls, says(200, item)}, found, 2},
+		{"no answer once", []answer{hangs, says(200, item)}, found, 2},
+		{"a fault not worth a repeat", []answer{code(5), says(200, item)}, "failed 5 200", 1},
+		{"a fault not worth a repeat after one that is", []answer{code(2), code(116), says(200, item)}, "configuration 116 200", 2},
+		{"absent", []answer{code(341), says(200, item)}, "not found", 1},
+		{"no sense", []answer{says(200, "<html>"), says(200, item)}, "malformed 0 200", 1},
+		{"another item", []answer{says(200, `{"result":{"key":"other","value":"v"}}`), says(200, item)}, "malformed 0 200", 1},
+		{"wrong certificate", []answer{fails(&tls.CertificateVerificationError{Err: errors.New("expired")}), says(200, item)}, "unavailable 0 0", 1},
+		{"cancelled below", []answer{fails(context.Canceled), says(200, item)}, "unavailable 0 0", 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, ctx context.Context) {
+				api := &network{answers: test.answers}
+				if got := ask(t, ctx, api.client(oneToken)); got != test.want || len(api.requests) != test.tries {
+					t.Errorf("GetKeyValueItem = %s after %d tries; want %s after %d", got, len(api.requests), test.want, test.tries)
+				}
+			})
+		})
+	}
+}
+
+func TestPauses(t *testing.T) {
+	t.Parallel()
+	const ms = time.Millisecond
+	date := func(r *http.Request) (*http.Response, error) {
+		return says(503, "", "Retry-After", time.Now().Add(2*time.Second).UTC().Format(http.TimeFormat))(r)
+	}
+	tests := []struct {
+		name            string
+		answers         []answer
+		shortest, first time.Duration // bounds of the first pause
+		second          time.Duration // shortest second pause
+	}{
+		{"backoff", []answer{says(503, "")}, 100 * ms, 300 * ms, 200 * ms},
+		{"network", []answer{fails(io.EOF)}, 100 * ms, 300 * ms, 200 * ms},
+		{"Retry-After", []answer{says(429, "", "Retry-After", "1"), says(503, "")}, 1100 * ms, 1300 * ms, 200 * ms},
+		{"Retry-After as date", []answer{date, says(503, "")}, 2100 * ms, 2300 * ms, 200 * ms},
+		{"Retry-After with a code", []answer{says(200, `{"error":{"code":340}}`, "Retry-After", "1"), code(340)}, 1100 * ms, 1300 * ms, 200 * ms},
+		{"Retry-After in the past", []answer{says(503, "", "Retry-After", "Fri, 01 Jan 1999 00:00:00 GMT")}, 100 * ms, 300 * ms, 200 * ms},
+		{"Retry-After zero", []answer{says(503, "", "Retry-After", "0")}, 100 * ms, 300 * ms, 200 * ms},
+		{"Retry-After negative", []answer{says(503, "", "Retry-After", "-5")}, 100 * ms, 300 * ms, 200 * ms},
+		{"Retry-After nonsense", []answer{says(503, "", "Retry-After", "soon")}, 100 * ms, 300 * ms, 200 * ms},
+		{"duplicate detector", []answer{code(484)}, 1100 * ms, 1300 * ms, 1200 * ms},
+		{"duplicate detector and a longer Retry-After", []answer{says(200, `{"error":{"code":484}}`, "Retry-After", "2"), code(2)}, 2100 * ms, 2300 * ms, 200 * ms},
+		{"refused token", []answer{code(456)}, 100 * ms, 300 * ms, 200 * ms},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			for range 20 { // there is chance in a pause
+				inBubble(t, func(t *testing.T, ctx context.Context) {
+					api := &network{answers: test.answers}
+					ask(t, ctx, api.client(numbered()))
+					if len(api.times) != 3 {
+						t.Fatalf("%d tries; want 3", len(api.times))
+					}
+					first, second := api.times[1].Sub(api.times[0]), api.times[2].Sub(api.times[1])
+					if first < test.shortest || first > test.first+ms || second < test.second {
+						t.Errorf("pauses = %v, %v; want %v to %v, and %v at least", first, second, test.shortest, test.first, test.second)
+					}
+				})
+			}
+		})
+	}
+}
+
+// What the API said is better than a timeout, and better early than late.
+func TestPauseBeyondDeadline(t *testing.T) {
+	t.Parallel()
+	for want, a := range map[string]answer{
+		"throttled 0 429 repeat":   says(429, "", "Retry-After", "5"),
+		"unavailable 0 503 repeat": says(503, "", "Retry-After", "86400"),
+		"throttled 340 200 repeat": says(200, `{"error":{"code":340}}`, "Retry-After", "2147483647"),
+	} {
+		inBubble(t, func(t *testing.T, ctx context.Context) {
+			api := &network{answers: []answer{a}}
+			began := time.Now()
+			if got := ask(t, ctx, api.client(oneToken)); got != want || time.Since(began) != 0 || len(api.requests) != 1 {
+				t.Errorf("GetKeyValueItem = %s after %v and %d tries; want %s at once", got, time.Since(began), len(api.requests), want)
+			}
+		})
+	}
+}
+
+func TestRetryAfterIsHandedOn(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, ctx context.Context) {
+		_, err := (&network{answers: []answer{says(503, "", "Retry-After", "30")}}).client(oneToken).GetKeyValueItem(ctx, key)
+		if failed, ok := errors.AsType[*voximplant.Error](err); !ok || failed.RetryAfter != 30*time.Second {
+			t.Errorf("GetKeyValueItem = %#v; want RetryAfter 30 s", err)
+		}
+	})
+}
+
+func TestTryTimeout(t *testing.T) {
+	t.Parallel()
+	for name, a := range map[string]answer{"no answer": hangs, "half an answer": stalls} {
+		inBubble(t, func(t *testing.T, ctx context.Context) {
+			api := &network{answers: []answer{a}}
+			began := time.Now()
+			_, err := api.client(oneToken).GetKeyValueItem(ctx, key)
+			if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 5*time.Second || len(api.requests) != 3 {
+				t.Errorf("%s: GetKeyValueItem = %v after %v and %d tries; want DeadlineExceeded after 5s and 3", name, err, time.Since(began), len(api.requests))
+			}
+			if pause := api.times[1].Sub(api.times[0]) - 2*time.Second; pause < 100*time.Millisecond || pause > 301*time.Millisecond {
+				t.Errorf("%s: second try %v after the first was given up; want 100ms to 300ms", name, pause)
+			}
+		})
+	}
+}
+
+func TestDeadlineAmidATry(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		api := &network{answers: []answer{hangs}}
+		_, err := api.client(oneToken).GetKeyValueItem(ctx, key)
+		if !errors.Is(err, context.DeadlineExceeded) || len(api.requests) != 1 {
+			t.Errorf("GetKeyValueItem = %v after %d tries; want DeadlineExceeded after 1", err, len(api.requests))
+		}
+		checkText(t, err)
+	})
+}
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		a     answer
+		after time.Duration
+		want  string
+	}{
+		{"before", hangs, 0, "unavailable 0 0"},
+		{"amid a try", hangs, time.Second, "unavailable 0 0"},
+		{"amid a pause", says(503, "", "Retry-After", "4"), time.Second, "unavailable 0 503 repeat"},
+	}
+	for _, test := range tests {
+		inBubble(t, func(t *testing.T, ctx context.Context) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(test.after, cancel)
+			began := time.Now()
+			api := &network{answers: []answer{test.a}}
+			if got := ask(t, ctx, api.client(oneToken)); got != test.want || time.Since(began) != test.after || len(api.requests) != 1 {
+				t.Errorf("cancelled %s: GetKeyValueItem = %s after %v and %d tries; want %s after %v and 1",
+					test.name, got, time.Since(began), len(api.requests), test.want, test.after)
+			}
+		})
+	}
+}
+
+func TestRefusedToken(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		answers []answer
+		tokens  tokens
+		want    string
+		sent    []string
+	}{
+		{"another is accepted", []answer{code(456), says(200, item)}, numbered(), found, []string{"token-1", "token-2"}},
+		{"by status alone", []answer{says(401, ""), says(200, item)}, numbered(), found, []string{"token-1", "token-2"}},
+		{"after a fault", []answer{code(2), code(100), says(200, item)}, numbered(), found, []string{"token-1", "token-1", "token-2"}},
+		{"before a fault", []answer{code(100), code(2), says(200, item)}, numbered(), found, []string{"token-1", "token-2", "token-2"}},
+		{"role not allowed", []answer{code(104), says(200, item)}, numbered(), "credentials 104 200", []string{"token-1"}},
+		{"there is no other", []answer{code(433), says(200, item)}, upTo(1), "credentials 433 200", []string{"token-1"}},
+		{"another is refused too", []answer{code(433), code(100), says(200, item)}, upTo(2), "credentials 100 200", []string{"token-1", "token-2"}},
+		{"all are refused", []answer{code(100)}, numbered(), "credentials 100 200", []string{"token-1", "token-2", "token-3"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, ctx context.Context) {
+				api := &network{answers: test.answers}
+				got := ask(t, ctx, api.client(test.tokens))
+				var sent []string
+				for _, r := range api.requests {
+					sent = append(sent, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
+				}
+				if got != test.want || !slices.Equal(sent, test.sent) {
+					t.Errorf("GetKeyValueItem = %s with %q; want %s with %q", got, sent, test.want, test.sent)
+				}
+			})
+		})
+	}
+}
+
+// upTo is numbered with an end.
+func upTo(last int) tokens {
+	more := numbered()
+	return func(refused string) (string, error) {
+		if refused == fmt.Sprint("token-", last) {
+			return "", named{"credentials", errors.New("refused moments ago")}
+		}
+		return more(refused)
+	}
+}
+
+// clientOf returns a client of a server on loopback that has connections of its own.
+func clientOf(t *testing.T, server *httptest.Server) *voximplant.Client {
+	t.Helper()
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &voximplant.Client{
+		Tokens: tokens(oneToken), ApplicationID: 42, BaseURL: server.URL + "/platform_api",
+		HTTPClient: &http.Client{Transport: transport},
+	}
+}
+
+func TestRedirectIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	var strayed atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { strayed.Add(1) }))
+	defer elsewhere.Close()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, status))
+		client := clientOf(t, server)
+		if got, want := ask(t, t.Context(), client), fmt.Sprintf("malformed 0 %d", status); got != want {
+			t.Errorf("GetKeyValueItem = %s; want %s", got, want)
+		}
+		if err := client.Connect(t.Context()); err != nil {
+			t.Errorf("Connect = %v; want no error", err)
+		}
+		server.Close()
+	}
+	if n := strayed.Load(); n != 0 {
+		t.Errorf("%d requests followed the redirect; want none", n)
+	}
+}
+
+// The server closes a connection just when it is used again, as load balancers do.
+func TestConnectionClosedByTheServer(t *testing.T) {
+	t.Parallel()
+	var requests, tries atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if requests.Add(1) == 2 {
+			panic(http.ErrAbortHandler)
+		}
+		io.WriteString(w, item)
+	}))
+	defer server.Close()
+	client := clientOf(t, server)
+	client.Tokens = tokens(func(string) (string, error) {
+		tries.Add(1)
+		return bearer, nil
+	})
+	for range 2 {
+		if got := ask(t, t.Context(), client); got != found {
+			t.Errorf("GetKeyValueItem = %s; want %s", got, found)
+		}
+	}
+	if requests.Load() != 3 || tries.Load() != 2 {
+		t.Errorf("%d requests in %d tries; want 3 in 2: one sent again at once", requests.Load(), tries.Load())
+	}
+}
+
+func TestWrongCertificate(t *testing.T) {
+	t.Parallel()
+	var connections atomic.Int32
+	server := httptest.NewUnstartedServer(nil)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.StartTLS()
+	defer server.Close()
+	client := clientOf(t, server)
+	if got, want := ask(t, t.Context(), client), "unavailable 0 0"; got != want || connections.Load() != 1 {
+		t.Errorf("GetKeyValueItem = %s after %d connections; want %s after 1", got, connections.Load(), want)
+	}
+	err := connectError(t, client)
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); !ok {
+		t.Errorf("Connect = %v; want a tls.CertificateVerificationError", err)
+	}
+}
+
+// connectError is the error of Connect, which must not tell what is secret.
+func connectError(t *testing.T, client *voximplant.Client) error {
+	t.Helper()
+	err := client.Connect(t.Context())
+	if err == nil {
+		t.Fatal("Connect = nil; want an error")
+	}
+	checkText(t, err)
+	return err
+}
+
+func TestNoServer(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(nil)
+	client := clientOf(t, server)
+	server.Close()
+	if got, want := ask(t, t.Context(), client), "unavailable 0 0 repeat"; got != want {
+		t.Errorf("GetKeyValueItem = %s; want %s", got, want)
+	}
+	connectError(t, client)
+}
+
+func TestWrongURL(t *testing.T) {
+	t.Parallel()
+	client := &voximplant.Client{Tokens: tokens(oneToken), BaseURL: "https://user:" + bearer + "@[::1/platform_api"}
+	if got, want := ask(t, t.Context(), client), "configuration 0 0"; got != want {
+		t.Errorf("GetKeyValueItem = %s; want %s", got, want)
+	}
+	connectError(t, client)
+}
+
+func TestConnect(t *testing.T) {
+	t.Parallel()
+	var connections atomic.Int32
+	var first *http.Request
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if first == nil {
+			first = r
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		io.WriteString(w, item)
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	client := clientOf(t, server)
+	if err := client.Connect(t.Context()); err != nil {
+		t.Fatalf("Connect = %v; want no error whatever the status", err)
+	}
+	if first.Method != "HEAD" || first.Header.Get("Authorization") != "" {
+		t.Errorf("Connect sent %s with Authorization %q; want HEAD without", first.Method, first.Header.Get("Authorization"))
+	}
+	if got := ask(t, t.Context(), client); got != found || connections.Load() != 1 {
+		t.Errorf("GetKeyValueItem = %s over %d connections; want %s over the one of Connect", got, connections.Load(), found)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := client.Connect(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Connect with a cancelled context = %v; want context.Canceled", err)
+	}
+}
