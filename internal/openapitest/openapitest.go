@@ -1,0 +1,160 @@
+// Package openapitest holds responses against the API's description, openapi.yaml in the module's root.
+package openapitest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+)
+
+// Validate fails t unless openapi.yaml documents res as an answer to r: the status of that operation, every header of it
+// and no other, the content type and the body. A path or a method that the document does not have must be answered as
+// its components NoRoute and MethodNotAllowed say. The body of res can still be read afterwards.
+func Validate(t testing.TB, r *http.Request, res *http.Response) {
+	t.Helper()
+	doc, err := Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := validate(t, doc, r, res); err != nil {
+		t.Errorf("%s %s: status %d: %v", r.Method, r.URL.EscapedPath(), res.StatusCode, err)
+	}
+}
+
+// Document returns openapi.yaml, read once. It must not be changed.
+var Document = sync.OnceValues(func() (*openapi3.T, error) {
+	dir, err := root()
+	if err != nil {
+		return nil, err
+	}
+	loader := openapi3.NewLoader()
+	doc, err := loader.LoadFromFile(filepath.Join(dir, "openapi.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	return doc, doc.Validate(loader.Context)
+})
+
+// root returns the directory of go.mod. Tests run in the directory of their package.
+func root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("openapitest: no go.mod above the working directory")
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+func validate(t testing.TB, doc *openapi3.T, r *http.Request, res *http.Response) error {
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err
+	}
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	documented, err := response(doc, r, res.StatusCode)
+	if err != nil {
+		return err
+	}
+	header := http.Header{}
+	for name, values := range res.Header {
+		header[http.CanonicalHeaderKey(name)] = values // the handler spells ETag as RFC 9110 does
+	}
+	switch {
+	case len(documented.Content) == 0 && len(body) > 0:
+		return errors.New("a body where there is none")
+	case len(documented.Content) > 0 && documented.Content.Get(header.Get("Content-Type")) == nil:
+		return fmt.Errorf("Content-Type %q is not documented", header.Get("Content-Type"))
+	}
+	if err := undocumented(documented, header); err != nil {
+		return err
+	}
+	in := input(doc, documented, header, body)
+	// A function answers HEAD with the body of GET, and leaves it to what is in front to strip it.
+	in.Options.ExcludeResponseBody = r.Method == http.MethodHead
+	return openapi3filter.ValidateResponse(t.Context(), in)
+}
+
+// response returns what doc says of an answer to r with this status.
+func response(doc *openapi3.T, r *http.Request, status int) (*openapi3.Response, error) {
+	otherwise := map[string]int{"NoRoute": http.StatusNotFound, "MethodNotAllowed": http.StatusMethodNotAllowed}
+	component := "NoRoute"
+	if item := path(doc, r.URL.Path); item != nil {
+		component = "MethodNotAllowed"
+		if operation := item.GetOperation(r.Method); operation != nil {
+			if found := operation.Responses.Status(status); found != nil {
+				return found.Value, nil
+			}
+			return nil, errors.New("the status is not documented")
+		}
+	}
+	if status != otherwise[component] {
+		return nil, fmt.Errorf("the path or the method is not documented; want %s", component)
+	}
+	return doc.Components.Responses[component].Value, nil
+}
+
+// path returns the path item for path. A template ends with its only parameter, which takes all the rest: what
+// is no key has to be refused as such.
+func path(doc *openapi3.T, path string) *openapi3.PathItem {
+	for template, item := range doc.Paths.Map() {
+		prefix, _, parameter := strings.Cut(template, "{")
+		if path == template || parameter && strings.HasPrefix(path, prefix) {
+			return item
+		}
+	}
+	return nil
+}
+
+// transport are headers that net/http adds, and no part of the API.
+var transport = map[string]bool{"Content-Type": true, "Content-Length": true, "Date": true}
+
+func undocumented(documented *openapi3.Response, header http.Header) error {
+	known := map[string]bool{}
+	for name := range documented.Headers {
+		known[http.CanonicalHeaderKey(name)] = true
+	}
+	for name, values := range header {
+		switch {
+		case !known[name] && !transport[name]:
+			return fmt.Errorf("header %s is not documented", name)
+		case len(values) != 1:
+			return fmt.Errorf("header %s has %d values", name, len(values))
+		}
+	}
+	return nil
+}
+
+// input makes the validator look at responses that it would let pass for their status (304) or method (HEAD): it is shown
+// an answer of 200 to GET, for which documented holds.
+func input(doc *openapi3.T, documented *openapi3.Response, header http.Header, body []byte) *openapi3filter.ResponseValidationInput {
+	operation := &openapi3.Operation{Responses: openapi3.NewResponses(
+		openapi3.WithStatus(http.StatusOK, &openapi3.ResponseRef{Value: documented}))}
+	return &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{
+			Request: &http.Request{Method: http.MethodGet},
+			Route:   &routers.Route{Spec: doc, Operation: operation},
+		},
+		Status:  http.StatusOK,
+		Header:  header,
+		Body:    io.NopCloser(bytes.NewReader(body)),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true},
+	}
+}

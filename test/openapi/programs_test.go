@@ -1,0 +1,102 @@
+package openapi
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"voxkv/test/openapi/tools"
+)
+
+// patience bounds one run of a program; they take 1 to 20 seconds.
+const patience = 3 * time.Minute
+
+func gated(t *testing.T) {
+	t.Helper()
+	if os.Getenv("VOXKV_OPENAPI") == "" {
+		t.Skip("VOXKV_OPENAPI is not set")
+	}
+}
+
+func TestLint(t *testing.T) {
+	gated(t)
+	t.Parallel()
+	redocly := filepath.Join(tools.NPM(t, "."), "node_modules", ".bin", "redocly")
+	// recommended-strict makes an error of every warning.
+	out, err := run(t, ".", redocly, "lint", "--config", "redocly.yaml", "../../openapi.yaml")
+	if err != nil {
+		t.Errorf("redocly lint: %v\n%s", err, out)
+	}
+}
+
+// TestRequestsMadeOfTheDocument has Schemathesis ask cmd/local everything that it makes of openapi.yaml: the examples,
+// values at and beyond every bound, other methods, and random ones. All checks are on. Those of stateful testing and of
+// authentication find nothing to do: there are no links between operations, and no credentials.
+func TestRequestsMadeOfTheDocument(t *testing.T) {
+	gated(t)
+	t.Parallel()
+	python := tools.Python(t, "requirements.txt")
+	document, err := filepath.Abs("../../openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := serve(t)
+	// It leaves files where it runs.
+	out, err := run(t, t.TempDir(), python, "-m", "schemathesis.cli", "run", document, "--url", url,
+		"--checks", "all", "--phases", "examples,coverage,fuzzing",
+		// The same requests each time: CI must not fail for what nobody has changed.
+		"--generation-deterministic", "--max-examples", "200",
+		"--continue-on-failure", "--request-timeout", "10", "--no-color")
+	if err != nil {
+		t.Errorf("schemathesis: %v\n%s", err, out)
+	}
+	if !strings.Contains(string(out), "Tested: 9") {
+		t.Errorf("schemathesis has not tested all operations:\n%s", out)
+	}
+}
+
+// serve starts cmd/local with its embedded storage and returns its root.
+func serve(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "local")
+	if out, err := run(t, ".", "go", "build", "-o", binary, "voxkv/cmd/local"); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	// It must outlive this function, and end with the test, which its context does.
+	local := exec.CommandContext(t.Context(), binary, "-addr", "127.0.0.1:0")
+	stdout, err := local.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := local.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { local.Wait() })
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() {
+		if _, url, found := strings.Cut(lines.Text(), "voxkv is at "); found {
+			go func() {
+				for lines.Scan() { // a full pipe would stop it
+				}
+			}()
+			return url
+		}
+	}
+	t.Fatal("cmd/local did not say where it is")
+	return ""
+}
+
+// run runs program in dir and returns what it prints.
+func run(t *testing.T, dir, program string, args ...string) ([]byte, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = dir
+	return cmd.CombinedOutput()
+}
