@@ -11,20 +11,24 @@ const (
 	exposedHeaders = "ETag, Date, Age, Retry-After, X-Request-Id"
 )
 
-// allowOrigin lets pages read the response (Fetch standard, CORS protocol).
+// corsHeaders are those of every response (Fetch standard, CORS protocol).
 // With a list of origins every response varies by Origin, also one to a
 // request without any, since a cache may give it to a page.
-func (h *Handler) allowOrigin(header http.Header, origin string) {
+func (h *Handler) corsHeaders(header http.Header) {
 	if h.anyOrigin() {
 		header.Set("Access-Control-Allow-Origin", "*")
+		header.Set("Access-Control-Expose-Headers", exposedHeaders)
 	} else {
 		header.Set("Vary", "Origin")
-		if !slices.Contains(h.Origins, origin) {
-			return
-		}
-		header.Set("Access-Control-Allow-Origin", origin)
 	}
-	header.Set("Access-Control-Expose-Headers", exposedHeaders)
+}
+
+// allowOrigin lets the pages of a listed origin read the response.
+func (h *Handler) allowOrigin(header http.Header, origin string) {
+	if !h.anyOrigin() && slices.Contains(h.Origins, origin) {
+		header.Set("Access-Control-Allow-Origin", origin)
+		header.Set("Access-Control-Expose-Headers", exposedHeaders)
+	}
 }
 
 func (h *Handler) anyOrigin() bool { return slices.Contains(h.Origins, "*") }

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"voxkv/auth"
+	"voxkv/handler"
 	"voxkv/internal/function"
 	"voxkv/internal/gateway"
 )
@@ -35,7 +36,7 @@ func main() {
 	}
 	f.Warm(context.Background())
 	log.Info("start", slog.String("version", version))
-	lambda.Start(&gateway.Gateway{HTTP: f, Direct: f.Direct, Margin: margin})
+	lambda.Start(&gateway.Gateway{HTTP: f, Headers: handler.RequestHeaders(), Direct: f.Direct, Margin: margin})
 }
 
 // build returns the function, or every reason why there is none.

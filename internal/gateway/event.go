@@ -3,13 +3,14 @@ package gateway
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // A sender is what a payload comes from, as far as requests and answers differ.
@@ -25,15 +26,15 @@ const (
 
 // An event is the union of the members we need of every payload, so that one decoding serves all.
 type event struct {
-	Version           string              `json:"version"`
-	HTTPMethod        string              `json:"httpMethod"`
-	Path              string              `json:"path"`
-	RawPath           string              `json:"rawPath"`
-	RawQueryString    string              `json:"rawQueryString"`
-	Headers           map[string]string   `json:"headers"`
-	MultiValueHeaders map[string][]string `json:"multiValueHeaders"`
-	Query             map[string]string   `json:"queryStringParameters"`
-	MultiValueQuery   map[string][]string `json:"multiValueQueryStringParameters"`
+	Version           string `json:"version"`
+	HTTPMethod        string `json:"httpMethod"`
+	Path              string `json:"path"`
+	RawPath           string `json:"rawPath"`
+	RawQueryString    string `json:"rawQueryString"`
+	Headers           fields `json:"headers"`
+	MultiValueHeaders fields `json:"multiValueHeaders"`
+	Query             fields `json:"queryStringParameters"`
+	MultiValueQuery   fields `json:"multiValueQueryStringParameters"`
 	RequestContext    *struct {
 		ELB  present `json:"elb"`
 		HTTP *struct {
@@ -41,7 +42,11 @@ type event struct {
 		} `json:"http"`
 	} `json:"requestContext"`
 
-	// These only tell what the payload is.
+	marks
+}
+
+// marks only tell what a payload is.
+type marks struct {
 	Key        present `json:"key"`
 	Keys       present `json:"keys"`
 	Operation  present `json:"operation"`
@@ -51,36 +56,50 @@ type event struct {
 	DetailType present `json:"detail-type"`
 }
 
+// direct reports whether the payload asks for something, whatever else it holds.
+func (m marks) direct() bool { return bool(m.Key || m.Keys || m.Operation) }
+
+// refused reports whether the payload is the event of a sender that is not served.
+func (m marks) refused() bool { return bool(m.Records || m.Source && m.DetailType) }
+
 // present reports whether a member is there, whatever its value.
 type present bool
 
-func (p *present) UnmarshalJSON([]byte) error {
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (p *present) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	*p = true
-	return nil
+	return d.SkipValue()
 }
 
-// decode returns the event in payload and what sent it.
-func decode(payload []byte) (*event, sender) {
-	if !bytes.HasPrefix(bytes.TrimLeft(payload, " \t\r\n"), []byte("{")) {
+// decode returns the event in payload and what sent it. Of the headers it keeps those named in headers, or all if that
+// is nil.
+func decode(payload []byte, headers []string) (*event, sender) {
+	// A payload may come from anybody who may invoke the function: where JSON leaves a choice, we take what comes.
+	lenient := json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	e := &event{Headers: fields{only: headers}, MultiValueHeaders: fields{only: headers}}
+	if jsontext.Value(payload).Kind() != '{' {
 		return nil, unknown
 	}
-	e := new(event)
-	err := json.Unmarshal(payload, e)
-	from := e.sender()
-	// A direct payload may hold members of any type under our names; encoding/json passes over them and goes on.
-	_, mistyped := errors.AsType[*json.UnmarshalTypeError](err)
-	if err != nil && (!mistyped || from != direct) {
-		return nil, unknown
+	if json.Unmarshal(payload, e, lenient) == nil {
+		return e, e.sender()
 	}
-	return e, from
+	// A direct payload may hold members of any type under the names of an event's.
+	var m struct {
+		marks
+		RequestContext present `json:"requestContext"`
+	}
+	if json.Unmarshal(payload, &m, lenient) == nil && (m.direct() || !m.refused() && !bool(m.RequestContext)) {
+		return nil, direct
+	}
+	return nil, unknown
 }
 
 func (e *event) sender() sender {
 	rc := e.RequestContext
 	switch {
-	case bool(e.Key || e.Keys || e.Operation):
+	case e.direct():
 		return direct
-	case bool(e.Records || e.Source && e.DetailType):
+	case e.refused():
 		return unknown
 	case rc == nil:
 		return direct
@@ -135,47 +154,99 @@ func (e *event) rawQuery(from sender) string {
 	if from == httpAPI {
 		return e.RawQueryString
 	}
-	query := e.MultiValueQuery
+	query := e.MultiValueQuery.list
 	if query == nil {
-		query = lists(e.Query)
+		query = e.Query.list
 	}
 	if from == restAPI {
-		return url.Values(query).Encode()
+		return encodedQuery(query)
 	}
 	return joinedQuery(query)
 }
 
+func encodedQuery(query []field) string {
+	values := url.Values{}
+	for _, f := range query {
+		values.Add(f.name, f.value)
+	}
+	return values.Encode()
+}
+
 // joinedQuery puts together again what a load balancer has cut at "&" and "=" and not decoded.
-func joinedQuery(query map[string][]string) string {
-	var pairs []string
-	for _, name := range slices.Sorted(maps.Keys(query)) {
-		for _, value := range query[name] {
-			pairs = append(pairs, name+"="+value)
-		}
+func joinedQuery(query []field) string {
+	pairs := make([]string, 0, len(query))
+	for _, f := range query {
+		pairs = append(pairs, f.name+"="+f.value)
 	}
 	return strings.Join(pairs, "&")
 }
 
 func (e *event) header() http.Header {
-	header := make(http.Header, len(e.Headers))
-	if e.MultiValueHeaders == nil {
-		for name, value := range e.Headers {
-			header.Add(name, value)
-		}
-		return header
+	list := e.MultiValueHeaders.list
+	if list == nil {
+		list = e.Headers.list
 	}
-	for name, values := range e.MultiValueHeaders {
-		name = http.CanonicalHeaderKey(name)
-		header[name] = append(header[name], values...)
+	header := make(http.Header, len(list))
+	for _, f := range list {
+		header.Add(f.name, f.value)
 	}
 	return header
 }
 
-// lists returns single in the form of the multi-value maps.
-func lists(single map[string]string) map[string][]string {
-	multi := make(map[string][]string, len(single))
-	for name, value := range single {
-		multi[name] = []string{value}
+// fields is a map of header or query fields, whose values are strings or lists of strings. In the map form every one
+// of a request's fifteen headers costs four allocations, and the handler reads four of them.
+type fields struct {
+	only []string // the names to keep, in any letter case; nil keeps all
+	list []field  // nil if there is no map
+}
+
+type field struct{ name, value string }
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (f *fields) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	f.list = nil
+	if d.PeekKind() == 'n' {
+		return d.SkipValue()
 	}
-	return multi
+	if brace, err := d.ReadToken(); err != nil || brace.Kind() != '{' {
+		return errors.Join(err, errNoMap)
+	}
+	f.list = []field{}
+	for d.PeekKind() != '}' {
+		if err := f.readField(d); err != nil {
+			return err
+		}
+	}
+	_, err := d.ReadToken()
+	return err
+}
+
+var errNoMap = errors.New("gateway: fields that are no JSON object")
+
+func (f *fields) readField(d *jsontext.Decoder) error {
+	quoted, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	if !f.keeps(quoted) {
+		return d.SkipValue()
+	}
+	unquoted, _ := jsontext.AppendUnquote(nil, quoted) // fails for invalid UTF-8 only, which it replaces
+	name := string(unquoted)
+	values := make([]string, 1)
+	if d.PeekKind() == '[' {
+		err = json.UnmarshalDecode(d, &values)
+	} else {
+		err = json.UnmarshalDecode(d, &values[0])
+	}
+	for _, value := range values {
+		f.list = append(f.list, field{name, value})
+	}
+	return err
+}
+
+func (f *fields) keeps(quoted []byte) bool {
+	return f.only == nil || slices.ContainsFunc(f.only, func(name string) bool {
+		return bytes.EqualFold(quoted[1:len(quoted)-1], []byte(name))
+	})
 }

@@ -22,6 +22,9 @@ type Gateway struct {
 	// lambdacontext.FromContext finds the invocation's id in the request's context.
 	HTTP http.Handler
 
+	// Headers names the request headers that HTTP reads; it gets no others. If nil, it gets all.
+	Headers []string
+
 	// Direct answers an invocation that is no event. The payload is a JSON object; the result is JSON.
 	// Its error becomes a Lambda function error. If the error is or wraps one with the method ErrorType() string, the
 	// caller sees that one's type and text; if not, the type "InternalError" and a text that tells nothing.
@@ -40,15 +43,15 @@ func (g *Gateway) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-g.Margin))
 		defer cancel()
 	}
-	switch e, from := decode(payload); from {
+	switch e, from := decode(payload, g.Headers); from {
 	case unknown:
 		return nil, invalidRequest()
 	case direct:
 		return g.invokeDirect(ctx, payload)
 	default:
-		w := &response{header: make(http.Header)}
+		w := &response{header: make(http.Header, 16)}
 		g.HTTP.ServeHTTP(w, e.request(ctx, from))
-		return w.encode(from, e.MultiValueHeaders != nil)
+		return w.encode(from, e.MultiValueHeaders.list != nil), nil
 	}
 }
 
