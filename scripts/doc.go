@@ -1,0 +1,2 @@
+// Package scripts holds the scripts' tests.
+package scripts
