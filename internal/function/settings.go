@@ -1,9 +1,11 @@
 package function
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/netip"
 	"net/url"
 	"os"
@@ -11,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/caarlos0/env/v11"
 
@@ -52,10 +55,11 @@ func ReadSettings(environ map[string]string) (Settings, error) {
 			set[name] = value
 		}
 	}
+	r := reader{set: set, accepts: map[string]string{}, from: map[string]string{}}
 	if set["LOG_LEVEL"] == "" {
 		set["LOG_LEVEL"] = set["AWS_LAMBDA_LOG_LEVEL"]
+		r.from["LOG_LEVEL"] = "AWS_LAMBDA_LOG_LEVEL"
 	}
-	r := reader{set: set, accepts: map[string]string{}}
 	var s Settings
 	r.parse(&s)
 	r.check(&s)
@@ -66,6 +70,7 @@ func ReadSettings(environ map[string]string) (Settings, error) {
 type reader struct {
 	set      map[string]string
 	accepts  map[string]string // by variable
+	from     map[string]string // the variable that stands in for another
 	problems []error
 	wrong    []string // the variables already complained of
 }
@@ -95,15 +100,17 @@ func (r *reader) refuse(variable string) {
 		return
 	}
 	r.wrong = append(r.wrong, variable)
-	r.problems = append(r.problems, fmt.Errorf("%s %s; accepted: %s", variable, held(r.set[variable]), r.accepts[variable]))
+	r.problems = append(r.problems, fmt.Errorf("%s %s; accepted: %s", cmp.Or(r.from[variable], variable), held(r.set[variable]), r.accepts[variable]))
 }
 
-// held shows a variable's value, unless it looks like a secret in the wrong place.
+// held shows a variable's value, unless it may hold a secret that is in the
+// wrong place: a key document, or a password or API key in a URL.
 func held(value string) string {
 	switch {
 	case value == "":
 		return "is not set"
-	case strings.HasPrefix(value, "{"), strings.Contains(value, "PRIVATE KEY"), len(value) > 200:
+	case strings.ContainsAny(value, "{\r\n"), strings.Contains(value, "PRIVATE KEY"), len(value) > 200,
+		strings.Contains(value, "://") && strings.ContainsAny(value, "@?"):
 		return "holds something that is not shown here"
 	}
 	return fmt.Sprintf("is %q", value)
@@ -112,14 +119,18 @@ func held(value string) string {
 // check applies the rules that a type alone cannot tell, and the defaults that
 // depend on another variable.
 func (r *reader) check(s *Settings) {
+	ceiling := s.CacheMaxAge
+	if slices.Contains(r.wrong, "CACHE_MAX_AGE") || ceiling < 0 {
+		ceiling = math.MaxInt64 // unknown, and complained of already
+	}
 	for variable, wrong := range map[string]bool{
-		"VOXIMPLANT_APPLICATION_ID":   s.ApplicationID < 0 || s.ApplicationID == 0 && s.ApplicationName == "",
+		"VOXIMPLANT_APPLICATION_ID":   s.ApplicationID <= 0 && (r.set["VOXIMPLANT_APPLICATION_ID"] != "" || s.ApplicationName == ""),
 		"VOXIMPLANT_APPLICATION_NAME": s.ApplicationID > 0 && s.ApplicationName != "",
-		"VOXIMPLANT_SECRET_ID":        s.SecretID == "" || strings.HasPrefix(s.SecretID, "{"),
+		"VOXIMPLANT_SECRET_ID":        !isSecretID(s.SecretID),
 		"ALLOWED_KEYS":                r.set["ALLOWED_KEYS"] == "",
 		"CACHE_MAX_AGE":               s.CacheMaxAge < 0,
 		"NOT_FOUND_MAX_AGE":           s.NotFoundMaxAge < 0,
-		"LOCAL_MAX_AGE":               s.LocalMaxAge != nil && (*s.LocalMaxAge < 0 || *s.LocalMaxAge > s.CacheMaxAge),
+		"LOCAL_MAX_AGE":               s.LocalMaxAge != nil && (*s.LocalMaxAge < 0 || *s.LocalMaxAge > ceiling),
 		"STALE_MAX_AGE":               s.StaleMaxAge != nil && *s.StaleMaxAge < 0,
 		"LOCAL_MAX_ITEMS":             s.LocalMaxItems < 1 || s.LocalMaxItems > 1_000_000,
 		"UPSTREAM_TIMEOUT":            s.UpstreamTimeout < 100*time.Millisecond || s.UpstreamTimeout > time.Minute,
@@ -135,6 +146,19 @@ func (r *reader) check(s *Settings) {
 		s.StaleMaxAge = new(s.CacheMaxAge)
 	}
 	slices.SortFunc(r.problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+}
+
+// isSecretID reports whether id may be the name of a secret (at most 512
+// characters) or its ARN. A key pasted in its place must not get into the
+// errors that name the secret.
+func isSecretID(id string) bool {
+	return id != "" && len(id) <= 600 && !strings.ContainsFunc(id, func(r rune) bool {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+			return false
+		}
+		return !strings.ContainsRune("/_+=.@!-:", r)
+	})
 }
 
 type cacheScope string
@@ -163,15 +187,14 @@ func (l *level) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// origins are "*" alone or serialized origins (RFC 6454 section 6.1): scheme,
-// host and port in lower case, and no path. "null" is nobody's in particular.
+// origins are "*" alone or serialized origins (RFC 6454 section 6.1). Any other
+// spelling would never equal what a browser sends.
 type origins []string
 
 func (o *origins) UnmarshalText(text []byte) error {
 	for origin := range strings.SplitSeq(string(text), ",") {
 		origin = strings.TrimSpace(origin)
-		u, err := url.Parse(origin)
-		if origin != "*" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin || strings.ToLower(origin) != origin) {
+		if origin != "*" && !isOrigin(origin) {
 			return errors.New("not an origin")
 		}
 		*o = append(*o, origin)
@@ -182,12 +205,27 @@ func (o *origins) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// isOrigin reports whether s is scheme, host and port in lower case and ASCII,
+// without a default port. "null" is nobody's in particular, and not accepted.
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || u.Scheme+"://"+u.Host != s {
+		return false
+	}
+	defaultPort := map[string]string{"https": ":443", "http": ":80"}[u.Scheme]
+	switch {
+	case strings.HasSuffix(u.Host, ":"), defaultPort != "" && strings.HasSuffix(u.Host, defaultPort):
+		return false
+	}
+	return !strings.ContainsFunc(s, func(r rune) bool { return 'A' <= r && r <= 'Z' || r == '*' || r > unicode.MaxASCII })
+}
+
 // An apiURL is where bearer tokens are sent, so it must be https, or this machine.
 type apiURL string
 
 func (a *apiURL) UnmarshalText(text []byte) error {
 	u, err := url.Parse(string(text))
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsAny(string(text), "?#") {
 		return errors.New("not a plain URL")
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {

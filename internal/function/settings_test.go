@@ -1,0 +1,426 @@
+package function_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"voxkv/internal/function"
+)
+
+// environ returns the least that is required, changed by name, value, name, value, ….
+func environ(changes ...string) map[string]string {
+	e := map[string]string{
+		"VOXIMPLANT_SECRET_ID":      "voxkv/key",
+		"VOXIMPLANT_APPLICATION_ID": "42",
+		"ALLOWED_KEYS":              "status:*,greeting",
+	}
+	for i := 0; i < len(changes); i += 2 {
+		e[changes[i]] = changes[i+1]
+	}
+	return e
+}
+
+// read returns the settings in an environment that must be good.
+func read(t *testing.T, e map[string]string) function.Settings {
+	t.Helper()
+	s, err := function.ReadSettings(e)
+	if err != nil {
+		t.Fatalf("ReadSettings(%v) = _, %v; want no error", e, err)
+	}
+	return s
+}
+
+// problems returns the lines of ReadSettings's error.
+func problems(e map[string]string) []string {
+	_, err := function.ReadSettings(e)
+	if err == nil {
+		return nil
+	}
+	return strings.Split(err.Error(), "\n")
+}
+
+// accepted returns what each variable accepts.
+func accepted() map[string]string {
+	accepts := map[string]string{}
+	for field := range reflect.TypeFor[function.Settings]().Fields() {
+		accepts[field.Tag.Get("env")] = field.Tag.Get("accepts")
+	}
+	return accepts
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	s := read(t, environ())
+	want := function.Settings{
+		SecretID:        "voxkv/key",
+		ApplicationID:   42,
+		AllowedKeys:     s.AllowedKeys,
+		APIURL:          "https://api.voximplant.com/platform_api",
+		CacheMaxAge:     time.Minute,
+		CacheScope:      "public",
+		NotFoundMaxAge:  5 * time.Second,
+		LocalMaxAge:     new(10 * time.Second),
+		StaleMaxAge:     new(time.Minute),
+		LocalMaxItems:   4096,
+		UpstreamTimeout: 5 * time.Second,
+		CORSOrigins:     []string{"*"},
+	}
+	if !reflect.DeepEqual(s, want) {
+		t.Errorf("ReadSettings = %+v; want %+v", s, want)
+	}
+	if !s.AllowedKeys.Allows("status:1") || !s.AllowedKeys.Allows("greeting") || s.AllowedKeys.Allows("secret") {
+		t.Errorf("AllowedKeys = %v; want status:* and greeting", s.AllowedKeys)
+	}
+}
+
+func TestEverySettingIsRead(t *testing.T) {
+	t.Parallel()
+	s := read(t, map[string]string{
+		"VOXIMPLANT_SECRET_ID":        " arn:aws:secretsmanager:eu-central-1:123456789012:secret:voxkv/key-AbCdEf ",
+		"VOXIMPLANT_APPLICATION_NAME": "app.example",
+		"ALLOWED_KEYS":                "*",
+		"VOXIMPLANT_API_URL":          "https://api.example.com/platform_api",
+		"CACHE_MAX_AGE":               "1h",
+		"CACHE_SCOPE":                 "private",
+		"NOT_FOUND_MAX_AGE":           "0s",
+		"LOCAL_MAX_AGE":               "1h",
+		"STALE_MAX_AGE":               "2h",
+		"LOCAL_MAX_ITEMS":             "1000000",
+		"UPSTREAM_TIMEOUT":            "100ms",
+		"CORS_ORIGINS":                "https://a.example, http://localhost:3000",
+		"LOG_LEVEL":                   "error",
+		"LOG_KEYS":                    "true",
+	})
+	want := function.Settings{
+		SecretID:        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:voxkv/key-AbCdEf",
+		ApplicationName: "app.example",
+		AllowedKeys:     s.AllowedKeys,
+		APIURL:          "https://api.example.com/platform_api",
+		CacheMaxAge:     time.Hour,
+		CacheScope:      "private",
+		LocalMaxAge:     new(time.Hour),
+		StaleMaxAge:     new(2 * time.Hour),
+		LocalMaxItems:   1_000_000,
+		UpstreamTimeout: 100 * time.Millisecond,
+		CORSOrigins:     []string{"https://a.example", "http://localhost:3000"},
+		LogKeys:         true,
+	}
+	want.LogLevel = s.LogLevel
+	if !reflect.DeepEqual(s, want) || slog.Level(s.LogLevel) != slog.LevelError || !s.AllowedKeys.Everything() {
+		t.Errorf("ReadSettings = %+v; want %+v", s, want)
+	}
+}
+
+func TestDefaultsThatFollowCacheMaxAge(t *testing.T) {
+	t.Parallel()
+	for cache, local := range map[string]time.Duration{"0s": 0, "3s": 3 * time.Second, "10s": 10 * time.Second, "1h": 10 * time.Second} {
+		s := read(t, environ("CACHE_MAX_AGE", cache))
+		if *s.LocalMaxAge != local || *s.StaleMaxAge != s.CacheMaxAge {
+			t.Errorf("CACHE_MAX_AGE=%s: LocalMaxAge = %v, StaleMaxAge = %v; want %v, %s", cache, *s.LocalMaxAge, *s.StaleMaxAge, local, cache)
+		}
+	}
+}
+
+// malformed are values that each variable must refuse, by variable.
+var malformed = map[string][]string{
+	"VOXIMPLANT_SECRET_ID":        {"my secret", "ключ", "a,b", `"quoted"`, "key\\n"},
+	"VOXIMPLANT_APPLICATION_ID":   {"app", "-1", "0", "1.5", "42x", "9223372036854775808"},
+	"VOXIMPLANT_APPLICATION_NAME": {"app.example"}, // beside the id
+	"ALLOWED_KEYS":                {"a b", "a*b", "a,", ",", "café"},
+	"VOXIMPLANT_API_URL":          {"api.voximplant.com", "http://api.voximplant.com/platform_api"},
+	"CACHE_MAX_AGE":               {"60", "-1s", "a minute", "1d"},
+	"CACHE_SCOPE":                 {"Public", "shared", "no-store"},
+	"NOT_FOUND_MAX_AGE":           {"5", "-5s", "x"},
+	"LOCAL_MAX_AGE":               {"10", "-1ns", "61s", "x"},
+	"STALE_MAX_AGE":               {"60", "-1ns", "x"},
+	"LOCAL_MAX_ITEMS":             {"0", "-1", "1000001", "4k", "1e3"},
+	"UPSTREAM_TIMEOUT":            {"5", "0s", "99ms", "61s", "-5s"},
+	"CORS_ORIGINS":                {"example.com", "https://a.example/"},
+	"LOG_LEVEL":                   {"verbose", "4", "debug,info"},
+	"LOG_KEYS":                    {"yes", "2"},
+}
+
+func TestMalformed(t *testing.T) {
+	t.Parallel()
+	for variable, accepts := range accepted() {
+		if len(malformed[variable]) == 0 {
+			t.Errorf("no malformed value of %s", variable)
+		}
+		for _, value := range malformed[variable] {
+			got := problems(environ(variable, value))
+			want := fmt.Sprintf("%s is %q; accepted: %s", variable, value, accepts)
+			if len(got) != 1 || got[0] != want {
+				t.Errorf("%s=%s: problems = %q; want only %q", variable, value, got, want)
+			}
+		}
+	}
+}
+
+func TestAllMalformedAtOnce(t *testing.T) {
+	t.Parallel()
+	e := map[string]string{}
+	for variable, values := range malformed {
+		e[variable] = values[0]
+	}
+	// Two names are wrong together only where the id is right.
+	delete(e, "VOXIMPLANT_APPLICATION_NAME")
+	var got []string
+	for _, line := range problems(e) {
+		variable, _, _ := strings.Cut(line, " ")
+		got = append(got, variable)
+	}
+	if want := slices.Sorted(maps.Keys(e)); !slices.Equal(got, want) {
+		t.Errorf("problems with %v; want each of %v once", got, want)
+	}
+}
+
+func TestMissing(t *testing.T) {
+	t.Parallel()
+	accepts := accepted()
+	var want []string
+	for _, variable := range []string{"ALLOWED_KEYS", "VOXIMPLANT_APPLICATION_ID", "VOXIMPLANT_SECRET_ID"} {
+		line := variable + " is not set; accepted: " + accepts[variable]
+		want = append(want, line)
+		for _, empty := range []string{"", " \t\n"} {
+			if got := problems(environ(variable, empty)); len(got) != 1 || got[0] != line {
+				t.Errorf("%s=%q: problems = %q; want only %q", variable, empty, got, line)
+			}
+		}
+	}
+	if got := problems(nil); !slices.Equal(got, want) {
+		t.Errorf("nothing set: problems = %q; want %q", got, want)
+	}
+}
+
+func TestEmptyIsNotSet(t *testing.T) {
+	t.Parallel()
+	e := environ("AWS_LAMBDA_LOG_LEVEL", "")
+	for variable := range accepted() {
+		if e[variable] == "" {
+			e[variable] = " "
+		}
+	}
+	if got, want := read(t, e), read(t, environ()); !reflect.DeepEqual(got, want) {
+		t.Errorf("ReadSettings = %+v; want the defaults %+v", got, want)
+	}
+}
+
+func TestLeastAndMost(t *testing.T) {
+	t.Parallel()
+	for variable, values := range map[string][]string{
+		"CACHE_MAX_AGE":     {"0s", "2160h"},
+		"NOT_FOUND_MAX_AGE": {"0s", "1h"},
+		"LOCAL_MAX_AGE":     {"0s", "60s"},
+		"STALE_MAX_AGE":     {"0s", "2160h"},
+		"LOCAL_MAX_ITEMS":   {"1", "1000000"},
+		"UPSTREAM_TIMEOUT":  {"100ms", "1m"},
+	} {
+		for _, value := range values {
+			if got := problems(environ(variable, value)); got != nil {
+				t.Errorf("%s=%s: problems = %q; want none", variable, value, got)
+			}
+		}
+	}
+}
+
+// TestOneProblemNamesOneVariable has no setting blamed for what is wrong with another.
+func TestOneProblemNamesOneVariable(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		environ map[string]string
+		want    []string
+	}{
+		{"local above the cache's", environ("CACHE_MAX_AGE", "5s", "LOCAL_MAX_AGE", "6s"), []string{"LOCAL_MAX_AGE"}},
+		{"local beside a cache's that is none", environ("CACHE_MAX_AGE", "x", "LOCAL_MAX_AGE", "6s"), []string{"CACHE_MAX_AGE"}},
+		{"local beside a negative cache's", environ("CACHE_MAX_AGE", "-1s", "LOCAL_MAX_AGE", "6s"), []string{"CACHE_MAX_AGE"}},
+		{"neither id nor name", environ("VOXIMPLANT_APPLICATION_ID", ""), []string{"VOXIMPLANT_APPLICATION_ID"}},
+		{"a bad id and a name", environ("VOXIMPLANT_APPLICATION_ID", "x", "VOXIMPLANT_APPLICATION_NAME", "n"), []string{"VOXIMPLANT_APPLICATION_ID"}},
+		{"an id of 0 and a name", environ("VOXIMPLANT_APPLICATION_ID", "0", "VOXIMPLANT_APPLICATION_NAME", "n"), []string{"VOXIMPLANT_APPLICATION_ID"}},
+		{"Lambda's level", environ("AWS_LAMBDA_LOG_LEVEL", "LOUD"), []string{"AWS_LAMBDA_LOG_LEVEL"}},
+		{"Lambda's level, hidden by ours", environ("AWS_LAMBDA_LOG_LEVEL", "LOUD", "LOG_LEVEL", "info"), nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, line := range problems(tt.environ) {
+				variable, _, _ := strings.Cut(line, " ")
+				got = append(got, variable)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("problems with %v; want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestSecretsAreNotEchoed(t *testing.T) {
+	t.Parallel()
+	const document = `{"account_id":1234567,"key_id":"4d3c2b1a","private_key":"-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN\n-----END PRIVATE KEY-----\n"}`
+	pasted := map[string]string{
+		"document":                  document,
+		"document with a BOM":       "\ufeff" + document,
+		"document in an array":      "[" + document + "]",
+		"document in quotes":        fmt.Sprintf("%q", document),
+		"document on several lines": strings.ReplaceAll(document, ",", ",\n"),
+		"document in base64":        base64.StdEncoding.EncodeToString([]byte(strings.Repeat(document, 5))),
+		"end of the document":       strings.ReplaceAll(document[50:], `\n`, "\n"),
+		"start of the document":     document[:40],
+		"header of the key":         "-----BEGIN PRIVATE KEY-----",
+		"lines of the key":          "MIIEvQIBADAN\nMIIEvQIBADAN",
+		"private key":               "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN\n-----END PRIVATE KEY-----",
+	}
+	for name, value := range pasted {
+		for variable := range accepted() {
+			if variable == "VOXIMPLANT_APPLICATION_NAME" {
+				continue // any text may be a name
+			}
+			checkHidden(t, name, variable, value)
+		}
+	}
+	checkHidden(t, "password", "VOXIMPLANT_API_URL", "https://user:MIIEvQIBADAN@api.voximplant.com/platform_api")
+	checkHidden(t, "API key", "VOXIMPLANT_API_URL", "https://api.voximplant.com/platform_api?api_key=MIIEvQIBADAN")
+}
+
+func checkHidden(t *testing.T, name, variable, value string) {
+	t.Helper()
+	want := variable + " holds something that is not shown here; accepted: " + accepted()[variable]
+	if got := problems(environ(variable, value)); len(got) != 1 || got[0] != want {
+		t.Errorf("%s in %s: problems = %q; want only %q", name, variable, got, want)
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		value string
+		ok    bool
+	}{
+		{"*", true},
+		{"https://example.com", true},
+		{"https://example.com:8443", true},
+		{"http://localhost:3000", true},
+		{"http://[::1]:3000", true},
+		{"https://example.com:80", true},
+		{"https://xn--e1afmkfd.xn--p1ai", true},
+		{"chrome-extension://abcdefgh", true},
+		{"https://a.example,https://b.example", true},
+		{"https://a.example , https://b.example", true},
+
+		{"null", false},
+		{"example.com", false},
+		{"//example.com", false},
+		{"https://", false},
+		{"https://:8443", false},
+		{"https://example.com/", false},
+		{"https://example.com/path", false},
+		{"https://example.com#", false},
+		{"https://user@example.com", false},
+		{"HTTPS://example.com", false},
+		{"https://Example.com", false},
+		{"https://example.com:443", false},
+		{"http://example.com:80", false},
+		{"https://example.com:", false},
+		{"https://example.com:port", false},
+		{"https://*.example.com", false},
+		{"https://пример.рф", false},
+		{"https://exa mple.com", false},
+		{"https://a.example https://b.example", false},
+		{"https://a.example,", false},
+		{"*,https://a.example", false},
+		{"https://a.example,*", false},
+		{"*,*", false},
+	}
+	for _, tt := range tests {
+		if got := problems(environ("CORS_ORIGINS", tt.value)); (got == nil) != tt.ok {
+			t.Errorf("CORS_ORIGINS=%s: problems = %q; want any: %t", tt.value, got, !tt.ok)
+		}
+	}
+}
+
+func TestAPIURL(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		value string
+		ok    bool
+	}{
+		{"https://api.voximplant.com/platform_api", true},
+		{"https://api.voximplant.com/platform_api/", true},
+		{"https://api.voximplant.com", true},
+		{"https://127.0.0.1:8443/platform_api", true},
+		{"http://127.0.0.1:8080/platform_api", true},
+		{"http://127.1.2.3", true},
+		{"http://[::1]:8080/platform_api", true},
+		{"http://localhost:8080", true},
+
+		{"http://api.voximplant.com/platform_api", false},
+		{"http://127.0.0.1.example.com", false},
+		{"http://localhost.example.com", false},
+		{"http://10.0.0.1", false},
+		{"http://0.0.0.0", false},
+		{"http://[::2]", false},
+		{"ftp://localhost", false},
+		{"localhost:8080", false},
+		{"https://", false},
+		{"https://:443/platform_api", false},
+		{"https:///platform_api", false},
+		{"https:platform_api", false},
+		{"https://user@api.voximplant.com", false},
+		{"https://user:password@api.voximplant.com", false},
+		{"https://api.voximplant.com/platform_api?cmd=x", false},
+		{"https://api.voximplant.com/platform_api?", false},
+		{"https://api.voximplant.com/platform_api#x", false},
+		{"https://api.voximplant.com/platform_api#", false},
+		{"https://api.voximplant.com:port", false},
+		{"https://api voximplant.com", false},
+	}
+	for _, tt := range tests {
+		if got := problems(environ("VOXIMPLANT_API_URL", tt.value)); (got == nil) != tt.ok {
+			t.Errorf("VOXIMPLANT_API_URL=%s: problems = %q; want any: %t", tt.value, got, !tt.ok)
+		}
+	}
+}
+
+func TestLogLevel(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		ours, lambdas string
+		want          slog.Level
+	}{
+		{"", "", slog.LevelInfo},
+		{"debug", "", slog.LevelDebug},
+		{"info", "", slog.LevelInfo},
+		{"warn", "", slog.LevelWarn},
+		{"error", "", slog.LevelError},
+		{"WARN", "", slog.LevelWarn},
+		{"", "TRACE", slog.LevelDebug},
+		{"", "DEBUG", slog.LevelDebug},
+		{"", "INFO", slog.LevelInfo},
+		{"", "WARN", slog.LevelWarn},
+		{"", "ERROR", slog.LevelError},
+		{"", "FATAL", slog.LevelError},
+		{"error", "DEBUG", slog.LevelError},
+		{" ", "DEBUG", slog.LevelDebug},
+	}
+	for _, tt := range tests {
+		s := read(t, environ("LOG_LEVEL", tt.ours, "AWS_LAMBDA_LOG_LEVEL", tt.lambdas))
+		if got := slog.Level(s.LogLevel); got != tt.want {
+			t.Errorf("LOG_LEVEL=%s AWS_LAMBDA_LOG_LEVEL=%s: level %v; want %v", tt.ours, tt.lambdas, got, tt.want)
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	t.Setenv("VOXKV_TEST", "a=b")
+	if got := function.Environment()["VOXKV_TEST"]; got != "a=b" {
+		t.Errorf("Environment()[VOXKV_TEST] = %q; want a=b", got)
+	}
+}
