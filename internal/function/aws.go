@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
-	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -23,19 +24,38 @@ func SecretsManager(environ map[string]string) (*secretsmanager.Client, error) {
 		HTTPClient:       &http.Client{Transport: transport()},
 		RetryMaxAttempts: retry.DefaultMaxAttempts,
 	}
-	if options.Region == "" {
-		return nil, errors.New("AWS_REGION is not set; accepted: the region of the secret, such as eu-central-1")
-	}
 	if endpoint := cmp.Or(environ["AWS_ENDPOINT_URL_SECRETS_MANAGER"], environ["AWS_ENDPOINT_URL"]); endpoint != "" {
 		options.BaseEndpoint = aws.String(endpoint)
 	}
-	if fips, _ := strconv.ParseBool(environ["AWS_USE_FIPS_ENDPOINT"]); fips {
+	var region error
+	if options.Region == "" {
+		region = errors.New("AWS_REGION is not set; accepted: the region of the secret, such as eu-central-1")
+	}
+	fips, fipsErr := isOn(environ, "AWS_USE_FIPS_ENDPOINT")
+	if fips {
 		options.EndpointOptions.UseFIPSEndpoint = aws.FIPSEndpointStateEnabled
 	}
-	if dual, _ := strconv.ParseBool(environ["AWS_USE_DUALSTACK_ENDPOINT"]); dual {
+	dual, dualErr := isOn(environ, "AWS_USE_DUALSTACK_ENDPOINT")
+	if dual {
 		options.EndpointOptions.UseDualStackEndpoint = aws.DualStackEndpointStateEnabled
 	}
+	if err := errors.Join(region, fipsErr, dualErr); err != nil {
+		return nil, err
+	}
 	return secretsmanager.New(options), nil
+}
+
+// isOn reads a switch. As in AWS's SDKs, one that is misspelt is an error: who
+// asks for FIPS must not go without.
+func isOn(environ map[string]string, variable string) (bool, error) {
+	switch value := environ[variable]; strings.ToLower(value) {
+	case "true":
+		return true, nil
+	case "false", "":
+		return false, nil
+	default:
+		return false, fmt.Errorf("%s is %q; accepted: true or false", variable, value)
+	}
 }
 
 // environCredentials are those of the function's role, which Lambda hands over
