@@ -86,10 +86,19 @@ func validate(t testing.TB, doc *openapi3.T, r *http.Request, res *http.Response
 	if err := undocumented(documented, header); err != nil {
 		return err
 	}
-	in := input(doc, documented, header, body)
+	in := input(doc, withoutProven(documented, header), header, body)
 	// A function answers HEAD with the body of GET, and leaves it to what is in front to strip it.
 	in.Options.ExcludeResponseBody = r.Method == http.MethodHead
-	return openapi3filter.ValidateResponse(t.Context(), in)
+	if err := openapi3filter.ValidateResponse(t.Context(), in); err != nil {
+		return err
+	}
+	for name := range documented.Headers {
+		if name == "X-Request-Id" || name == "ETag" || name == "Expires" {
+			continue // ever new, and would fill the memory of a fuzzing run
+		}
+		proven.Store(proof{documented, name, header.Get(name)}, true)
+	}
+	return nil
 }
 
 // response returns what doc says of an answer to r with this status.
@@ -140,6 +149,27 @@ func undocumented(documented *openapi3.Response, header http.Header) error {
 		}
 	}
 	return nil
+}
+
+// A proof is a header value that has passed for a response. The validator compiles the schema of each header each time,
+// and most of them never change, so this makes it five times as fast.
+type proof struct {
+	documented  *openapi3.Response
+	name, value string
+}
+
+var proven sync.Map
+
+// withoutProven returns documented without the headers that need not be looked at again.
+func withoutProven(documented *openapi3.Response, header http.Header) *openapi3.Response {
+	rest := *documented
+	rest.Headers = openapi3.Headers{}
+	for name, h := range documented.Headers {
+		if _, ok := proven.Load(proof{documented, name, header.Get(name)}); !ok {
+			rest.Headers[name] = h
+		}
+	}
+	return &rest
 }
 
 // input makes the validator look at responses that it would let pass for their status (304) or method (HEAD): it is shown
