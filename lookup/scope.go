@@ -3,6 +3,7 @@ package lookup
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"voxkv/voximplant"
@@ -71,4 +72,10 @@ func (s Scope) Everything() bool {
 		}
 	}
 	return false
+}
+
+// LogValue is the prefixes, and of the exact keys only how many there are: they
+// may be phone numbers.
+func (s Scope) LogValue() slog.Value {
+	return slog.GroupValue(slog.Int("exact", len(s.exact)), slog.Any("prefixes", append([]string{}, s.prefixes...)))
 }

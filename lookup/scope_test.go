@@ -1,6 +1,7 @@
 package lookup_test
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -113,6 +114,26 @@ func TestScopeEverything(t *testing.T) {
 		}
 		if got := s.Everything(); got != want {
 			t.Errorf("scope %q: Everything() = %t; want %t", list, got, want)
+		}
+	}
+}
+
+// TestScopeInLogs: prefixes are policy, exact keys may be phone numbers.
+func TestScopeInLogs(t *testing.T) {
+	t.Parallel()
+	for list, want := range map[string]string{
+		"order:*,+15550100,+15550199,я*": `{"exact":2,"prefixes":["order:","я"]}`,
+		"+15550100":                      `{"exact":1,"prefixes":[]}`,
+		"*":                              `{"exact":0,"prefixes":[""]}`,
+	} {
+		scope, err := lookup.ParseScope(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		slog.New(slog.NewJSONHandler(&b, nil)).Info("start", "scope", scope)
+		if !strings.Contains(b.String(), `"scope":`+want+"}") {
+			t.Errorf("the scope %s is logged as %s; want %s", list, b.String(), want)
 		}
 	}
 }

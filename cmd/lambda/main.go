@@ -34,8 +34,8 @@ func main() {
 		}
 		os.Exit(1)
 	}
+	function.LogStart(log, version, settings)
 	f.Warm(context.Background())
-	log.Info("start", slog.String("version", version))
 	lambda.Start(&gateway.Gateway{HTTP: f, Headers: handler.RequestHeaders(), Direct: f.Direct, Margin: margin})
 }
 

@@ -1,0 +1,50 @@
+package function
+
+import (
+	"log/slog"
+	"net/url"
+)
+
+// LogValue is what logs may show of the settings. Keys are left out: those of a
+// Voximplant application are often phone numbers.
+func (s Settings) LogValue() slog.Value {
+	application := slog.String("application_name", s.ApplicationName)
+	if s.ApplicationID != 0 {
+		application = slog.Int64("application_id", s.ApplicationID)
+	}
+	attrs := []slog.Attr{
+		application,
+		slog.String("api_host", host(s.APIURL)),
+		slog.Any("allowed_keys", s.AllowedKeys),
+		slog.String("cache_scope", string(s.CacheScope)),
+		slog.String("cache_max_age", s.CacheMaxAge.String()),
+		slog.String("not_found_max_age", s.NotFoundMaxAge.String()),
+		slog.Int("local_max_items", s.LocalMaxItems),
+		slog.String("upstream_timeout", s.UpstreamTimeout.String()),
+		slog.Any("cors_origins", []string(s.CORSOrigins)),
+		slog.String("log_level", slog.Level(s.LogLevel).String()),
+		slog.Bool("log_keys", s.LogKeys),
+	}
+	if s.LocalMaxAge != nil && s.StaleMaxAge != nil { // as ReadSettings leaves them
+		attrs = append(attrs, slog.String("local_max_age", s.LocalMaxAge.String()), slog.String("stale_max_age", s.StaleMaxAge.String()))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// host leaves out the path, which tells nothing.
+func host(a apiURL) string {
+	u, err := url.Parse(string(a))
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// LogStart says which version starts with which settings, and warns of what
+// somebody may not have meant.
+func LogStart(log *slog.Logger, version string, s Settings) {
+	log.Info("start", slog.String("version", version), slog.Any("settings", s))
+	if s.AllowedKeys.Everything() {
+		log.Warn("ALLOWED_KEYS is *: whoever reaches this function may read every key of the application")
+	}
+}

@@ -1,0 +1,81 @@
+package function_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"voxkv/internal/function"
+)
+
+// started returns the log lines of a start.
+func started(t *testing.T, variables map[string]string) []map[string]any {
+	t.Helper()
+	environ := map[string]string{
+		"VOXIMPLANT_SECRET_ID": "voxkv/service-account", "VOXIMPLANT_APPLICATION_ID": "5551212",
+		"ALLOWED_KEYS": "order:*,status:*,+15550100,+15550199", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI",
+	}
+	for name, value := range variables {
+		environ[name] = value
+	}
+	s, err := function.ReadSettings(environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var output bytes.Buffer
+	function.LogStart(function.NewLog(&output, s), "1.2.3", s)
+	for _, secret := range []string{"15550100", "15550199", "wJalrXUtnFEMI"} {
+		if strings.Contains(output.String(), secret) {
+			t.Errorf("the log of the start holds %s: %s", secret, output.String())
+		}
+	}
+	var lines []map[string]any
+	for text := range strings.Lines(output.String()) {
+		var line map[string]any
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// TestStartIsLogged: the one on call sees what runs, and no key.
+func TestStartIsLogged(t *testing.T) {
+	t.Parallel()
+	lines := started(t, map[string]string{"CACHE_SCOPE": "private", "LOCAL_MAX_AGE": "3s"})
+	if len(lines) != 1 || lines[0]["message"] != "start" || lines[0]["level"] != "INFO" || lines[0]["version"] != "1.2.3" {
+		t.Fatalf("the start logs %v; want one line", lines)
+	}
+	want := map[string]any{
+		"application_id": 5551212., "api_host": "api.voximplant.com",
+		"allowed_keys": map[string]any{"exact": 2., "prefixes": []any{"order:", "status:"}},
+		"cache_scope":  "private", "cache_max_age": "1m0s", "not_found_max_age": "5s", "local_max_age": "3s", "stale_max_age": "1m0s",
+		"local_max_items": 4096., "upstream_timeout": "5s", "cors_origins": []any{"*"}, "log_level": "INFO", "log_keys": false,
+	}
+	if got := lines[0]["settings"]; !reflect.DeepEqual(got, want) {
+		t.Errorf("settings = %v; want %v", got, want)
+	}
+	named := started(t, map[string]string{"VOXIMPLANT_APPLICATION_ID": "", "VOXIMPLANT_APPLICATION_NAME": "shop"})
+	if settings, _ := named[0]["settings"].(map[string]any); settings["application_name"] != "shop" || settings["application_id"] != nil {
+		t.Errorf("settings = %v; want the application by its name", settings)
+	}
+}
+
+// TestEverythingIsWarnedOf: a lone * is accepted and not passed over.
+func TestEverythingIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	for allowed, want := range map[string]bool{"*": true, "order:*, *": true, "order:*": false, "o*": false} {
+		lines := started(t, map[string]string{"ALLOWED_KEYS": allowed})
+		warned := slices.ContainsFunc(lines, func(line map[string]any) bool {
+			text, _ := line["message"].(string)
+			return line["level"] == "WARN" && strings.Contains(text, "ALLOWED_KEYS")
+		})
+		if warned != want {
+			t.Errorf("ALLOWED_KEYS=%s: warned %v; want %v", allowed, warned, want)
+		}
+	}
+}
