@@ -50,6 +50,12 @@ func New() (*World, error) {
 	if err != nil {
 		return nil, err
 	}
+	return NewFor(account)
+}
+
+// NewFor is New for a service account of AccountID that there is already: to
+// make its key takes longer than all the rest.
+func NewFor(account *voximplanttest.ServiceAccount) (*World, error) {
 	dir, err := os.MkdirTemp("", "voxkv-e2e-")
 	if err != nil {
 		return nil, err
@@ -81,6 +87,9 @@ func (w *World) Close() {
 // APIURL is the root of the Management API.
 func (w *World) APIURL() string { return w.api.URL + "/platform_api" }
 
+// SecretsURL is the root of Secrets Manager.
+func (w *World) SecretsURL() string { return w.secrets.URL }
+
 // Client trusts the Management API's certificate.
 func (w *World) Client() *http.Client { return w.api.Client() }
 
@@ -92,7 +101,7 @@ func (w *World) Environment(settings ...string) []string {
 		"VOXIMPLANT_API_URL=" + w.APIURL(),
 		"ALLOWED_KEYS=" + AllowedKeys,
 		"SSL_CERT_FILE=" + w.certificateFile(),
-		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + w.secrets.URL,
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + w.SecretsURL(),
 		"AWS_REGION=us-east-1",
 		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE",
 		"AWS_SECRET_ACCESS_KEY=stand-in",
