@@ -1,0 +1,154 @@
+package oracles
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pquerna/cachecontrol/cacheobject"
+
+	"voxkv/test/openapi/tools"
+)
+
+// patience bounds the run of node, which takes a second.
+const patience = time.Minute
+
+// TestExchanges keeps the others from agreeing on nothing.
+func TestExchanges(t *testing.T) {
+	t.Parallel()
+	statuses, storable := map[int]int{}, 0
+	for _, e := range exchanges() {
+		statuses[e.Status]++
+		if e.Private > 0 {
+			storable++
+		}
+		if (e.Status == 200 || e.Status == 304) && e.Private > 0 != (e.Header["expires"] != "") {
+			t.Errorf("%s: Expires = %q where the lifetime is %d", e.Name, e.Header["expires"], e.Private)
+		}
+	}
+	for _, status := range []int{200, 204, 304, 400, 404, 405, 500, 502, 503, 504} {
+		if statuses[status] == 0 {
+			t.Errorf("no answer has the status %d", status)
+		}
+	}
+	if storable < 500 {
+		t.Errorf("%d answers may be reused; want 500 or more", storable)
+	}
+}
+
+func TestCacheControlAgrees(t *testing.T) {
+	t.Parallel()
+	for _, e := range exchanges() {
+		for name, want := range map[string]int64{"shared": e.Shared, "private": e.Private} {
+			if got := e.lifetime(t, name == "private", "Expires"); got != want {
+				t.Errorf("%s: %s: %v\na %s cache says %d s; want %d", e.Name, e.Method, e.Header["cache-control"], name, got, want)
+			}
+		}
+		// A cache that knows Expires only must come to the same (B3-8).
+		if e.Header["expires"] != "" {
+			if got := e.lifetime(t, true, "Cache-Control"); got != e.Private {
+				t.Errorf("%s: Expires %s is %d s ahead; want %d", e.Name, e.Header["expires"], got, e.Private)
+			}
+		}
+	}
+}
+
+// lifetime is how long github.com/pquerna/cachecontrol would reuse the answer if it came without a header.
+func (e exchange) lifetime(t *testing.T, private bool, without string) int64 {
+	t.Helper()
+	r := &http.Request{Method: e.Method, Header: headers(e.Request)}
+	header := headers(e.Header)
+	header.Del(without)
+	reasons, _, _, object, err := cacheobject.UsingRequestResponseWithObject(r, e.Status, header, private)
+	if err != nil {
+		t.Fatalf("%s: %v", e.Name, err)
+	}
+	// It gives this reason to a private cache too, for which credentials are none (RFC 9111 section 3.5).
+	reasons = slices.DeleteFunc(reasons, func(reason cacheobject.Reason) bool {
+		return private && reason == cacheobject.ReasonRequestAuthorizationHeader
+	})
+	if len(reasons) > 0 {
+		return never
+	}
+	d := object.RespDirectives
+	if stale := !d.MustRevalidate || d.StaleIfError != 0 || d.StaleWhileRevalidate != 0; stale && without != "Cache-Control" {
+		t.Errorf("%s: %s allows stale answers", e.Name, e.Header["cache-control"])
+	}
+	object.NowUTC = at.UTC().Truncate(time.Second)
+	var result cacheobject.ObjectResults
+	cacheobject.ExpirationObject(object, &result)
+	return int64(result.OutExpirationTime.Sub(object.NowUTC) / time.Second)
+}
+
+func headers(fields map[string]string) http.Header {
+	header := http.Header{}
+	for name, value := range fields {
+		header.Set(name, value)
+	}
+	return header
+}
+
+// A verdict is what oracles.mjs found for one exchange and one kind of cache.
+type verdict struct {
+	Storable bool    `json:"storable"`
+	Lifetime float64 `json:"lifetime"` // seconds, with all that may be served stale
+	Stale    []any   `json:"stale"`    // how it would be reused at the end of them
+}
+
+func TestHTTPCacheSemanticsAgrees(t *testing.T) {
+	if os.Getenv("VOXKV_ORACLES") == "" {
+		t.Skip("VOXKV_ORACLES is not set")
+	}
+	t.Parallel()
+	all := exchanges()
+	for i, got := range consult(t, all) {
+		e := all[i]
+		for name, want := range map[string]int64{"shared": e.Shared, "private": e.Private} {
+			g := got[name]
+			if g.Storable != (want >= 0) || g.Lifetime != float64(max(want, 0)) {
+				t.Errorf("%s: %s %d: %s\na %s cache says storable %t, %v s; want %d", e.Name, e.Method, e.Status,
+					e.Header["cache-control"], name, g.Storable, g.Lifetime, want)
+			}
+			if len(g.Stale) > 0 {
+				t.Errorf("%s: %s\na %s cache reuses it when stale: %v", e.Name, e.Header["cache-control"], name, g.Stale)
+			}
+		}
+	}
+}
+
+// consult runs oracles.mjs on all and returns its verdicts, by kind of cache, in the same order.
+func consult(t *testing.T, all []exchange) []map[string]verdict {
+	t.Helper()
+	dir := tools.NPM(t, ".")
+	script, err := os.ReadFile("oracles.mjs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	input, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	// A module finds node_modules beside itself, or for a script on the command line where it runs.
+	node := exec.CommandContext(ctx, "node", "--input-type=module", "--eval", string(script))
+	node.Dir = filepath.Clean(dir)
+	node.Stdin = bytes.NewReader(input)
+	node.Stderr = t.Output()
+	out, err := node.Output()
+	if err != nil {
+		t.Fatalf("node: %v\n%s", err, out)
+	}
+	var verdicts []map[string]verdict
+	if err := json.Unmarshal(out, &verdicts); err != nil || len(verdicts) != len(all) {
+		t.Fatalf("%d verdicts on %d exchanges: %v", len(verdicts), len(all), err)
+	}
+	return verdicts
+}
