@@ -65,7 +65,7 @@ func parseV2(output []byte) (*answer, error) {
 		return nil, errors.New("no JSON")
 	}
 	var members map[string]json.RawMessage
-	json.Unmarshal(output, &members) // what is no object has no statusCode
+	_ = json.Unmarshal(output, &members) // what is no object has no statusCode
 	a := &answer{status: http.StatusOK, header: http.Header{}}
 	if members["statusCode"] == nil {
 		a.header.Set("Content-Type", "application/json")

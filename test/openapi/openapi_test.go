@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -258,26 +259,32 @@ func TestCodesAreThoseOfTheSource(t *testing.T) {
 // sourceCodes returns the second arguments of all calls of newProblem.
 func sourceCodes(t *testing.T) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../../handler/problem.go", nil, 0)
+	files, err := filepath.Glob("../../handler/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := map[string]bool{}
-	ast.Inspect(file, func(n ast.Node) bool {
-		made, ok := n.(*ast.CallExpr)
-		if !ok || len(made.Args) < 2 {
-			return true
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if name, ok := made.Fun.(*ast.Ident); ok && name.Name == "newProblem" {
+		for n := range ast.Preorder(file) {
+			made, ok := n.(*ast.CallExpr)
+			if !ok || len(made.Args) < 2 {
+				continue
+			}
+			if name, ok := made.Fun.(*ast.Ident); !ok || name.Name != "newProblem" {
+				continue
+			}
 			code, ok := made.Args[1].(*ast.BasicLit)
 			if !ok {
-				t.Fatal("newProblem is called with a code that is no constant")
+				t.Fatalf("%s: newProblem is called with a code that is no constant", name)
 			}
 			word, _ := strconv.Unquote(code.Value)
 			found[word] = true
 		}
-		return true
-	})
+	}
 	return slices.Sorted(maps.Keys(found))
 }
 

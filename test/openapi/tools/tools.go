@@ -66,7 +66,7 @@ func install(t *testing.T, lock string, programs []string, fill func(ctx context
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(into)
+	defer func() { _ = os.RemoveAll(into) }() // there is nothing left of it if all went well
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	switch out, err := fill(ctx, into); {
