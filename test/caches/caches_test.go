@@ -57,7 +57,7 @@ func TestCaches(t *testing.T) {
 	t.Run("an overwritten value goes", func(t *testing.T) { judgeTurnovers(t, overwrites, overwriteBound) })
 	t.Run("an item comes", func(t *testing.T) { judgeTurnovers(t, arrivals, arrivalBound) })
 	t.Run("nothing private is stored", func(t *testing.T) { judgePrivate(t, private) })
-	report(t, ends)
+	report(t, s, ends)
 }
 
 // apart returns the fronts that must keep the promise, and nginx that was told
@@ -74,17 +74,17 @@ func apart(fronts []cachetest.Front) (bound, stale []cachetest.Front) {
 }
 
 // report prints when items were last seen, and writes it where VOXKV_TABLE says.
-func report(t *testing.T, ends []life) {
+func report(t *testing.T, s *cachetest.Stage, ends []life) {
 	t.Helper()
 	var table, behind cachetest.Table
 	for _, l := range ends {
-		if last, ok := l.last(); ok && l.inState() {
+		if last, ok := l.last(); ok && s.InState(l.front, l.end) {
 			table.Saw(l.front.Cache, l.front.State, last)
 			behind.Saw(l.front.Cache, l.front.State, l.promised())
 		}
 	}
 	t.Logf("When an item was last given to a request, by what the origin did at that time:\n%v", &table)
-	t.Logf("Until when a browser behind may have reused one, with a second for its rounding:\n%v", &behind)
+	t.Logf("Until when a browser behind may have reused one:\n%v", &behind)
 	if name := os.Getenv("VOXKV_TABLE"); name != "" {
 		if err := os.WriteFile(name, []byte(table.Markdown()), 0o644); err != nil {
 			t.Error(err)

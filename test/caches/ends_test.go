@@ -50,23 +50,18 @@ func (l life) last() (time.Duration, bool) {
 	return 0, false
 }
 
-// promised returns until when a cache behind this one may at most reuse what it
-// was given, relative to the item's end. That cache counts in whole seconds too.
+// promised returns until when a cache behind this one may reuse what it was
+// given (RFC 9111 section 4.2), relative to the item's end.
 func (l life) promised() time.Duration {
 	latest := l.answers[0].start
 	for _, a := range l.answers {
 		if a.item() && maxAge(a.header) > 0 {
 			age, _ := strconv.Atoi(a.header.Get("Age"))
-			until := a.start.Add(maxAge(a.header) - time.Duration(age)*time.Second + overshoot)
+			until := a.start.Add(maxAge(a.header) - time.Duration(age)*time.Second)
 			latest = slices.MaxFunc([]time.Time{latest, until}, time.Time.Compare)
 		}
 	}
 	return latest.Sub(l.end)
-}
-
-// inState reports whether the origin was in the front's state when the item ended.
-func (l life) inState() bool {
-	return l.front.State == cachetest.Healthy || cachetest.Failing(l.end.Sub(l.answers[0].start))
 }
 
 func putItems(o *cachetest.Origin) {

@@ -8,6 +8,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -150,13 +151,19 @@ func (c *Cache) healthy(ctx context.Context) bool {
 	return res.StatusCode == http.StatusOK
 }
 
-// freeAddr returns a loopback address that nothing listened on just now.
+// freeAddr returns a loopback address that nothing listened on just now. Its
+// port is below those that systems hand out by themselves, to other tests and
+// as the near end of connections.
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", addr)
+		if err == nil {
+			l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }

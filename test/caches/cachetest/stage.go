@@ -29,6 +29,7 @@ func (f Front) String() string { return f.Cache + ", " + string(f.State) }
 type Stage struct {
 	Origins map[State]*Origin
 	Fronts  []Front
+	opened  time.Time
 }
 
 // NewStage starts caches of every kind that is installed, and returns when all
@@ -88,10 +89,11 @@ func (s *Stage) Of(state State) []Front {
 // Open begins the play: each origin turns to its state and back at times, and
 // fails in the end.
 func (s *Stage) Open() {
+	s.opened = time.Now()
 	for state, o := range s.Origins {
 		for _, after := range failures {
 			next := Healthy
-			if Failing(after) {
+			if failing(after) {
 				next = state
 			}
 			time.AfterFunc(after, func() { o.Turn(next) })
@@ -99,8 +101,13 @@ func (s *Stage) Open() {
 	}
 }
 
-// Failing reports whether the origins that fail do so at a time from the opening.
-func Failing(at time.Duration) bool {
+// InState reports whether the front's origin was in the front's state at a time.
+func (s *Stage) InState(f Front, at time.Time) bool {
+	return f.State == Healthy || failing(at.Sub(s.opened))
+}
+
+// failing reports whether the origins that fail do so at a time from the opening.
+func failing(at time.Duration) bool {
 	n := 0
 	for _, after := range failures {
 		if after <= at {

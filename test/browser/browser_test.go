@@ -1,0 +1,256 @@
+// Package browser holds the function's promise in front of a real browser: no
+// fetch of a page that starts at or after an item's end gets the item, and
+// pages on other origins see what they need. It needs Chromium, the caches of
+// test/caches, node, npm and, once, the npm registry, and so runs only when
+// VOXKV_BROWSER is set.
+package browser
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"voxkv/test/caches/cachetest"
+)
+
+// sites are functions whose settings fit every phase of an item's life into
+// seconds, and one with none.
+var sites = cachetest.Sites{
+	"small": {
+		"CACHE_MAX_AGE": "6s", "LOCAL_MAX_AGE": "0s", "STALE_MAX_AGE": "0s",
+		"UPSTREAM_TIMEOUT": "200ms",
+	},
+	"default":   {},
+	"confirmed": {"CACHE_MAX_AGE": "1s", "LOCAL_MAX_AGE": "0s"},
+}
+
+// ends are the items that end while the page polls them. Where the page begins
+// late, it meets a cache that has already revalidated what it stored, if the
+// origin is healthy.
+var ends = map[string]struct{ ttl, begin time.Duration }{
+	"small:5s":          {5 * time.Second, 0},
+	"small:11s":         {11 * time.Second, 0},
+	"small:14s":         {14 * time.Second, 0},
+	"small:14s-from-3s": {14 * time.Second, 3 * time.Second},
+	"small:14s-from-4s": {14 * time.Second, 4 * time.Second},
+	"default:14s":       {14 * time.Second, 0},
+}
+
+// afterEnd is how long an item that has ended is asked for.
+const afterEnd = 3 * time.Second
+
+const (
+	lasting   = "small:lasting"
+	absent    = "small:absent"
+	confirmed = "confirmed:item"
+)
+
+func TestBrowser(t *testing.T) {
+	if os.Getenv("VOXKV_BROWSER") == "" {
+		t.Skip("VOXKV_BROWSER is not set")
+	}
+	script := install(t)
+	s := cachetest.NewStage(t, sites, cachetest.Kinds())
+	page := httptest.NewServer(http.HandlerFunc(servePage))
+	t.Cleanup(page.Close)
+	putItems(s)
+	warm(t, s.Of(cachetest.Healthy))
+	s.Open()
+	p := newPlan(s, page.URL)
+	var visits sync.WaitGroup
+	for _, poll := range p.Polls {
+		visits.Go(func() { visit(t.Context(), poll) })
+	}
+	seen := script.run(t, p)
+	visits.Wait()
+
+	t.Run("no item after its end", func(t *testing.T) { judgePolls(t, s, p.Polls, seen.Polls) })
+	t.Run("a page reads items", func(t *testing.T) { judgeReads(t, s.Of(cachetest.Healthy), seen.Reads) })
+	t.Run("a page reads failures", func(t *testing.T) { judgeFailures(t, seen.Failures) })
+	t.Run("a browser revalidates by itself", func(t *testing.T) {
+		judgeConfirmed(t, seen.Confirmed, s.Origins[cachetest.Healthy].Exchanges())
+	})
+	t.Run("no preflight", func(t *testing.T) { judgePreflights(t, s) })
+}
+
+func servePage(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Write([]byte("<!doctype html><title>a page on another origin</title>"))
+}
+
+func putItems(s *cachetest.Stage) {
+	now := time.Now()
+	for _, o := range s.Origins {
+		for key, life := range ends {
+			o.Storage.Put(key, "value", now.Add(life.ttl))
+		}
+		for _, key := range []string{lasting, confirmed} {
+			o.Storage.Put(key, "value", now.Add(time.Hour))
+		}
+	}
+}
+
+// warm makes the caches store what the page reads, so that it sees their Age.
+func warm(t *testing.T, fronts []cachetest.Front) {
+	t.Helper()
+	for _, f := range fronts {
+		res, err := f.Client.Get(item(f, lasting))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+	}
+}
+
+// visit fetches what the page polls, as other visitors do: the page then meets
+// what the cache has stored in all phases of its life.
+func visit(ctx context.Context, p poll) {
+	ctx, cancel := context.WithDeadline(ctx, p.end)
+	defer cancel()
+	again := time.NewTicker(400 * time.Millisecond)
+	defer again.Stop()
+	for ctx.Err() == nil {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL, nil)
+		if err != nil {
+			return
+		}
+		// An origin that fails may well drop the connection.
+		if res, err := p.front.Client.Do(r); err == nil {
+			res.Body.Close()
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func item(f cachetest.Front, key string) string { return f.URL + "/v1/items/" + key }
+
+func newPlan(s *cachetest.Stage, page string) plan {
+	p := plan{Page: page}
+	for _, f := range s.Of(cachetest.Healthy) {
+		p.Reads = append(p.Reads, item(f, lasting), item(f, absent))
+		if f.Cache == cachetest.Direct {
+			p.Confirmed = item(f, confirmed)
+		}
+	}
+	for _, f := range s.Of(cachetest.StorageDown) {
+		p.Failures = append(p.Failures, item(f, lasting))
+	}
+	for _, f := range s.Fronts {
+		for _, stored := range f.Origin.Storage.Items() {
+			life, ok := ends[stored.Key]
+			if ok && (life.begin == 0 || f.State == cachetest.Healthy) {
+				until := stored.ExpiresAt.Add(afterEnd).UnixMilli()
+				p.Polls = append(p.Polls, poll{item(f, stored.Key), life.begin.Milliseconds(), until, f, stored.ExpiresAt})
+			}
+		}
+	}
+	return p
+}
+
+// judgePolls is the promise. Its tolerance is zero.
+func judgePolls(t *testing.T, s *cachetest.Stage, polls []poll, seen []polled) {
+	t.Helper()
+	var table cachetest.Table
+	reused := map[string]int{}
+	for i, p := range polls {
+		last := time.UnixMilli(seen[i].Last).Sub(p.end)
+		switch {
+		case seen[i].Answers == 0:
+			t.Errorf("%v: the page never saw %s", p.front, p.URL)
+		case last >= 0:
+			t.Errorf("%v: a fetch of %s started %v after its end and got it", p.front, p.URL, last)
+		}
+		if s.InState(p.front, p.end) {
+			table.Saw(p.front.Cache+", browser", p.front.State, last)
+		}
+		reused[p.front.Cache] += seen[i].Reused
+	}
+	for cache, n := range reused {
+		if n == 0 {
+			t.Errorf("%s, browser: no answer came from a store, so nothing was tested", cache)
+		}
+	}
+	t.Logf("When an item was last given to a fetch, by what the origin did at that time:\n%v", &table)
+	if name := os.Getenv("VOXKV_BROWSER_TABLE"); name != "" {
+		if err := os.WriteFile(name, []byte(table.Markdown()), 0o644); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// judgeReads looks at an item and an absence, through each front.
+func judgeReads(t *testing.T, fronts []cachetest.Front, seen []read) {
+	t.Helper()
+	for i, f := range fronts {
+		found, missing := seen[2*i], seen[2*i+1]
+		if found.Status != http.StatusOK || found.Body.Value != "value" {
+			t.Errorf("%v: the page saw %+v; want the item", f, found)
+		}
+		want := []string{"etag", "x-request-id", "cache-control", "expires", "date"}
+		if f.Cache != cachetest.Direct && f.Cache != "nginx" { // which send no Age
+			want = append(want, "age")
+		}
+		for _, name := range want {
+			if found.Headers[name] == "" {
+				t.Errorf("%v: the page saw no %s among %v", f, name, found.Headers)
+			}
+		}
+		if missing.Status != http.StatusNotFound || missing.Body.Code != "not_found" {
+			t.Errorf("%v: the page saw %+v; want 404 not_found", f, missing)
+		}
+	}
+}
+
+// judgeFailures looks at a problem that is the storage's.
+func judgeFailures(t *testing.T, seen []read) {
+	t.Helper()
+	for _, r := range seen {
+		if r.Status != http.StatusServiceUnavailable || r.Body.Code != "upstream_unavailable" {
+			t.Errorf("the page saw %+v; want 503 upstream_unavailable", r)
+		}
+	}
+}
+
+// judgeConfirmed holds that the origin answered 304 where the page saw 200.
+func judgeConfirmed(t *testing.T, statuses []int, exchanges []cachetest.Exchange) {
+	t.Helper()
+	if slices.ContainsFunc(statuses, func(status int) bool { return status != http.StatusOK }) {
+		t.Errorf("the page saw %v; want 200 only", statuses)
+	}
+	asked, confirmations := 0, 0
+	for _, e := range exchanges {
+		if e.Key != confirmed {
+			continue
+		}
+		if e.Request.Get("If-None-Match") != "" {
+			asked++
+		}
+		if e.Status == http.StatusNotModified {
+			confirmations++
+		}
+	}
+	if asked == 0 || confirmations != asked {
+		t.Errorf("the origin saw If-None-Match %d times and answered 304 %d times; want as many, and some", asked, confirmations)
+	}
+	t.Logf("the browser revalidated %d times", asked)
+}
+
+// judgePreflights holds that a plain fetch needs none.
+func judgePreflights(t *testing.T, s *cachetest.Stage) {
+	t.Helper()
+	for state, o := range s.Origins {
+		for _, e := range o.Exchanges() {
+			if e.Method == http.MethodOptions {
+				t.Errorf("%s: a preflight for %s", state, e.Key)
+			}
+		}
+	}
+}

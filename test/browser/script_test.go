@@ -1,0 +1,126 @@
+package browser
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"voxkv/test/caches/cachetest"
+)
+
+const (
+	installTimeout = 2 * time.Minute
+	runTimeout     = time.Minute
+)
+
+// A plan is what browser.mjs is told to do.
+type plan struct {
+	Chromium  string   `json:"chromium"`
+	Page      string   `json:"page"`
+	Reads     []string `json:"reads"`
+	Confirmed string   `json:"confirmed"`
+	Polls     []poll   `json:"polls"`
+	Failures  []string `json:"failures"`
+}
+
+// A poll is an item that the page fetches until after its end.
+type poll struct {
+	URL   string `json:"url"`
+	Begin int64  `json:"begin"` // milliseconds after the script's start
+	Until int64  `json:"until"` // Unix milliseconds
+	front cachetest.Front
+	end   time.Time
+}
+
+// A report is what the page saw of each part of the plan.
+type report struct {
+	Reads     []read   `json:"reads"`
+	Confirmed []int    `json:"confirmed"` // statuses
+	Polls     []polled `json:"polls"`
+	Failures  []read   `json:"failures"`
+}
+
+// A read is one answer, or why the page got none.
+type read struct {
+	URL     string            `json:"url"`
+	Status  int               `json:"status"`
+	Headers map[string]string `json:"headers"`
+	Body    struct {
+		Value string `json:"value"` // of an item
+		Code  string `json:"code"`  // of a problem
+	} `json:"body"`
+	Error string `json:"error"`
+}
+
+// A polled is what came of a poll.
+type polled struct {
+	Last    int64 `json:"last"` // Unix milliseconds
+	Answers int   `json:"answers"`
+	Reused  int   `json:"reused"`
+}
+
+// A script is browser.mjs with what it needs.
+type script struct{ dir, chromium string }
+
+// install makes the script ready in a directory of its own.
+func install(t *testing.T) script {
+	t.Helper()
+	s := script{dir: t.TempDir()}
+	for _, program := range []string{"node", "npm", "chromium"} {
+		path, err := exec.LookPath(program)
+		if err != nil {
+			t.Skipf("NOT CHECKED in a browser: %v; test/caches/install.sh -browser installs chromium", err)
+		}
+		s.chromium = path
+	}
+	for _, name := range []string{"package.json", "package-lock.json", "browser.mjs"} {
+		text, err := os.ReadFile(name)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(s.dir, name), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), installTimeout)
+	defer cancel()
+	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund",
+		"--prefer-offline", "--fetch-retries=1")
+	npm.Dir = s.dir
+	if out, err := npm.CombinedOutput(); err != nil {
+		t.Skipf("NOT CHECKED in a browser: npm ci: %v\n%s", err, out)
+	}
+	return s
+}
+
+// run returns what the page saw.
+func (s script) run(t *testing.T, p plan) report {
+	t.Helper()
+	p.Chromium = s.chromium
+	input, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), runTimeout)
+	defer cancel()
+	node := exec.CommandContext(ctx, "node", "browser.mjs")
+	node.Dir, node.Stdin, node.Stderr = s.dir, bytes.NewReader(input), t.Output()
+	// Playwright ends Chromium on SIGTERM.
+	node.Cancel = func() error { return node.Process.Signal(syscall.SIGTERM) }
+	node.WaitDelay = 5 * time.Second
+	out, err := node.Output()
+	if err != nil {
+		t.Fatalf("node browser.mjs: %v", err)
+	}
+	var r report
+	if err := json.Unmarshal(out, &r); err != nil {
+		t.Fatalf("browser.mjs printed %q: %v", out, err)
+	}
+	return r
+}
