@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -47,7 +48,21 @@ type TokenSource struct {
 	expiry  int64 // Unix seconds: a frozen sandbox stops the monotonic clock, so it is never compared
 	refused bool  // the API refused token
 	retryAt int64 // Unix seconds: no refused key is tried before
+
+	signed, read atomic.Int64 // since Counts
 }
+
+// Counts returns how many tokens were signed and how often Key was asked since
+// it was last called.
+func (s *TokenSource) Counts() (signed, read int64) {
+	return s.signed.Swap(0), s.read.Swap(0)
+}
+
+// String hides the token, which printing the fields would show.
+func (s *TokenSource) String() string { return "auth.TokenSource" }
+
+// GoString is String.
+func (s *TokenSource) GoString() string { return s.String() }
 
 // Token returns a bearer token that is good for another minute at least.
 // refused is a token that the API would not have, or "": in answer to it the
@@ -82,6 +97,7 @@ func (s *TokenSource) renew(ctx context.Context, now int64) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	s.signed.Add(1)
 	// RS256 is deterministic: the same key in the same second gives the token just refused.
 	if s.refused && token == s.token {
 		return "", errRefused()
@@ -92,6 +108,7 @@ func (s *TokenSource) renew(ctx context.Context, now int64) (string, error) {
 
 // readKey asks Key, and falls back on the key it knows.
 func (s *TokenSource) readKey(ctx context.Context) (*ServiceAccountKey, error) {
+	s.read.Add(1)
 	if s.key == nil {
 		return s.Key(ctx)
 	}

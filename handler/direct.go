@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"time"
 
 	"voxkv/lookup"
 	"voxkv/voximplant"
@@ -20,45 +22,172 @@ func (e *FunctionError) Error() string { return e.Message }
 // ErrorType is the errorType of the function error.
 func (e *FunctionError) ErrorType() string { return e.Type }
 
-// A directAnswer is an item and how long its caller may keep it.
-type directAnswer struct {
+// A directItem is an item and how long its caller may keep it.
+type directItem struct {
 	wireItem
 	MaxAge int64 `json:"max_age"` // seconds
 }
 
+func (h *Handler) directItem(a lookup.Answer) directItem {
+	return directItem{wire(a.Item), max(fresh(a, h.MaxAge, true).maxAge, 0)}
+}
+
+// A directRequest is the payload of a direct invocation: one of Key, Keys and
+// Operation says what is asked for.
+type directRequest struct {
+	Key       *string   `json:"key"`
+	Keys      *[]string `json:"keys"`
+	Operation *string   `json:"operation"`
+
+	// What follows is for operations.
+	Value     *string `json:"value"`
+	TTL       *int64  `json:"ttl"`        // seconds
+	ExpiresAt *int64  `json:"expires_at"` // Unix seconds
+	Prefix    string  `json:"prefix"`
+	Offset    int     `json:"offset"`
+	Count     int     `json:"count"`
+}
+
+const accepted = `A direct invocation takes {"key":"…"}, {"keys":["…"]} or {"operation":"list|keys|set|delete",…}.`
+
 // Direct answers an invocation with {"key":"…"}: the item with max_age, or null
-// where HTTP says 404, so that an absent key is an answer and no error. The
-// error is a *FunctionError.
+// where HTTP says 404, so that an absent key is an answer and no error.
+// {"keys":[…]} is answered key by key, {"operation":…} by Storage. The error is
+// a *FunctionError.
 func (h *Handler) Direct(ctx context.Context, payload []byte) ([]byte, error) {
 	e := h.begin(ctx)
-	e.route, e.private = "direct", true
-	var a lookup.Answer
-	err := h.guarded(func() (err error) {
-		a, err = h.answerDirect(ctx, payload, e)
+	e.route, e.private, e.status = "direct", true, http.StatusOK
+	var answer []byte
+	err := h.guarded(func() error {
+		result, err := h.direct(ctx, payload, e)
+		if err != nil {
+			return err
+		}
+		answer, err = json.Marshal(result)
 		return err
 	})
 	if err != nil {
 		e.fail(err)
-	} else {
-		e.status = 200
 	}
 	h.log(ctx, e)
 	switch {
-	case err == nil:
-		f := fresh(a, h.MaxAge, true)
-		return json.Marshal(directAnswer{wire(a.Item), max(f.maxAge, 0)})
 	case errors.Is(err, voximplant.ErrNotFound):
 		return []byte("null"), nil
+	case err != nil:
+		return nil, &FunctionError{Type: e.problem.errorType(), Message: e.problem.Detail}
 	}
-	return nil, &FunctionError{Type: e.problem.errorType(), Message: e.problem.Detail}
+	return answer, nil
 }
 
-func (h *Handler) answerDirect(ctx context.Context, payload []byte, e *entry) (lookup.Answer, error) {
-	var request struct {
-		Key *string `json:"key"`
+func (h *Handler) direct(ctx context.Context, payload []byte, e *entry) (any, error) {
+	var request directRequest
+	if json.Unmarshal(payload, &request) != nil {
+		return nil, &invalidError{accepted}
 	}
-	if json.Unmarshal(payload, &request) != nil || request.Key == nil {
-		return lookup.Answer{}, &invalidError{`A direct invocation takes {"key":"…"}, the key being a string.`}
+	switch {
+	case request.Operation != nil:
+		return h.operate(ctx, request, e)
+	case request.Keys != nil && request.Key == nil:
+		return h.directBatch(ctx, *request.Keys, e)
+	case request.Key != nil && request.Keys == nil:
+		a, err := h.find(ctx, *request.Key, e)
+		if err != nil {
+			return nil, err
+		}
+		return h.directItem(a), nil
 	}
-	return h.find(ctx, *request.Key, e)
+	return nil, &invalidError{accepted}
+}
+
+func (h *Handler) directBatch(ctx context.Context, keys []string, e *entry) (any, error) {
+	all, err := h.findAll(ctx, keys, e)
+	if err != nil {
+		return nil, err
+	}
+	answers := batch[directItem]{Items: map[string]*directItem{}, Errors: map[string]batchError{}}
+	for _, f := range all {
+		answers.add(f, h.directItem)
+	}
+	return answers, nil
+}
+
+// operate serves the operations on the storage.
+func (h *Handler) operate(ctx context.Context, request directRequest, e *entry) (any, error) {
+	e.route = "direct " + *request.Operation
+	if h.Storage == nil {
+		return nil, &invalidError{"Operations are not offered here."}
+	}
+	if request.Key != nil {
+		e.key = *request.Key
+	}
+	page := voximplant.Page{Offset: request.Offset, Count: request.Count}
+	switch *request.Operation {
+	case "list":
+		return listing(h.Storage.Items(ctx, request.Prefix, page))
+	case "keys":
+		return listingOfKeys(h.Storage.Keys(ctx, request.Prefix, page))
+	case "set":
+		return h.set(ctx, request)
+	case "delete":
+		if request.Key == nil {
+			return nil, &invalidError{`delete takes {"operation":"delete","key":"…"}.`}
+		}
+		return nil, h.Storage.Delete(ctx, *request.Key)
+	}
+	e.route = "direct"
+	return nil, &invalidError{accepted}
+}
+
+func (h *Handler) set(ctx context.Context, request directRequest) (any, error) {
+	if request.Key == nil || request.Value == nil {
+		return nil, &invalidError{`set takes {"operation":"set","key":"…","value":"…"} and ttl in seconds or expires_at in Unix seconds.`}
+	}
+	var life voximplant.Lifetime
+	if request.TTL != nil {
+		// Beyond the API's limit nanoseconds could overflow.
+		life.TTL = new(time.Duration(min(max(*request.TTL, -1), int64(voximplant.MaxTTL/time.Second)+1)) * time.Second)
+	}
+	if request.ExpiresAt != nil {
+		life.ExpiresAt = time.Unix(*request.ExpiresAt, 0)
+	}
+	item, err := h.Storage.Set(ctx, *request.Key, *request.Value, life)
+	if err != nil {
+		return nil, err
+	}
+	return wire(item), nil
+}
+
+// A page is a part of a list. NextOffset asks for the part after it; it is null
+// after the last.
+type page[Item any] struct {
+	Items      []Item `json:"items"`
+	NextOffset *int   `json:"next_offset"`
+}
+
+func listing(items []voximplant.KeyValueItem, next int, err error) (any, error) {
+	return pageOf(items, next, err, wire)
+}
+
+// A wireKey is an item without its value.
+type wireKey struct {
+	Key       string `json:"key"`
+	ExpiresAt *int64 `json:"expires_at"` // Unix seconds
+}
+
+func listingOfKeys(items []voximplant.KeyValueItem, next int, err error) (any, error) {
+	return pageOf(items, next, err, func(item *voximplant.KeyValueItem) wireKey {
+		w := wire(item)
+		return wireKey{w.Key, w.ExpiresAt}
+	})
+}
+
+func pageOf[Item any](items []voximplant.KeyValueItem, next int, err error, wire func(*voximplant.KeyValueItem) Item) (any, error) {
+	p := page[Item]{Items: make([]Item, 0, len(items))}
+	for i := range items {
+		p.Items = append(p.Items, wire(&items[i]))
+	}
+	if next > 0 {
+		p.NextOffset = &next
+	}
+	return p, err
 }

@@ -9,17 +9,21 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"voxkv/lookup"
+	"voxkv/storage"
 	"voxkv/voximplant"
 )
 
 const (
 	itemsPath  = "/v1/items"
+	parsedPath = "/v1/parsed"
+	valuesPath = "/v1/values"
 	healthPath = "/v1/health"
 )
 
@@ -38,6 +42,12 @@ type Handler struct {
 	// callers are authenticated.
 	Private bool
 
+	// RawValues serves values as they are at /v1/values/{key}.
+	RawValues bool
+
+	// Storage serves the operations of direct invocation. If nil, there are none.
+	Storage *storage.Storage
+
 	// Origins are the web origins that may read responses, or "*".
 	Origins []string
 
@@ -51,13 +61,12 @@ type Handler struct {
 	Metrics bool
 
 	// TokenCounts tells how many tokens were signed and how often the key was
-	// read so far, for the metrics. It may be nil.
+	// read since it was last called, for the metrics. It may be nil.
 	TokenCounts func() (signed, read int64)
 
-	warm         atomic.Bool  // a request was served before
-	signed, read atomic.Int64 // what the metrics have told of TokenCounts
-	once         sync.Once    // makes common
-	common       http.Header  // the same in every response; its values are shared and never changed
+	warm   atomic.Bool // a request was served before
+	once   sync.Once   // makes common
+	common http.Header // the same in every response; its values are shared and never changed
 }
 
 // RequestHeaders are the header fields of a request that make a difference.
@@ -105,10 +114,10 @@ func (h *Handler) commonHeaders(header http.Header, origin, requestID string) {
 // http.ServeMux, whose redirects to a cleaned path would answer keys that are
 // none ("..", "a//b") with a 301 of its own.
 func (h *Handler) route(w http.ResponseWriter, r *http.Request, e *entry) error {
-	key, inPath := strings.CutPrefix(r.URL.Path, itemsPath+"/")
+	form, key, found := h.formOf(r.URL.Path)
 	switch {
-	case inPath:
-		e.route, e.private = itemsPath+"/{key}", h.Private
+	case found:
+		e.route, e.private = form.prefix+"{key}", h.Private
 	case r.URL.Path == itemsPath:
 		// A CDN may leave the query out of its cache key and mix up two items.
 		e.route, e.private = itemsPath, true
@@ -126,28 +135,25 @@ func (h *Handler) route(w http.ResponseWriter, r *http.Request, e *entry) error 
 		return errMethodNotAllowed
 	case e.route == healthPath:
 		return serveHealth(w, e)
-	case !inPath:
-		var err error
-		if key, err = keyFromQuery(r.URL.RawQuery); err != nil {
-			return err
-		}
+	case !found:
+		return h.query(w, r, e)
 	}
-	return h.item(w, r, key, e)
+	return h.item(w, r, key, form, e)
 }
 
-func (h *Handler) item(w http.ResponseWriter, r *http.Request, key string, e *entry) error {
+func (h *Handler) item(w http.ResponseWriter, r *http.Request, key string, f form, e *entry) error {
 	a, err := h.find(r.Context(), key, e)
 	if err != nil {
 		return err
 	}
-	e.status = h.serveItem(w, r, a, e.private)
+	e.status = h.serveItem(w, r, a, f, e.private)
 	return nil
 }
 
 // find looks key up, for HTTP and direct invocation alike.
 func (h *Handler) find(ctx context.Context, key string, e *entry) (lookup.Answer, error) {
-	if err := voximplant.CheckKey(key); err != nil {
-		return lookup.Answer{}, &invalidError{"Not a key: " + err.Error() + "."}
+	if err := checkKey(key); err != nil {
+		return lookup.Answer{}, err
 	}
 	e.key = key
 	a, err := h.Lookup(ctx, key)
@@ -155,18 +161,27 @@ func (h *Handler) find(ctx context.Context, key string, e *entry) (lookup.Answer
 	return a, err
 }
 
-// keyFromQuery takes the one key of the query form.
-func keyFromQuery(query string) (string, error) {
+func checkKey(key string) error {
+	if err := voximplant.CheckKey(key); err != nil {
+		return &invalidError{"Not a key: " + err.Error() + "."}
+	}
+	return nil
+}
+
+// query serves the query form: one item, or several.
+func (h *Handler) query(w http.ResponseWriter, r *http.Request, e *entry) error {
 	// What does not parse is no key; the rest of the query means nothing here.
-	values, _ := url.ParseQuery(query)
+	values, _ := url.ParseQuery(r.URL.RawQuery)
 	keys := values["key"]
 	switch {
-	case len(keys) != 1:
-		return "", &invalidError{"The query must hold key exactly once."}
-	case strings.Contains(keys[0], " "):
-		return "", &invalidError{"A key has no space. A plus sign in a query is written %2B."}
+	case len(keys) == 0:
+		return &invalidError{"The query holds no key."}
+	case slices.ContainsFunc(keys, func(key string) bool { return strings.Contains(key, " ") }):
+		return &invalidError{"A key has no space. A plus sign in a query is written %2B."}
+	case len(keys) == 1:
+		return h.item(w, r, keys[0], jsonForm(), e)
 	}
-	return keys[0], nil
+	return h.items(w, r, keys, e)
 }
 
 // serveHealth tells that the function runs. It asks nobody.

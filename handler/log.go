@@ -31,6 +31,7 @@ type entry struct {
 	private   bool // the response is for its caller alone
 	key       string
 	answer    lookup.Answer
+	batch     []found // of a request for several keys, which leaves key and answer empty
 	status    int
 	problem   problem // zero if there was none
 	err       error
@@ -80,9 +81,12 @@ func (h *Handler) log(ctx context.Context, e *entry) {
 	if e.key != "" {
 		attrs = append(attrs, slog.String("key", h.HashKey(e.key)), slog.String("cache", string(e.answer.Source)))
 	}
+	if len(e.batch) > 0 {
+		attrs = append(attrs, slog.Int("keys", len(e.batch)), slog.Int("failed", len(e.failures())))
+	}
 	attrs = append(attrs, upstreamAttrs(e)...)
 	if h.Metrics {
-		attrs = append(attrs, h.metricAttrs(e)...)
+		attrs = append(attrs, h.metrics(e).attrs(e.start)...)
 	}
 	h.Log.LogAttrs(ctx, level, "request", attrs...)
 }
@@ -98,7 +102,7 @@ func upstreamAttrs(e *entry) []slog.Attr {
 	if failed := e.upstreamError(); failed != nil {
 		attrs = append(attrs, slog.String("upstream_kind", string(failed.Kind)), slog.Int("upstream_code", failed.Code))
 	}
-	if e.status >= 500 || a.UpstreamErr != nil {
+	if e.status >= 500 || a.UpstreamErr != nil || len(e.failures()) > 0 {
 		attrs = append(attrs, slog.String("error", cause.Error()))
 	}
 	if panicked, ok := errors.AsType[*lookup.PanicError](cause); ok {
@@ -113,12 +117,39 @@ func upstreamAttrs(e *entry) []slog.Attr {
 	return attrs
 }
 
-// cause is what went wrong, also where an old copy stood in.
+// cause is what went wrong, also where an old copy stood in or where it went
+// wrong for one of several keys.
 func (e *entry) cause() error {
-	if e.answer.UpstreamErr != nil {
+	switch failures := e.failures(); {
+	case e.answer.UpstreamErr != nil:
 		return e.answer.UpstreamErr
+	case e.err == nil && len(failures) > 0:
+		return failures[0].err
 	}
 	return e.err
+}
+
+// failures are the keys of several that could not be answered.
+func (e *entry) failures() []found {
+	var failed []found
+	for _, f := range e.batch {
+		if f.err != nil && !f.absent() {
+			failed = append(failed, f)
+		}
+	}
+	return failed
+}
+
+// answers are what was found of each key.
+func (e *entry) answers() []lookup.Answer {
+	if len(e.batch) == 0 {
+		return []lookup.Answer{e.answer}
+	}
+	var answers []lookup.Answer
+	for _, f := range e.batch {
+		answers = append(answers, f.answer)
+	}
+	return answers
 }
 
 // upstreamError is the cause if the API is behind it, else nil.
@@ -132,7 +163,7 @@ func (e *entry) level() slog.Level {
 	switch {
 	case e.status == http.StatusInternalServerError, e.status == http.StatusBadGateway:
 		return slog.LevelError
-	case e.status >= 500, e.answer.UpstreamErr != nil:
+	case e.status >= 500, e.answer.UpstreamErr != nil, len(e.failures()) > 0:
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo

@@ -3,78 +3,93 @@ package handler
 import (
 	"log/slog"
 	"strconv"
+	"time"
 
 	"voxkv/lookup"
-	"voxkv/voximplant"
 )
 
 // namespace is where CloudWatch shows the metrics.
 const namespace = "voxkv"
 
-// A metricList turns a log line into a document of CloudWatch's Embedded
-// Metric Format: its directive names members of the line itself.
-type metricList struct {
-	values  []slog.Attr
-	metrics []metricDefinition
+// A metric is a member of a log line that CloudWatch takes for one.
+type metric struct {
+	name, unit string
+	value      float64
 }
 
-type metricDefinition struct {
-	Name string
-	Unit string
-}
+// A metricList is the metrics of one line.
+type metricList []metric
 
-func (m *metricList) count(name string, n int64) {
-	if n > 0 {
-		m.values = append(m.values, slog.Int64(name, n))
-		m.metrics = append(m.metrics, metricDefinition{name, "Count"})
+// add adds value to the metric name; 0 leaves it out.
+func (m *metricList) add(name, unit string, value float64) {
+	if value == 0 {
+		return
 	}
+	for i := range *m {
+		if (*m)[i].name == name {
+			(*m)[i].value += value
+			return
+		}
+	}
+	*m = append(*m, metric{name, unit, value})
 }
 
-// metricAttrs are the members that make e's log line a metric document too,
-// which costs no call and no second line.
-func (h *Handler) metricAttrs(e *entry) []slog.Attr {
+func (m *metricList) count(name string, n int64) { m.add(name, "Count", float64(n)) }
+
+// attrs are the members that make a log line a document of CloudWatch's
+// Embedded Metric Format, whose directive names members of the line itself.
+func (m metricList) attrs(at time.Time) []slog.Attr {
+	var attrs []slog.Attr
+	var definitions []any
+	for _, metric := range m {
+		attrs = append(attrs, slog.Float64(metric.name, metric.value))
+		definitions = append(definitions, map[string]string{"Name": metric.name, "Unit": metric.unit})
+	}
+	return append(attrs, slog.Any("_aws", map[string]any{
+		"Timestamp": at.UnixMilli(),
+		"CloudWatchMetrics": []any{map[string]any{
+			"Namespace": namespace, "Dimensions": [][]string{{}}, "Metrics": definitions,
+		}},
+	}))
+}
+
+// metrics are what e's log line tells CloudWatch, at the cost of no call and
+// no second line.
+func (h *Handler) metrics(e *entry) metricList {
 	var m metricList
 	m.count("Requests", 1)
 	m.count("Status"+strconv.Itoa(e.status/100)+"xx", 1)
 	if e.cold {
 		m.count("ColdStarts", 1)
 	}
-	switch e.answer.Source {
-	case lookup.FromCopy:
-		m.count("CacheHits", 1)
-	case lookup.FromUpstream:
-		m.count("CacheMisses", 1)
-	case lookup.FromOldCopy:
-		m.count("CacheStale", 1)
+	var waited time.Duration
+	for _, a := range e.answers() {
+		if name := cacheMetric(a.Source); name != "" {
+			m.count(name, 1)
+		}
+		waited = max(waited, a.Upstream)
 	}
-	if a := e.answer; a.Upstream > 0 {
-		m.values = append(m.values, slog.Float64("UpstreamTime", milliseconds(a.Upstream)))
-		m.metrics = append(m.metrics, metricDefinition{"UpstreamTime", "Milliseconds"})
-	}
+	m.add("UpstreamTime", "Milliseconds", milliseconds(waited))
 	if failed := e.upstreamError(); failed != nil {
 		m.count("UpstreamErrors", 1)
-		m.count(kindMetric(failed.Kind), 1)
+		m.count("UpstreamErrors"+camel(string(failed.Kind)), 1)
 	}
-	h.countTokens(&m)
-	return append(m.values, slog.Any("_aws", map[string]any{
-		"Timestamp": e.start.UnixMilli(),
-		"CloudWatchMetrics": []any{map[string]any{
-			"Namespace": namespace, "Dimensions": [][]string{{}}, "Metrics": m.metrics,
-		}},
-	}))
+	if h.TokenCounts != nil {
+		signed, read := h.TokenCounts()
+		m.count("TokensSigned", signed)
+		m.count("SecretsRead", read)
+	}
+	return m
 }
 
-// kindMetric is UpstreamErrorsThrottled for throttled, and so on.
-func kindMetric(kind voximplant.Kind) string {
-	return "UpstreamErrors" + camel(string(kind))
-}
-
-// countTokens counts what was signed and read since the last line.
-func (h *Handler) countTokens(m *metricList) {
-	if h.TokenCounts == nil {
-		return
+func cacheMetric(from lookup.Source) string {
+	switch from {
+	case lookup.FromCopy:
+		return "CacheHits"
+	case lookup.FromUpstream:
+		return "CacheMisses"
+	case lookup.FromOldCopy:
+		return "CacheStale"
 	}
-	signed, read := h.TokenCounts()
-	m.count("TokensSigned", signed-h.signed.Swap(signed))
-	m.count("SecretsRead", read-h.read.Swap(read))
+	return ""
 }

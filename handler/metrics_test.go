@@ -70,14 +70,14 @@ func TestMetrics(t *testing.T) {
 			t.Parallel()
 			s := newSite(row.find)
 			s.Metrics = true
-			signed := int64(1)
-			s.TokenCounts = func() (int64, int64) { return signed, 1 }
+			signed, read := int64(1), int64(1)
+			s.TokenCounts = func() (int64, int64) { return signed, read }
 			s.get(t, "/v1/items/k")
 			first := emf(t, s)
 			if first["ColdStarts"] != 1.0 || first["TokensSigned"] != 1.0 || first["SecretsRead"] != 1.0 {
 				t.Errorf("first request: %v; want a cold start, a token and a secret", first)
 			}
-			signed = 3
+			signed, read = 2, 0
 			s.get(t, "/v1/items/k")
 			got := emf(t, s)
 			row.want["Requests"], row.want["TokensSigned"] = 1, 2

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"voxkv/storage"
 	"voxkv/voximplant"
 )
 
@@ -39,7 +40,14 @@ func problemOf(err error) problem {
 	if invalid, ok := errors.AsType[*invalidError](err); ok {
 		return newProblem(http.StatusBadRequest, "invalid_key", invalid.detail)
 	}
+	if limit, ok := errors.AsType[*voximplant.LimitError](err); ok {
+		return newProblem(http.StatusBadRequest, "invalid_key", "Not accepted: "+limit.Error()+".")
+	}
 	switch {
+	case errors.Is(err, storage.ErrReadOnly):
+		return newProblem(http.StatusBadRequest, "invalid_key", "Writes are off; ALLOW_WRITES=true switches them on.")
+	case errors.Is(err, storage.ErrOutOfScope):
+		return newProblem(http.StatusBadRequest, "invalid_key", "The key is outside ALLOWED_KEYS.")
 	case errors.Is(err, voximplant.ErrNotFound):
 		return newProblem(http.StatusNotFound, "not_found", "No item with this key.")
 	case errors.Is(err, errNoRoute):

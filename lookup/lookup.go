@@ -224,6 +224,13 @@ func (l *Lookup) keep(key string, k known) {
 	}
 }
 
+// Learn takes over what a write made of key: item, nil if it is gone. Answers
+// to questions that were asked before are not kept any more.
+func (l *Lookup) Learn(key string, item *voximplant.KeyValueItem) {
+	l.flight.Forget(key)
+	l.keep(key, known{item: item, question: l.asked.Add(1), since: l.now()})
+}
+
 // now is the wall clock: the monotonic one stands still while a sandbox is frozen.
 func (l *Lookup) now() time.Time {
 	if l.Now == nil {

@@ -17,6 +17,7 @@ type version struct {
 	value       string
 	from, until time.Time
 	end         time.Time // its expiry, zero if it has none
+	replaces    bool      // a value that was there until then
 }
 
 // A history is an upstream that remembers what it held, and its clock.
@@ -60,9 +61,11 @@ func (h *history) delete(key string) {
 
 // put stores a new value for ttl, for ever if that is 0.
 func (h *history) put(key string, ttl time.Duration) {
+	n := len(h.keys[key])
+	replaces := n > 0 && h.now.Before(h.keys[key][n-1].until)
 	h.delete(key)
 	h.puts++
-	v := version{value: fmt.Sprint(h.puts), from: h.now, until: forever}
+	v := version{value: fmt.Sprint(h.puts), from: h.now, until: forever, replaces: replaces}
 	if ttl > 0 {
 		v.end = time.Unix(h.now.Add(ttl).Unix(), 0)
 		v.until = v.end
@@ -84,7 +87,7 @@ func (h *history) held(key, value string, from, to time.Time) bool {
 // wasAbsent reports whether key held nothing at some time from the one to the other.
 func (h *history) wasAbsent(key string, from, to time.Time) bool {
 	for _, v := range h.keys[key] {
-		if !v.from.Before(from) {
+		if v.from.After(from) || v.from.Equal(from) && !v.replaces {
 			break
 		}
 		if v.until.After(from) {

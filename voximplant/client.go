@@ -62,6 +62,10 @@ type Client struct {
 	ApplicationID   int64
 	ApplicationName string
 
+	// NotFoundCodes are the error codes that stand for an absent key, which
+	// the API's documentation leaves open. If nil, 341 does.
+	NotFoundCodes []int
+
 	// BaseURL is the API's root. If empty, DefaultBaseURL is used.
 	BaseURL string
 
@@ -81,6 +85,14 @@ type reply struct {
 	result json.RawMessage
 	status int
 	date   time.Time // the Date header, zero if there is none
+}
+
+// malformed completes an *Error that was found in r's result.
+func (r reply) malformed(method string, err error) error {
+	if failed, ok := errors.AsType[*Error](err); ok {
+		failed.method, failed.Status = method, r.status
+	}
+	return err
 }
 
 // call posts params to method, with a fresh token where the first is refused
@@ -293,6 +305,13 @@ func (c *Client) Connect(ctx context.Context) error {
 		return fmt.Errorf("voximplant: connect: %w", networkError(err).err)
 	}
 	return res.Body.Close()
+}
+
+func (c *Client) notFoundCodes() []int {
+	if c.NotFoundCodes == nil {
+		return []int{codeNotFound}
+	}
+	return c.NotFoundCodes
 }
 
 func (c *Client) baseURL() string {

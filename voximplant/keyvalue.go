@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,21 +59,23 @@ type KeyValueItem struct {
 // just now. The error is ErrNotFound or an *Error.
 func (c *Client) GetKeyValueItem(ctx context.Context, key string) (*KeyValueItem, error) {
 	r, err := c.call(ctx, "GetKeyValueItem", url.Values{"key": {key}})
-	if failed, ok := errors.AsType[*Error](err); ok && failed.Code == codeNotFound {
-		return nil, ErrNotFound
-	}
 	if err != nil {
-		return nil, err
+		return nil, c.notFound(err)
 	}
 	item, err := oneItem(r.result, key)
-	if failed, ok := errors.AsType[*Error](err); ok {
-		failed.method, failed.Status = "GetKeyValueItem", r.status
-	}
 	if err != nil {
-		return nil, err
+		return nil, r.malformed("GetKeyValueItem", err)
 	}
 	item.Date = r.date
 	return item, nil
+}
+
+// notFound is ErrNotFound where err has a code that stands for it.
+func (c *Client) notFound(err error) error {
+	if failed, ok := errors.AsType[*Error](err); ok && failed.Code != 0 && slices.Contains(c.notFoundCodes(), failed.Code) {
+		return ErrNotFound
+	}
+	return err
 }
 
 // codeNotFound is "Record is not found by ID".

@@ -22,6 +22,7 @@ import (
 	"voxkv/auth"
 	"voxkv/handler"
 	"voxkv/lookup"
+	"voxkv/storage"
 	"voxkv/voximplant"
 )
 
@@ -48,13 +49,15 @@ type Function struct {
 // New puts a Function together. key reads the service-account key; version
 // goes into the User-Agent.
 func New(s Settings, key func(context.Context) (*auth.ServiceAccountKey, error), version string, log *slog.Logger) (*Function, error) {
+	tokens := &auth.TokenSource{Key: key, Log: log}
 	client := &voximplant.Client{
-		Tokens:          &auth.TokenSource{Key: key, Log: log},
+		Tokens:          tokens,
 		ApplicationID:   s.ApplicationID,
 		ApplicationName: s.ApplicationName,
 		BaseURL:         string(s.APIURL),
 		HTTPClient:      &http.Client{Transport: transport()},
 		UserAgent:       "voxkv/" + version,
+		NotFoundCodes:   s.NotFoundCodes,
 	}
 	found, err := lookup.New(lookup.Config{
 		Scope:          s.AllowedKeys,
@@ -76,6 +79,15 @@ func New(s Settings, key func(context.Context) (*auth.ServiceAccountKey, error),
 		Origins:        s.CORSOrigins,
 		Log:            log,
 		HashKey:        keyHash(s.LogKeys),
+		Metrics:        s.Metrics,
+		TokenCounts:    tokens.Counts,
+		RawValues:      s.RawValues,
+		Storage: &storage.Storage{
+			Client:   client,
+			Scope:    s.AllowedKeys,
+			Learned:  found.Learn,
+			Writable: s.AllowWrites,
+		},
 	}}, nil
 }
 

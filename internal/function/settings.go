@@ -40,6 +40,10 @@ type Settings struct {
 	CORSOrigins     origins        `env:"CORS_ORIGINS" envDefault:"*" accepts:"* alone, or origins such as https://example.com, comma-separated"`
 	LogLevel        level          `env:"LOG_LEVEL" accepts:"debug, info, warn or error"`
 	LogKeys         bool           `env:"LOG_KEYS" envDefault:"false" accepts:"true or false"`
+	Metrics         bool           `env:"METRICS" envDefault:"false" accepts:"true or false"`
+	RawValues       bool           `env:"RAW_VALUES" envDefault:"false" accepts:"true or false"`
+	AllowWrites     bool           `env:"ALLOW_WRITES" envDefault:"false" accepts:"true or false"`
+	NotFoundCodes   []int          `env:"NOT_FOUND_CODES" envDefault:"341" accepts:"error codes of the Management API, comma-separated"`
 }
 
 // defaultLocalMaxAge is LOCAL_MAX_AGE where CACHE_MAX_AGE allows it.

@@ -71,6 +71,7 @@ func TestDefaults(t *testing.T) {
 		LocalMaxItems:   4096,
 		UpstreamTimeout: 5 * time.Second,
 		CORSOrigins:     []string{"*"},
+		NotFoundCodes:   []int{341},
 	}
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("ReadSettings = %+v; want %+v", s, want)
@@ -97,6 +98,10 @@ func TestEverySettingIsRead(t *testing.T) {
 		"CORS_ORIGINS":                "https://a.example, http://localhost:3000",
 		"LOG_LEVEL":                   "error",
 		"LOG_KEYS":                    "true",
+		"METRICS":                     "true",
+		"RAW_VALUES":                  "true",
+		"ALLOW_WRITES":                "true",
+		"NOT_FOUND_CODES":             "341,496",
 	})
 	want := function.Settings{
 		SecretID:        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:voxkv/key-AbCdEf",
@@ -111,6 +116,10 @@ func TestEverySettingIsRead(t *testing.T) {
 		UpstreamTimeout: 100 * time.Millisecond,
 		CORSOrigins:     []string{"https://a.example", "http://localhost:3000"},
 		LogKeys:         true,
+		Metrics:         true,
+		RawValues:       true,
+		AllowWrites:     true,
+		NotFoundCodes:   []int{341, 496},
 	}
 	want.LogLevel = s.LogLevel
 	if !reflect.DeepEqual(s, want) || slog.Level(s.LogLevel) != slog.LevelError || !s.AllowedKeys.Everything() {
@@ -145,6 +154,10 @@ var malformed = map[string][]string{
 	"CORS_ORIGINS":                {"example.com", "https://a.example/"},
 	"LOG_LEVEL":                   {"verbose", "4", "debug,info"},
 	"LOG_KEYS":                    {"yes", "2"},
+	"METRICS":                     {"on"},
+	"RAW_VALUES":                  {"on"},
+	"ALLOW_WRITES":                {"on"},
+	"NOT_FOUND_CODES":             {"absent", "341;496"},
 }
 
 func TestMalformed(t *testing.T) {

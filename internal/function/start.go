@@ -24,6 +24,9 @@ func (s Settings) LogValue() slog.Value {
 		slog.Any("cors_origins", []string(s.CORSOrigins)),
 		slog.String("log_level", slog.Level(s.LogLevel).String()),
 		slog.Bool("log_keys", s.LogKeys),
+		slog.Bool("metrics", s.Metrics),
+		slog.Bool("raw_values", s.RawValues),
+		slog.Bool("allow_writes", s.AllowWrites),
 	}
 	if s.LocalMaxAge != nil && s.StaleMaxAge != nil { // as ReadSettings leaves them
 		attrs = append(attrs, slog.String("local_max_age", s.LocalMaxAge.String()), slog.String("stale_max_age", s.StaleMaxAge.String()))

@@ -1,0 +1,182 @@
+package handler_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"voxkv/lookup"
+	"voxkv/voximplant"
+)
+
+// A batch is the answer to several keys.
+type batchBody struct {
+	Items  map[string]*itemBody
+	Errors map[string]struct{ Code, ErrorType, ErrorMessage string }
+}
+
+func decodeBatch(t *testing.T, body string) (b batchBody) {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&b); err != nil {
+		t.Fatalf("body %q is no batch: %v", body, err)
+	}
+	return b
+}
+
+// mixed has the keys short and long, lacks absent, and fails for busy.
+func mixed(ctx context.Context, key string) (lookup.Answer, error) {
+	switch key {
+	case "short":
+		return living(30*time.Second, 0)(ctx, key)
+	case "long":
+		return living(time.Hour, 20*time.Second)(ctx, key)
+	case "busy":
+		return failing(apiError(voximplant.KindThrottled, 0))(ctx, key)
+	case "panic":
+		panic(key)
+	}
+	return failing(voximplant.ErrNotFound)(ctx, key)
+}
+
+func checkMixed(t *testing.T, b batchBody) {
+	t.Helper()
+	if b.Items["short"] == nil || b.Items["short"].Value != value || b.Items["long"] == nil {
+		t.Errorf("items = %v; want short and long", b.Items)
+	}
+	if item, ok := b.Items["absent"]; !ok || item != nil {
+		t.Errorf("absent = %v, %v; want null", item, ok)
+	}
+	for key, want := range map[string]string{"busy": "UpstreamBusy", "not a key": "InvalidRequest", "panic": "InternalError"} {
+		if got := b.Errors[key]; got.ErrorType != want || got.ErrorMessage == "" || got.Code == "" {
+			t.Errorf("errors[%s] = %+v; want %s", key, got, want)
+		}
+	}
+	if len(b.Items) != 3 || len(b.Errors) != 3 {
+		t.Errorf("batch = %+v; want 3 items and 3 errors", b)
+	}
+}
+
+func TestDirectBatch(t *testing.T) {
+	t.Parallel()
+	s := newSite(mixed)
+	got, err := s.Direct(t.Context(), []byte(`{"keys":["short","long","absent","busy","not a key","panic","short"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := decodeBatch(t, string(got))
+	checkMixed(t, b)
+	if *b.Items["short"].MaxAge != 28 || *b.Items["long"].MaxAge != 40 {
+		t.Errorf("max_age = %d and %d; want 28 and 40", *b.Items["short"].MaxAge, *b.Items["long"].MaxAge)
+	}
+	if line := s.lastLog(t); line["keys"] != 7.0 || line["failed"] != 3.0 || line["level"] != "WARN" || line["upstream_kind"] != "throttled" {
+		t.Errorf("log = %v; want 7 keys, 3 failed, a warning", line)
+	}
+	for _, payload := range []string{`{"keys":[]}`, `{"keys":[1]}`, `{"keys":"a"}`, `{"keys":null}`, `{"key":"a","keys":["b"]}`,
+		`{"keys":["` + strings.Repeat(`a","`, 50) + `a"]}`} {
+		_, err := s.Direct(t.Context(), []byte(payload))
+		checkFunctionError(t, err, "InvalidRequest")
+	}
+}
+
+// TestHTTPBatch: the query form with several keys is for its caller alone, and
+// may be kept only if there is an item for each.
+func TestHTTPBatch(t *testing.T) {
+	t.Parallel()
+	s := newSite(mixed)
+	got := s.get(t, "/v1/items?key=short&key=long&key=absent&key=busy&key=panic&key=not%25a%25key")
+	b := decodeBatch(t, strings.ReplaceAll(got.body, "not%a%key", "not a key"))
+	checkMixed(t, b)
+	if got.status != 200 || got.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("GET = %d, Cache-Control %q; want 200, no-store", got.status, got.header.Get("Cache-Control"))
+	}
+	got = s.get(t, "/v1/items?key=short&key=long")
+	if d := directives(t, got); d["max-age"] != "28" || strings.Contains(got.header.Get("Cache-Control"), "public") {
+		t.Errorf("Cache-Control = %q; want private, max-age=28: the shorter life", got.header.Get("Cache-Control"))
+	}
+	if got := s.get(t, "/v1/items?"+strings.Repeat("key=a&", 51)); got.status != 400 || !strings.Contains(got.body, "50") {
+		t.Errorf("51 keys: %d %s; want 400 that tells the limit", got.status, got.body)
+	}
+	far := newSite(living(time.Hour, 0))
+	first := far.get(t, "/v1/items?key=a&key=b")
+	if got := far.get(t, "/v1/items?key=a&key=b", "If-None-Match", first.header.Get("Etag")); got.status != 304 {
+		t.Errorf("the same batch again: %d; want 304", got.status)
+	}
+}
+
+// TestBatchIsBounded: 50 keys are asked for side by side, but never more than 8 at a time.
+func TestBatchIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var now, most, total int
+		s := newSite(func(ctx context.Context, key string) (lookup.Answer, error) {
+			mu.Lock()
+			now, total = now+1, total+1
+			most = max(most, now)
+			mu.Unlock()
+			time.Sleep(time.Second)
+			mu.Lock()
+			now--
+			mu.Unlock()
+			return living(time.Hour, 0)(ctx, key)
+		})
+		var keys []string
+		for i := range 50 {
+			keys = append(keys, fmt.Sprintf(`"k%d"`, i))
+		}
+		if _, err := s.Direct(t.Context(), []byte(`{"keys":[`+strings.Join(keys, ",")+`]}`)); err != nil {
+			t.Fatal(err)
+		}
+		if most != 8 || total != 50 {
+			t.Errorf("%d lookups, %d at a time; want 50, 8", total, most)
+		}
+	})
+}
+
+// TestForms are the other ways to write an item.
+func TestForms(t *testing.T) {
+	t.Parallel()
+	serve := func(value string) *site {
+		s := newSite(func(_ context.Context, key string) (lookup.Answer, error) {
+			return lookup.Answer{Item: &voximplant.KeyValueItem{Key: key, Value: value, ExpiresAt: at.Add(time.Hour)}, At: at, Left: time.Hour}, nil
+		})
+		s.RawValues = true
+		return s
+	}
+	const object = `{ "n": 12345678901234567890, "n": 1, "tag": "<b>" }`
+	var parsed struct {
+		Value     string
+		ValueJSON json.RawMessage `json:"value_json"`
+	}
+	got := serve(object).get(t, "/v1/parsed/k")
+	if err := json.Unmarshal([]byte(got.body), &parsed); err != nil || parsed.Value != object || string(parsed.ValueJSON) != object {
+		t.Errorf("parsed: %s, %v; want the value twice, byte for byte", got.body, err)
+	}
+	for _, text := range []string{"ringing", "", "{", `{"a":1} `[:7] + "x", "\x00"} {
+		if got := serve(text).get(t, "/v1/parsed/k"); got.status != 200 || strings.Contains(got.body, "value_json") {
+			t.Errorf("parsed, of %q: %d %s; want no value_json", text, got.status, got.body)
+		}
+	}
+	raw := serve("<script>").get(t, "/v1/values/k")
+	if raw.body != "<script>" || raw.header.Get("Content-Type") != "text/plain; charset=utf-8" ||
+		raw.header.Get("Content-Security-Policy") != "sandbox; default-src 'none'" || raw.header.Get("Content-Disposition") == "" ||
+		!strings.HasPrefix(raw.header.Get("Cache-Control"), "public, max-age=60") {
+		t.Errorf("raw: %s, %v", raw.body, raw.header)
+	}
+	off := newSite(living(time.Hour, 0))
+	if got := off.get(t, "/v1/values/k"); got.status != 404 || got.problem(t).Code != "no_route" {
+		t.Errorf("raw, switched off: %d; want 404 no_route", got.status)
+	}
+	tags := []string{raw.header.Get("Etag"), serve("<script>").get(t, "/v1/items/k").header.Get("Etag"), got.header.Get("Etag")}
+	if slices.Sort(tags); len(slices.Compact(tags)) != 3 {
+		t.Errorf("ETags of three forms = %q; want three", tags)
+	}
+}

@@ -1,0 +1,101 @@
+// Package storage is what trusted callers may do with the storage beyond
+// asking for an item: list, set and delete, inside the allow-list and, for
+// writes, only where they are switched on. It is offered to direct invocation
+// alone, never over HTTP.
+package storage
+
+import (
+	"context"
+	"errors"
+
+	"voxkv/lookup"
+	"voxkv/voximplant"
+)
+
+var (
+	// ErrReadOnly says that writes are switched off.
+	ErrReadOnly = errors.New("storage: writes are off; ALLOW_WRITES=true switches them on")
+
+	// ErrOutOfScope says that a key is outside the allow-list.
+	ErrOutOfScope = errors.New("storage: the key is outside ALLOWED_KEYS")
+)
+
+// A Storage reaches one application's storage. All fields but Writable are required.
+type Storage struct {
+	Client *voximplant.Client
+	Scope  lookup.Scope
+
+	// Learned is told what is known of a key after a write: its item, nil
+	// after a deletion.
+	Learned func(key string, item *voximplant.KeyValueItem)
+
+	Writable bool
+}
+
+// Set stores an item and returns it as the API has it now. The error is
+// ErrReadOnly, ErrOutOfScope, a *voximplant.LimitError or a *voximplant.Error.
+func (s *Storage) Set(ctx context.Context, key, value string, life voximplant.Lifetime) (*voximplant.KeyValueItem, error) {
+	if err := s.mayWrite(key); err != nil {
+		return nil, err
+	}
+	item, err := s.Client.SetKeyValueItem(ctx, key, value, life)
+	if err != nil {
+		return nil, err
+	}
+	s.Learned(key, item)
+	return item, nil
+}
+
+// Delete removes the item stored under key, if there is one. The errors are
+// those of Set.
+func (s *Storage) Delete(ctx context.Context, key string) error {
+	if err := s.mayWrite(key); err != nil {
+		return err
+	}
+	err := s.Client.DelKeyValueItem(ctx, key)
+	if err != nil && !errors.Is(err, voximplant.ErrNotFound) {
+		return err
+	}
+	s.Learned(key, nil)
+	return nil
+}
+
+func (s *Storage) mayWrite(key string) error {
+	switch {
+	case !s.Writable:
+		return ErrReadOnly
+	case !s.Scope.Allows(key):
+		return ErrOutOfScope
+	}
+	return nil
+}
+
+// Items returns a page of the items whose keys begin with prefix, without
+// those outside the allow-list, and the offset of the next page, 0 after the
+// last. The error is a *voximplant.LimitError or a *voximplant.Error.
+func (s *Storage) Items(ctx context.Context, prefix string, page voximplant.Page) ([]voximplant.KeyValueItem, int, error) {
+	items, err := s.Client.GetKeyValueItems(ctx, prefix, page)
+	return s.inScope(items, page, err)
+}
+
+// Keys is Items without the values.
+func (s *Storage) Keys(ctx context.Context, prefix string, page voximplant.Page) ([]voximplant.KeyValueItem, int, error) {
+	items, err := s.Client.GetKeyValueKeys(ctx, prefix, page)
+	return s.inScope(items, page, err)
+}
+
+// inScope takes the offset of the next page from the whole page, before what
+// is outside the allow-list is left out.
+func (s *Storage) inScope(items []voximplant.KeyValueItem, page voximplant.Page, err error) ([]voximplant.KeyValueItem, int, error) {
+	if err != nil {
+		return nil, 0, err
+	}
+	next := page.Next(len(items))
+	allowed := []voximplant.KeyValueItem{}
+	for _, item := range items {
+		if s.Scope.Allows(item.Key) {
+			allowed = append(allowed, item)
+		}
+	}
+	return allowed, next, nil
+}

@@ -1,0 +1,184 @@
+package voximplant
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	// MaxValueLength is the most characters a value may have.
+	MaxValueLength = 2000
+
+	// MaxTTL is the longest time to live.
+	MaxTTL = 7_776_000 * time.Second
+
+	// MaxCount is the most items of a page, DefaultCount the number if none is asked for.
+	MaxCount     = 50
+	DefaultCount = 10
+)
+
+// A LimitError is a parameter that the API would refuse, found before the
+// call. Its text names the parameter and the limit, never the value.
+type LimitError struct{ text string }
+
+func (e *LimitError) Error() string { return e.text }
+
+func limit(format string, args ...any) error {
+	return &LimitError{fmt.Sprintf(format, args...)}
+}
+
+// A Lifetime is how long an item is kept: TTL, in whole seconds from 0 to
+// MaxTTL, or until ExpiresAt. One of the two must be set.
+type Lifetime struct {
+	TTL       *time.Duration
+	ExpiresAt time.Time
+}
+
+func (l Lifetime) set(params url.Values) error {
+	switch {
+	case (l.TTL == nil) == l.ExpiresAt.IsZero():
+		return limit("exactly one of ttl and expires_at is required")
+	case l.TTL == nil:
+		params.Set("expires_at", strconv.FormatInt(l.ExpiresAt.Unix(), 10))
+		return nil
+	case *l.TTL < 0 || *l.TTL > MaxTTL:
+		return limit("ttl is a number of seconds from 0 to %d", int(MaxTTL.Seconds()))
+	}
+	params.Set("ttl", strconv.Itoa(int(l.TTL.Seconds())))
+	return nil
+}
+
+// SetKeyValueItem stores value under key, in place of what is stored there,
+// and returns the item as the API has it now. value has at most MaxValueLength
+// characters. The error is a *LimitError or an *Error.
+func (c *Client) SetKeyValueItem(ctx context.Context, key, value string, life Lifetime) (*KeyValueItem, error) {
+	params := url.Values{"key": {key}, "value": {value}}
+	if err := CheckKey(key); err != nil {
+		return nil, limit("%v", err)
+	}
+	if !utf8.ValidString(value) || utf8.RuneCountInString(value) > MaxValueLength {
+		return nil, limit("the value is text of at most %d characters", MaxValueLength)
+	}
+	if err := life.set(params); err != nil {
+		return nil, err
+	}
+	r, err := c.call(ctx, "SetKeyValueItem", params)
+	if err != nil {
+		return nil, err
+	}
+	item, err := oneItem(r.result, key)
+	if err != nil {
+		return nil, r.malformed("SetKeyValueItem", err)
+	}
+	item.Date = r.date
+	return item, nil
+}
+
+// DelKeyValueItem removes the item stored under key. The error is ErrNotFound,
+// a *LimitError or an *Error.
+func (c *Client) DelKeyValueItem(ctx context.Context, key string) error {
+	if err := CheckKey(key); err != nil {
+		return limit("%v", err)
+	}
+	r, err := c.call(ctx, "DelKeyValueItem", url.Values{"key": {key}})
+	if err != nil {
+		return c.notFound(err)
+	}
+	if string(bytes.Trim(r.result, `" `)) != "1" {
+		return r.malformed("DelKeyValueItem", malformed("an answer other than 1"))
+	}
+	return nil
+}
+
+// A Page is a part of a list. The zero Page is the first DefaultCount items.
+type Page struct {
+	Offset int
+	Count  int // 1 to MaxCount, or 0 for DefaultCount
+}
+
+// Next returns the offset of the page after one that held n items, 0 if that
+// was the last. The API tells no total; a short page is the last.
+func (p Page) Next(n int) int {
+	if n < p.count() {
+		return 0
+	}
+	return p.Offset + n
+}
+
+func (p Page) count() int {
+	if p.Count == 0 {
+		return DefaultCount
+	}
+	return p.Count
+}
+
+// GetKeyValueItems returns a page of the items whose keys begin with prefix,
+// which may not be empty. The error is a *LimitError or an *Error.
+func (c *Client) GetKeyValueItems(ctx context.Context, prefix string, page Page) ([]KeyValueItem, error) {
+	if err := CheckKey(prefix); err != nil {
+		return nil, limit("%v", err)
+	}
+	return c.list(ctx, "GetKeyValueItems", prefix, page)
+}
+
+// GetKeyValueKeys returns a page of the keys that begin with prefix, "" for
+// all, as items without values. The error is a *LimitError or an *Error.
+func (c *Client) GetKeyValueKeys(ctx context.Context, prefix string, page Page) ([]KeyValueItem, error) {
+	if prefix != "" && CheckKey(prefix) != nil {
+		return nil, limit("%v", CheckKey(prefix))
+	}
+	return c.list(ctx, "GetKeyValueKeys", prefix, page)
+}
+
+func (c *Client) list(ctx context.Context, method, prefix string, page Page) ([]KeyValueItem, error) {
+	if page.Offset < 0 || page.Count < 0 || page.Count > MaxCount {
+		return nil, limit("count is a number from 1 to %d, offset one from 0", MaxCount)
+	}
+	params := url.Values{"count": {strconv.Itoa(page.count())}, "offset": {strconv.Itoa(page.Offset)}}
+	if prefix != "" {
+		params.Set("key", prefix)
+	}
+	r, err := c.call(ctx, method, params)
+	if err != nil {
+		return nil, err
+	}
+	items, failed := itemList(r.result)
+	if failed != nil {
+		return nil, r.malformed(method, failed)
+	}
+	return items, nil
+}
+
+// itemList reads an array of items, or the single object that the official
+// clients' types promise. An absent result is an empty list.
+func itemList(result json.RawMessage) ([]KeyValueItem, *Error) {
+	var wires []wireItem
+	switch trimmed := bytes.TrimSpace(result); {
+	case len(trimmed) == 0, string(trimmed) == "null", string(trimmed) == "{}", string(trimmed) == `""`:
+	case trimmed[0] == '{':
+		wires = make([]wireItem, 1)
+		if json.Unmarshal(trimmed, &wires[0]) != nil {
+			return nil, malformed("an item of the wrong JSON type")
+		}
+	case json.Unmarshal(trimmed, &wires) != nil:
+		return nil, malformed("a list of the wrong JSON type")
+	}
+	items := make([]KeyValueItem, 0, len(wires))
+	for _, w := range wires {
+		if w.Key == nil || *w.Key == "" {
+			return nil, malformed("a list with an item without a key")
+		}
+		item := KeyValueItem{Key: *w.Key, ExpiresAt: w.ExpiresAt.time()}
+		if w.Value != nil {
+			item.Value = *w.Value
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}
