@@ -131,7 +131,8 @@ func (l *Lookup) Item(ctx context.Context, key string) (Answer, error) {
 	case err == nil:
 		a, err = fetched.answer(now, FromUpstream)
 		a.Age = 0 // just now, however long the answer took to get here
-	case ok && held.item != nil && held.young(now, l.StaleMaxAge):
+	// A copy that has ended tells nothing: its item may have been prolonged since.
+	case ok && held.item != nil && held.young(now, l.StaleMaxAge) && !held.expired(now):
 		failure := err
 		a, err = held.answer(now, FromOldCopy)
 		a.UpstreamErr = failure

@@ -317,8 +317,8 @@ func TestUpstreamFails(t *testing.T) {
 		{"as old as may be", time.Hour, time.Minute - 1, lookup.FromOldCopy, nil},
 		{"too old", time.Hour, time.Minute, lookup.FromNowhere, errDown},
 		{"about to end", 30 * time.Second, 30*time.Second - 1, lookup.FromOldCopy, nil},
-		{"ended", 30 * time.Second, 30 * time.Second, lookup.FromOldCopy, voximplant.ErrNotFound},
-		{"ended before it got old", 5 * time.Second, 5 * time.Second, lookup.FromOldCopy, voximplant.ErrNotFound},
+		{"ended", 30 * time.Second, 30 * time.Second, lookup.FromNowhere, errDown},
+		{"ended before it got old", 5 * time.Second, 5 * time.Second, lookup.FromNowhere, errDown},
 		{"ended and too old", 30 * time.Second, time.Minute, lookup.FromNowhere, errDown},
 	}
 	for _, tt := range tests {

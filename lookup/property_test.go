@@ -62,7 +62,11 @@ func (h *history) delete(key string) {
 // put stores a new value for ttl, for ever if that is 0.
 func (h *history) put(key string, ttl time.Duration) {
 	n := len(h.keys[key])
-	replaces := n > 0 && h.now.Before(h.keys[key][n-1].until)
+	stricter := h.now // as in check
+	if h.ahead <= time.Hour {
+		stricter = h.now.Add(max(h.ahead, 0))
+	}
+	replaces := n > 0 && stricter.Before(h.keys[key][n-1].until)
 	h.delete(key)
 	h.puts++
 	v := version{value: fmt.Sprint(h.puts), from: h.now, until: forever, replaces: replaces}
