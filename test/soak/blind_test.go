@@ -1,0 +1,155 @@
+package soak_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// A scene is a storage that holds one item with half a minute to live, and a
+// right answer to a question for it.
+type scene struct {
+	oracle   *oracle
+	question question
+	reply    reply
+	troubled bool
+}
+
+func newScene() *scene {
+	s := new(scene)
+	s.oracle = newOracle(told, []string{"soak:1", "soak:2"}, func(time.Time) bool { return s.troubled })
+	now := time.Now()
+	end := time.Unix(now.Unix()+30, 0).UTC()
+	s.put("soak:1", "v", end)
+	s.put("soak:2", "another", end)
+	long := now.Add(-10 * time.Second)
+	s.oracle.histories["soak:1"].versions[0].put = [2]time.Time{long, long}
+	s.question = question{key: "soak:1", start: time.Now(), tags: map[string]receipt{}}
+	s.question.end = s.question.start.Add(time.Millisecond)
+	s.reply = reply{status: 200, body: body("soak:1", "v", end.Unix()), header: http.Header{
+		"Content-Type":  {"application/json; charset=utf-8"},
+		"Cache-Control": {control(4)},
+		"Expires":       {s.question.start.Add(4 * time.Second).UTC().Format(http.TimeFormat)},
+		"Etag":          {`"tag"`},
+	}}
+	return s
+}
+
+func (s *scene) put(key, value string, end time.Time) {
+	h := s.oracle.histories[key]
+	h.begin(&version{value: value, end: end})
+	h.end()
+}
+
+func (s *scene) delete(key string) {
+	s.oracle.histories[key].beginDelete()
+	s.oracle.histories[key].endDelete()
+}
+
+// later moves the question, and so the Expires of the answer.
+func (s *scene) later(d time.Duration, seconds int) {
+	s.question.start, s.question.end = s.question.start.Add(d), s.question.end.Add(d)
+	s.reply.header.Set("Cache-Control", control(seconds))
+	s.reply.header.Set("Expires", s.question.start.Add(time.Duration(seconds)*time.Second).UTC().Format(http.TimeFormat))
+}
+
+func (s *scene) noStore() {
+	s.reply.header = http.Header{"Content-Type": s.reply.header["Content-Type"], "Cache-Control": {"no-store"}}
+}
+
+func (s *scene) notModified(sent string) {
+	s.question.tags[sent] = receipt{representation{"soak:1", "v", s.end()}, 4 * time.Second}
+	s.reply.status, s.reply.body = 304, nil
+}
+
+func (s *scene) end() time.Time { return s.oracle.histories["soak:1"].versions[0].end }
+
+func (s *scene) problem(status int, code, control, retryAfter string) {
+	s.reply = reply{status: status, body: fmt.Appendf(nil, `{"status":%d,"code":%q}`, status, code), header: http.Header{
+		"Content-Type": {"application/problem+json"}, "Cache-Control": {control}, "Retry-After": {retryAfter},
+	}}
+}
+
+func control(seconds int) string {
+	return fmt.Sprintf("public, max-age=%d, must-revalidate, stale-while-revalidate=0, stale-if-error=0", seconds)
+}
+
+func body(key, value string, end int64) []byte {
+	return fmt.Appendf(nil, `{"key":%q,"value":%q,"expires_at":%d}`, key, value, end)
+}
+
+const absence = "public, max-age=0, s-maxage=1, must-revalidate, stale-while-revalidate=0, stale-if-error=0"
+
+// TestOracleIsNotBlind shows it right answers and wrong ones.
+func TestOracleIsNotBlind(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name  string
+		right bool
+		f     func(*scene)
+	}{
+		{"the item", true, func(*scene) {}},
+		{"gone for less than a copy's life", true, func(s *scene) { s.delete("soak:1"); s.later(650*time.Millisecond, 3) }},
+		{"gone for longer", false, func(s *scene) { s.delete("soak:1"); s.later(750*time.Millisecond, 3) }},
+		{"gone for longer, in trouble", true, func(s *scene) { s.delete("soak:1"); s.troubled = true; s.later(2900*time.Millisecond, 1) }},
+		{"gone for too long, in trouble", false, func(s *scene) { s.delete("soak:1"); s.troubled = true; s.later(3100*time.Millisecond, 1) }},
+		{"overwritten for longer", false, func(s *scene) { s.put("soak:1", "w", s.end()); s.later(750*time.Millisecond, 3) }},
+		{"kept for longer than the ceiling after it was gone", false, func(s *scene) { s.delete("soak:1"); s.later(600*time.Millisecond, 4) }},
+		{"at its end", false, func(s *scene) { s.later(s.end().Sub(s.question.start), 0); s.noStore() }},
+		{"just before its end", true, func(s *scene) { s.later(s.end().Sub(s.question.start)-2*time.Millisecond, 0); s.noStore() }},
+		{"too long a life near the end", false, func(s *scene) { s.later(s.end().Sub(s.question.start)-9*time.Second, 4) }},
+		{"the right life near the end", true, func(s *scene) { s.later(s.end().Sub(s.question.start)-9*time.Second, 3) }},
+		{"too short a life", false, func(s *scene) { s.later(0, 2) }},
+		{"no life", false, func(s *scene) { s.noStore() }},
+		{"more than the ceiling", false, func(s *scene) { s.later(0, 5) }},
+		{"another Expires", false, func(s *scene) { s.reply.header.Set("Expires", s.end().Format(http.TimeFormat)) }},
+		{"no ETag", false, func(s *scene) { s.reply.header.Del("Etag") }},
+		{"no directives", false, func(s *scene) { s.reply.header.Set("Cache-Control", "public, max-age=4") }},
+		{"private", false, func(s *scene) { s.question.private = true }},
+		{"another key", false, func(s *scene) { s.reply.body = body("soak:2", "another", s.end().Unix()) }},
+		{"another key's value", false, func(s *scene) { s.reply.body = body("soak:1", "another", s.end().Unix()) }},
+		{"another end", false, func(s *scene) { s.reply.body = body("soak:1", "v", s.end().Unix()+1) }},
+		{"one tag for two representations", false, func(s *scene) {
+			s.oracle.tags[`"tag"`] = representation{"soak:1", "v", s.end().Add(time.Second)}
+		}},
+		{"200 though the tag matches", false, func(s *scene) { s.notModified(`"tag"`); s.reply.status = 200 }},
+		{"304", true, func(s *scene) { s.notModified(`"tag"`) }},
+		{"304 to another tag", false, func(s *scene) { s.notModified(`"other"`) }},
+		{"304 for what is gone", false, func(s *scene) { s.notModified(`"tag"`); s.delete("soak:1"); s.later(750*time.Millisecond, 3) }},
+		{"304 that shortens a life", false, func(s *scene) { s.notModified(`"tag"`); s.later(s.end().Sub(s.question.start)-9*time.Second, 3) }},
+		{"304 without a type", false, func(s *scene) { s.notModified(`"tag"`); s.reply.header.Del("Content-Type") }},
+		{"404 for what is there", false, func(s *scene) { s.problem(404, "not_found", absence, "") }},
+		{"404 for what is there, in trouble", false, func(s *scene) { s.troubled = true; s.problem(404, "not_found", absence, "") }},
+		{"404 for what was deleted", true, func(s *scene) { s.delete("soak:1"); s.later(0, 0); s.problem(404, "not_found", absence, "") }},
+		{"404 for what ended", true, func(s *scene) { s.later(30*time.Second, 0); s.problem(404, "not_found", absence, "") }},
+		{"404 for what ended and was put again", true, func(s *scene) {
+			s.delete("soak:1")
+			s.put("soak:1", "w", s.end())
+			s.later(600*time.Millisecond, 0)
+			s.problem(404, "not_found", absence, "")
+		}},
+		{"404 long after it was put again", false, func(s *scene) {
+			s.delete("soak:1")
+			s.put("soak:1", "w", s.end())
+			s.later(800*time.Millisecond, 0)
+			s.problem(404, "not_found", absence, "")
+		}},
+		{"404 for what was overwritten", false, func(s *scene) {
+			s.put("soak:1", "w", s.end())
+			s.problem(404, "not_found", absence, "")
+		}},
+		{"a failure in calm", false, func(s *scene) { s.problem(503, "upstream_busy", "no-store", "1") }},
+		{"a failure", true, func(s *scene) { s.troubled = true; s.problem(503, "upstream_busy", "no-store", "1") }},
+		{"a failure without Retry-After", false, func(s *scene) { s.troubled = true; s.problem(503, "upstream_busy", "no-store", "") }},
+		{"a failure that may be kept", false, func(s *scene) { s.troubled = true; s.problem(503, "upstream_busy", absence, "1") }},
+		{"an unknown code", false, func(s *scene) { s.troubled = true; s.problem(503, "busy", "no-store", "1") }},
+		{"500", false, func(s *scene) { s.troubled = true; s.problem(500, "internal_error", "no-store", "") }},
+	} {
+		s := newScene()
+		row.f(s)
+		if _, err := s.oracle.judge(s.question, s.reply); (err == nil) != row.right {
+			t.Errorf("%s: judged %v", row.name, err)
+		}
+	}
+}

@@ -1,0 +1,434 @@
+package soak_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// margin and hops are http-contract.md B3: a lifetime ends this long before
+	// the item does, and two caches in a row may use it up.
+	margin = 2 * time.Second
+	hops   = 2
+
+	// aftermath is how long a fault may be felt: the longest rest of the
+	// circuit breaker and the call that follows.
+	aftermath = 50 * time.Second
+
+	// memory is how long the oracle remembers what a key held.
+	memory = 15 * time.Second
+)
+
+// A version is one value that a key held. Nobody but the storage knows the
+// moment of a change; it lies between the two times around the call.
+type version struct {
+	value   string
+	end     time.Time // its expiry, zero if it has none
+	put     [2]time.Time
+	gone    [2]time.Time // deleted or overwritten, the far future as long as it is not
+	deleted bool
+}
+
+var farFuture = time.Unix(1<<40, 0)
+
+// held reports whether v may have been in the storage at some time from the
+// one to the other.
+func (v *version) held(from, to time.Time) bool {
+	return !v.put[0].After(to) && !v.gone[1].Before(from) && (v.end.IsZero() || v.end.After(from))
+}
+
+// last is the latest time at which v may have been read.
+func (v *version) last() time.Time {
+	if !v.end.IsZero() && v.end.Before(v.gone[1]) {
+		return v.end
+	}
+	return v.gone[1]
+}
+
+// A history is what the storage held under one key.
+type history struct {
+	mu       sync.Mutex
+	versions []*version // guarded by mu, as what they hold
+}
+
+// begin notes that v is about to be put, end that it was.
+func (h *history) begin(v *version) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	h.forget(now)
+	v.put, v.gone = [2]time.Time{now, farFuture}, [2]time.Time{farFuture, farFuture}
+	if n := len(h.versions); n > 0 && h.versions[n-1].gone[0].Equal(farFuture) {
+		h.versions[n-1].gone[0] = now
+	}
+	h.versions = append(h.versions, v)
+}
+
+func (h *history) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	n := len(h.versions)
+	h.versions[n-1].put[1] = now
+	if n > 1 && h.versions[n-2].gone[1].Equal(farFuture) {
+		h.versions[n-2].gone[1] = now
+	}
+}
+
+func (h *history) beginDelete() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n := len(h.versions); n > 0 && !h.versions[n-1].deleted {
+		h.versions[n-1].gone[0], h.versions[n-1].deleted = time.Now(), true
+	}
+}
+
+func (h *history) endDelete() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n := len(h.versions); n > 0 && h.versions[n-1].gone[1].Equal(farFuture) {
+		h.versions[n-1].gone[1] = time.Now()
+	}
+}
+
+// forget drops what no answer can show any more: the successor is there for long.
+func (h *history) forget(now time.Time) {
+	for len(h.versions) > 1 && h.versions[1].put[1].Before(now.Add(-memory)) {
+		h.versions = h.versions[1:]
+	}
+}
+
+// find returns a copy of the version that value and end tell, the latest if
+// there are several.
+func (h *history) find(value string, end time.Time) (version, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := len(h.versions) - 1; i >= 0; i-- {
+		if v := h.versions[i]; v.value == value && v.end.Equal(end) {
+			return *v, true
+		}
+	}
+	return version{}, false
+}
+
+// absent reports whether the key may have held nothing at some time from the
+// one to the other.
+func (h *history) absent(from, to time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	start := time.Time{} // of the gap before each version
+	for _, v := range h.versions {
+		if !start.After(to) && !start.After(v.put[1]) && !v.put[1].Before(from) {
+			return true
+		}
+		start = farFuture
+		if !v.end.IsZero() {
+			start = v.end
+		}
+		if v.deleted && v.gone[0].Before(start) {
+			start = v.gone[0]
+		}
+	}
+	return !start.After(to)
+}
+
+// A representation is what an ETag stands for.
+type representation struct {
+	key, value string
+	end        time.Time
+}
+
+// A receipt is what a client keeps of a 200.
+type receipt struct {
+	representation
+	lifetime time.Duration
+}
+
+// limits are the settings that answers are judged by.
+type limits struct {
+	ceiling, local, stale, absence time.Duration
+}
+
+// An oracle knows what the storage held when, from those who changed it, and
+// judges answers by that and the contract. It shares no code with the function.
+type oracle struct {
+	limits
+	histories map[string]*history        // by key in scope; the map itself does not change
+	troubled  func(since time.Time) bool // reports whether faults of upstream could still be felt
+
+	mu   sync.Mutex
+	tags map[string]representation // the newest of each key, guarded by mu
+	of   map[string]string         // key -> its newest tag, guarded by mu
+}
+
+func newOracle(l limits, keys []string, troubled func(time.Time) bool) *oracle {
+	o := &oracle{limits: l, troubled: troubled, tags: map[string]representation{}, of: map[string]string{}, histories: map[string]*history{}}
+	for _, key := range keys {
+		o.histories[key] = new(history)
+	}
+	return o
+}
+
+// A question is a request for the item of one key in scope.
+type question struct {
+	key     string
+	private bool               // by query, or directly
+	head    bool               // no body comes back
+	bare304 bool               // what stands in between takes the Content-Type off a 304
+	hurried bool               // its deadline may pass
+	tags    map[string]receipt // sent in If-None-Match
+
+	start, end time.Time // sent, and answered
+}
+
+// clipped is the end of an item's life, in which its end alone bounds lifetimes.
+func (q question) clipped(o *oracle, end time.Time) bool {
+	return end.Sub(q.start) < margin+time.Duration(q.caches())*o.ceiling
+}
+
+// caches is how many caches in a row may use up a lifetime.
+func (q question) caches() int {
+	if q.private {
+		return 1
+	}
+	return hops
+}
+
+// A reply is an answer as its asker gets it.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// An item is the body of a 200, or a direct answer.
+type item struct {
+	Key, Value string
+	ExpiresAt  *int64 `json:"expires_at"`
+	MaxAge     *int64 `json:"max_age"`
+}
+
+func decodeItem(body []byte) (representation, time.Duration, error) {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	var i item
+	if err := decoder.Decode(&i); err != nil {
+		return representation{}, 0, fmt.Errorf("the body %.200q is no item: %w", body, err)
+	}
+	shown := representation{key: i.Key, value: i.Value}
+	if i.ExpiresAt != nil {
+		shown.end = time.Unix(*i.ExpiresAt, 0).UTC()
+	}
+	if i.MaxAge != nil {
+		return shown, time.Duration(*i.MaxAge) * time.Second, nil
+	}
+	return shown, 0, nil
+}
+
+// judge returns what is wrong with an answer over HTTP, and what its client may keep.
+func (o *oracle) judge(q question, r reply) (receipt, error) {
+	switch r.status {
+	case http.StatusOK:
+		return o.judgeItem(q, r)
+	case http.StatusNotModified:
+		return receipt{}, o.judgeNotModified(q, r)
+	case http.StatusNotFound:
+		if err := judgeProblem(q.head, r, "not_found"); err != nil {
+			return receipt{}, err
+		}
+		return receipt{}, o.judgeAbsence(q)
+	}
+	return receipt{}, o.judgeFailure(q, r)
+}
+
+func (o *oracle) judgeItem(q question, r reply) (receipt, error) {
+	if r.header.Get("Content-Type") != "application/json; charset=utf-8" {
+		return receipt{}, fmt.Errorf("Content-Type %q", r.header.Get("Content-Type"))
+	}
+	tag := r.header.Get("Etag")
+	life, err := lifetime(q, r.header)
+	if err != nil || q.head {
+		return receipt{}, err
+	}
+	shown, _, err := decodeItem(r.body)
+	if err != nil {
+		return receipt{}, err
+	}
+	if _, sent := q.tags[tag]; sent {
+		return receipt{}, fmt.Errorf("200 to If-None-Match: %s", tag)
+	}
+	if err := o.noteTag(tag, shown); err != nil {
+		return receipt{}, err
+	}
+	return receipt{shown, life}, o.judgeRepresentation(q, shown, life)
+}
+
+// noteTag holds that a tag stands for one representation ever.
+func (o *oracle) noteTag(tag string, shown representation) error {
+	if tag == "" {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if other, ok := o.tags[tag]; ok && other != shown {
+		return fmt.Errorf("the ETag %s stands for %v and for %v", tag, other, shown)
+	}
+	delete(o.tags, o.of[shown.key])
+	o.tags[tag], o.of[shown.key] = shown, tag
+	return nil
+}
+
+func (o *oracle) judgeNotModified(q question, r reply) error {
+	kept, sent := q.tags[r.header.Get("Etag")]
+	life, err := lifetime(q, r.header)
+	switch {
+	case err != nil:
+		return err
+	case !sent:
+		return fmt.Errorf("304 with the ETag %s, which was not sent", r.header.Get("Etag"))
+	case len(r.body) > 0:
+		return fmt.Errorf("304 with the body %.200q", r.body)
+	case !q.bare304 && r.header.Get("Content-Type") != "application/json; charset=utf-8":
+		return fmt.Errorf("304 with Content-Type %q", r.header.Get("Content-Type"))
+	case q.clipped(o, kept.end) && life != kept.lifetime:
+		// nginx forwards the lifetime that it stored.
+		return fmt.Errorf("304 that turns a lifetime of %v into %v, %v before the end", kept.lifetime, life, kept.end.Sub(q.start))
+	}
+	return o.judgeRepresentation(q, kept.representation, life)
+}
+
+// judgeRepresentation holds what was shown to what the storage held, and its
+// lifetime to the contract.
+func (o *oracle) judgeRepresentation(q question, shown representation, life time.Duration) error {
+	if shown.key != q.key {
+		return fmt.Errorf("the item of %q", shown.key)
+	}
+	v, ok := o.histories[q.key].find(shown.value, shown.end)
+	limit := o.local
+	if o.troubled(q.start) {
+		limit = o.stale
+	}
+	switch {
+	case !ok:
+		return fmt.Errorf("the value %q until %v was never held, or long ago", shown.value, shown.end)
+	case !v.end.IsZero() && !q.start.Before(v.end):
+		return fmt.Errorf("an item %v after its end", q.start.Sub(v.end))
+	case !v.held(q.start.Add(-limit), q.end):
+		return fmt.Errorf("a value that was gone for %v; at most %v is allowed", q.start.Sub(v.gone[1]), limit)
+	}
+	return o.judgeLifetime(q, &v, life, limit)
+}
+
+// judgeLifetime checks a lifetime from both sides. What is known of the moment
+// of the answer is that it lies between start and end.
+func (o *oracle) judgeLifetime(q question, v *version, life, copyAge time.Duration) error {
+	caches := time.Duration(q.caches())
+	switch {
+	case v.end.IsZero() && life > 0:
+		return fmt.Errorf("a lifetime of %v for an item without a known end", life)
+	case v.end.IsZero():
+		return nil
+	case life > o.ceiling:
+		return fmt.Errorf("a lifetime of %v; the ceiling is %v", life, o.ceiling)
+	case life > 0 && q.start.Add(caches*life+margin).After(v.end):
+		return fmt.Errorf("a lifetime of %v, %v before the end", life, v.end.Sub(q.start))
+	case life > 0 && q.start.Add(life).After(v.last().Add(o.ceiling)):
+		return fmt.Errorf("a lifetime of %v for a value gone for %v", life, q.start.Sub(v.last()))
+	}
+	least := min((v.end.Sub(q.end)-margin)/caches, o.ceiling-copyAge).Truncate(time.Second)
+	if life < least {
+		return fmt.Errorf("a lifetime of only %v, %v before the end", life, v.end.Sub(q.end))
+	}
+	return nil
+}
+
+// lifetime reads the header fields of a 200 or 304 that tell how long it may be
+// kept: 0 for no-store.
+func lifetime(q question, header http.Header) (time.Duration, error) {
+	control, tag := header.Get("Cache-Control"), header.Get("Etag")
+	if control == "no-store" {
+		if tag != "" || header.Get("Expires") != "" {
+			return 0, fmt.Errorf("no-store with ETag %q, Expires %q", tag, header.Get("Expires"))
+		}
+		return 0, nil
+	}
+	visibility, rest, _ := strings.Cut(control, ", max-age=")
+	digits, rest, _ := strings.Cut(rest, ", ")
+	n, err := strconv.ParseInt(digits, 10, 32)
+	life := time.Duration(n) * time.Second
+	if err != nil || n < 1 || rest != "must-revalidate, stale-while-revalidate=0, stale-if-error=0" || tag == "" {
+		return 0, fmt.Errorf("Cache-Control: %q with ETag %q", control, tag)
+	}
+	if visibility != map[bool]string{false: "public", true: "private"}[q.private] {
+		return 0, fmt.Errorf("Cache-Control: %q; the answer is private: %v", control, q.private)
+	}
+	expires, err := http.ParseTime(header.Get("Expires"))
+	if err != nil || expires.Before(q.start.Add(life-time.Second)) || expires.After(q.end.Add(life)) {
+		return 0, fmt.Errorf("Expires %q, asked at %v with a lifetime of %v", header.Get("Expires"), q.start.UTC(), life)
+	}
+	return life, nil
+}
+
+func (o *oracle) judgeAbsence(q question) error {
+	if !o.histories[q.key].absent(q.start.Add(-o.absence), q.end) {
+		return errors.New("absence of an item that is there")
+	}
+	return nil
+}
+
+// failures are the statuses that upstream's faults may lead to.
+var failures = map[int][]string{
+	http.StatusBadGateway:         {"upstream_failure"},
+	http.StatusServiceUnavailable: {"upstream_busy", "upstream_unavailable"},
+	http.StatusGatewayTimeout:     {"upstream_timeout"},
+}
+
+func (o *oracle) judgeFailure(q question, r reply) error {
+	codes, ok := failures[r.status]
+	if !ok {
+		return fmt.Errorf("status %d: %.300s", r.status, r.body)
+	}
+	if err := judgeProblem(q.head, r, codes...); err != nil {
+		return err
+	}
+	if !o.troubled(q.start) && !(q.hurried && r.status == http.StatusGatewayTimeout) {
+		return fmt.Errorf("status %d, though nothing went wrong upstream: %s", r.status, r.body)
+	}
+	return nil
+}
+
+// judgeProblem checks a problem document with one of codes, and its header.
+func judgeProblem(head bool, r reply, codes ...string) error {
+	var p struct {
+		Status int
+		Code   string
+	}
+	if head {
+		p.Status, p.Code = r.status, codes[0]
+	} else if err := json.Unmarshal(r.body, &p); err != nil {
+		return fmt.Errorf("the body %.200q is no problem: %w", r.body, err)
+	}
+	retry, _ := strconv.Atoi(r.header.Get("Retry-After"))
+	control := r.header.Get("Cache-Control")
+	wanted := "no-store"
+	if p.Code == "not_found" {
+		wanted = "max-age=0"
+	}
+	switch {
+	case !slices.Contains(codes, p.Code) || p.Status != r.status || r.header.Get("Content-Type") != "application/problem+json":
+		return fmt.Errorf("status %d with the problem %d %s; want one of %v", r.status, p.Status, p.Code, codes)
+	case r.header.Get("Etag") != "" || !strings.Contains(control, wanted):
+		return fmt.Errorf("status %d with ETag %q, Cache-Control: %q", r.status, r.header.Get("Etag"), control)
+	case (r.status == http.StatusServiceUnavailable) != (retry >= 1 && retry <= 60):
+		return fmt.Errorf("status %d with Retry-After: %q", r.status, r.header.Get("Retry-After"))
+	}
+	return nil
+}

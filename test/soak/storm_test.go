@@ -1,0 +1,262 @@
+package soak_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"voxkv/internal/e2etest"
+	"voxkv/internal/voximplanttest"
+)
+
+const (
+	// marker stands in every value, and may stand in no log.
+	marker = "zq7-"
+
+	// changeEvery is the pause between two changes of the storage.
+	changeEvery = 5 * time.Millisecond
+
+	// rotateEvery is the pause between two rotations of the key. A key that is
+	// refused within 5 s of the last refusal is not replaced, by design.
+	rotateEvery = 15 * time.Second
+)
+
+// A storm is what happens to the storage and the API while requests run: items
+// are put, overwritten, deleted and expire, keys are rotated, and calls go wrong.
+// It is calm at the beginning and at the end.
+type storm struct {
+	world    *e2etest.World
+	oracle   *oracle
+	keys     []string
+	progress func() float64 // of the whole run, from 0 to 1
+	short    bool           // the run lasts for seconds only
+
+	mode      atomic.Int32 // what happens to calls now: an index of faults
+	chance    atomic.Int32 // to how many of 100
+	lastFault atomic.Int64 // Unix nanoseconds
+	counts    [16]atomic.Int64
+	changes   atomic.Int64
+	rotations atomic.Int64
+}
+
+// A fault is one way for a call to go wrong. It reports whether it has answered.
+type fault struct {
+	name string
+	f    func(s *storm, w http.ResponseWriter, r *http.Request) bool
+}
+
+// faults begin with none.
+var faults = []fault{
+	{"none", nil},
+	{"throttled", canned(200, `{"error":{"code":340,"msg":"Too many requests"}}`)},
+	{"429", func(_ *storm, w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
+		return true
+	}},
+	{"500", canned(500, `<html>Internal Server Error</html>`)},
+	{"503", canned(503, ``)},
+	{"code 1", canned(200, `{"error":{"code":1,"msg":"Internal error"}}`)},
+	{"HTML", canned(200, `<html>Under construction</html>`)},
+	{"truncated", truncated},
+	{"reset", reset},
+	{"slow", slow},
+	{"another key", anotherKey},
+	{"unknown code", canned(200, `{"error":{"code":9999,"msg":"zq7-"}}`)},
+}
+
+func canned(status int, body string) func(*storm, http.ResponseWriter, *http.Request) bool {
+	return func(_ *storm, w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(status)
+		w.Write([]byte(body))
+		return true
+	}
+}
+
+// truncated ends the connection in the middle of an answer.
+func truncated(_ *storm, w http.ResponseWriter, r *http.Request) bool {
+	w.Header().Set("Content-Length", "500")
+	fmt.Fprintf(w, `{"result":{"key":%q,"value":"zq7-trunc`, r.Form.Get("key"))
+	panic(http.ErrAbortHandler)
+}
+
+func reset(_ *storm, w http.ResponseWriter, _ *http.Request) bool {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		panic(err) // HTTP/1.1 can always be taken over
+	}
+	inner := conn
+	if encrypted, ok := conn.(*tls.Conn); ok {
+		inner = encrypted.NetConn()
+	}
+	inner.(*net.TCPConn).SetLinger(0)
+	conn.Close()
+	return true
+}
+
+// slow goes on in the end, sometimes after the patience of one try or of the call.
+func slow(s *storm, _ http.ResponseWriter, r *http.Request) bool {
+	patience := []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, 400 * time.Millisecond, 2500 * time.Millisecond, 5 * time.Second}
+	n := 4
+	switch {
+	case s.short:
+		n = 3
+	case rand.IntN(20) == 0:
+		n = 5
+	}
+	select {
+	case <-time.After(rand.N(patience[rand.IntN(n)])):
+	case <-r.Context().Done():
+	}
+	s.lastFault.Store(time.Now().UnixNano())
+	return false
+}
+
+// anotherKey is the worst an API can do: the item of somebody else.
+func anotherKey(s *storm, w http.ResponseWriter, _ *http.Request) bool {
+	fmt.Fprintf(w, `{"result":{"key":%q,"value":"zq7-another","expires_at":%d}}`, s.keys[rand.IntN(len(s.keys))]+"_", time.Now().Unix()+60)
+	return true
+}
+
+// troubled reports whether a fault could still be felt at the time since or later.
+func (s *storm) troubled(since time.Time) bool {
+	return s.lastFault.Load() > since.Add(-aftermath).UnixNano()
+}
+
+// intercept does to a call what the mode says.
+func (s *storm) intercept(w http.ResponseWriter, r *http.Request) bool {
+	mode := int(s.mode.Load())
+	if mode == 0 || !strings.HasSuffix(r.URL.Path, "/GetKeyValueItem") || rand.Int32N(100) >= s.chance.Load() {
+		return false
+	}
+	s.counts[mode].Add(1)
+	s.lastFault.Store(time.Now().UnixNano())
+	return faults[mode].f(s, w, r)
+}
+
+// run goes on until ctx ends.
+func (s *storm) run(ctx context.Context) {
+	s.world.Voximplant.Intercept(s.intercept)
+	change, rotate := time.NewTicker(changeEvery), time.NewTimer(0)
+	gusts := time.NewTimer(0)
+	for {
+		select {
+		case <-ctx.Done():
+			s.mode.Store(0)
+			return
+		case <-change.C:
+			s.change()
+		case <-rotate.C:
+			s.rotate()
+			rotate.Reset(rotateEvery)
+		case <-gusts.C:
+			gusts.Reset(s.gust())
+		}
+	}
+}
+
+// gust begins or ends a fault and returns how long that lasts.
+func (s *storm) gust() time.Duration {
+	lull, blow := 2*time.Second, time.Second
+	if s.short {
+		lull, blow = 300*time.Millisecond, 300*time.Millisecond
+	}
+	done := s.progress()
+	if s.mode.Load() != 0 || done < 0.15 || done > 0.9 {
+		s.mode.Store(0)
+		return lull/2 + rand.N(lull)
+	}
+	s.chance.Store([]int32{20, 50, 100}[rand.IntN(3)])
+	s.mode.Store(1 + rand.Int32N(int32(len(faults)-1)))
+	return blow/4 + rand.N(blow)
+}
+
+// fill puts an item under every key but the last few.
+func (s *storm) fill() {
+	for _, key := range s.keys[:len(s.keys)*19/20] {
+		s.put(key, s.value(key), s.end())
+	}
+}
+
+func (s *storm) change() {
+	key := s.keys[rand.IntN(len(s.keys))]
+	if rand.IntN(3) == 0 {
+		key = s.keys[rand.IntN(20)] // many ask for it
+	}
+	h := s.oracle.histories[key]
+	switch n := rand.IntN(100); {
+	case n < 8:
+		h.beginDelete()
+		s.world.Voximplant.Delete(key)
+		h.endDelete()
+		s.changes.Add(1)
+	case n < 25:
+		s.prolong(key, h)
+	case n < 30:
+		s.put(key, s.value(key), time.Time{})
+	default:
+		s.put(key, s.value(key), s.end())
+	}
+}
+
+// prolong puts the same value with a later end, as a heartbeat does.
+func (s *storm) prolong(key string, h *history) {
+	if n := len(h.versions); n > 0 && !h.versions[n-1].end.IsZero() { // no other goroutine writes
+		v := h.versions[n-1]
+		s.put(key, v.value, v.end.Add(time.Duration(1+rand.IntN(10))*time.Second))
+	}
+}
+
+func (s *storm) put(key, value string, end time.Time) {
+	if !end.IsZero() {
+		end = time.Unix(end.Unix(), 0).UTC()
+	}
+	h := s.oracle.histories[key]
+	h.begin(&version{value: value, end: end})
+	s.world.Voximplant.Put(key, value, end)
+	h.end()
+	s.changes.Add(1)
+}
+
+// end is that of a new item: near or far.
+func (s *storm) end() time.Time {
+	lives := []time.Duration{3 * time.Second, 12 * time.Second, 2 * time.Minute, 2 * time.Minute}
+	return time.Now().Add(time.Second + rand.N(lives[rand.IntN(len(lives))]))
+}
+
+// value is one that no key ever held before, with what JSON must escape.
+func (s *storm) value(key string) string {
+	return marker + key + "-" + strconv.FormatInt(s.changes.Load(), 36) + strings.Repeat("\"<я\u2028\\\n", rand.IntN(4)*rand.IntN(12))
+}
+
+// rotate has the API refuse the old key right after the new one is stored.
+func (s *storm) rotate() {
+	account, err := voximplanttest.NewServiceAccount(e2etest.AccountID)
+	if err != nil {
+		panic(err)
+	}
+	old := s.world.Account
+	s.world.Voximplant.AddKey(account.KeyID, &account.PrivateKey.PublicKey)
+	s.world.Secrets.Put(e2etest.SecretID, string(account.Credentials()))
+	s.world.Voximplant.RemoveKey(old.KeyID)
+	s.world.Account = account
+	s.rotations.Add(1)
+}
+
+// tell lists the faults that were met.
+func (s *storm) tell() string {
+	var b strings.Builder
+	for i, f := range faults {
+		if n := s.counts[i].Load(); n > 0 {
+			fmt.Fprintf(&b, ", %s %d", f.name, n)
+		}
+	}
+	return strings.TrimPrefix(b.String(), ", ")
+}
