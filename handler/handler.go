@@ -137,6 +137,9 @@ func (h *Handler) route(w http.ResponseWriter, r *http.Request, e *entry) error 
 		return serveHealth(w, e)
 	case !found:
 		return h.query(w, r, e)
+	case key == "." || key == "..":
+		// URL parsers on the way take these for steps of the path.
+		return &invalidError{"A path cannot hold this key. Use /v1/items?key= for it."}
 	}
 	return h.item(w, r, key, form, e)
 }

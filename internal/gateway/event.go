@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -24,92 +24,169 @@ const (
 	loadBalancer
 )
 
-// An event is the union of the members we need of every payload, so that one decoding serves all.
+// An event is the union of the members we need of every payload, so that one pass serves all.
 type event struct {
-	Version           string `json:"version"`
-	HTTPMethod        string `json:"httpMethod"`
-	Path              string `json:"path"`
-	RawPath           string `json:"rawPath"`
-	RawQueryString    string `json:"rawQueryString"`
-	Headers           fields `json:"headers"`
-	MultiValueHeaders fields `json:"multiValueHeaders"`
-	Query             fields `json:"queryStringParameters"`
-	MultiValueQuery   fields `json:"multiValueQueryStringParameters"`
-	RequestContext    *struct {
-		ELB  present `json:"elb"`
-		HTTP *struct {
-			Method string `json:"method"`
-		} `json:"http"`
-	} `json:"requestContext"`
+	version           string
+	httpMethod        string
+	path              string
+	rawPath           string
+	rawQueryString    string
+	headers           fields
+	multiValueHeaders fields
+	query             fields
+	multiValueQuery   fields
 
-	marks
-}
+	// Of requestContext:
+	context bool // it is there
+	elb     bool
+	http    bool
+	method  string
 
-// marks only tell what a payload is.
-type marks struct {
-	Key        present `json:"key"`
-	Keys       present `json:"keys"`
-	Operation  present `json:"operation"`
-	Type       present `json:"type"`
-	Records    present `json:"Records"`
-	Source     present `json:"source"`
-	DetailType present `json:"detail-type"`
-}
-
-// direct reports whether the payload asks for something, whatever else it holds.
-func (m marks) direct() bool { return bool(m.Key || m.Keys || m.Operation) }
-
-// refused reports whether the payload is the event of a sender that is not served.
-func (m marks) refused() bool { return bool(m.Records || m.Source && m.DetailType) }
-
-// present reports whether a member is there, whatever its value.
-type present bool
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom.
-func (p *present) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	*p = true
-	return d.SkipValue()
+	asks     bool // it is a direct invocation, whatever else it holds
+	records  bool
+	source   bool
+	detail   bool
+	kind     bool // "type": a question to a Lambda authorizer, which otherwise looks like the request it is about
+	mistyped bool // one of ours has another type than in an event
 }
 
 // decode returns the event in payload and what sent it. Of the headers it keeps those named in headers, or all if that
-// is nil.
+// is nil. It goes through the tokens by itself: unmarshalling into a struct would cost a warm hit 80 allocations more,
+// and the package for it a tenth of the binary.
 func decode(payload []byte, headers []string) (*event, sender) {
 	// A payload may come from anybody who may invoke the function: where JSON leaves a choice, we take what comes.
-	lenient := json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	e := &event{Headers: fields{only: headers}, MultiValueHeaders: fields{only: headers}}
-	if jsontext.Value(payload).Kind() != '{' {
+	d := jsontext.NewDecoder(bytes.NewBuffer(payload), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	e := &event{headers: fields{only: headers}, multiValueHeaders: fields{only: headers}}
+	if d.PeekKind() != '{' || members(d, e.member) != nil {
 		return nil, unknown
 	}
-	if json.Unmarshal(payload, e, lenient) == nil {
-		return e, e.sender()
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, unknown
 	}
-	// A direct payload may hold members of any type under the names of an event's.
-	var m struct {
-		marks
-		RequestContext present `json:"requestContext"`
+	from := e.sender()
+	if e.mistyped && from != direct {
+		return nil, unknown
 	}
-	if json.Unmarshal(payload, &m, lenient) == nil && (m.direct() || !m.refused() && !bool(m.RequestContext)) {
-		return nil, direct
+	return e, from
+}
+
+// members calls read with the quoted name of each member of the object that d is at. read reads the value.
+func members(d *jsontext.Decoder, read func(d *jsontext.Decoder, name []byte) error) error {
+	if _, err := d.ReadToken(); err != nil {
+		return err
 	}
-	return nil, unknown
+	for d.PeekKind() != '}' {
+		name, err := d.ReadValue()
+		if err != nil {
+			return err
+		}
+		if err := read(d, name); err != nil {
+			return err
+		}
+	}
+	_, err := d.ReadToken()
+	return err
+}
+
+func (e *event) member(d *jsontext.Decoder, name []byte) error {
+	switch string(name) {
+	case `"version"`:
+		return e.text(d, &e.version)
+	case `"httpMethod"`:
+		return e.text(d, &e.httpMethod)
+	case `"path"`:
+		return e.text(d, &e.path)
+	case `"rawPath"`:
+		return e.text(d, &e.rawPath)
+	case `"rawQueryString"`:
+		return e.text(d, &e.rawQueryString)
+	case `"headers"`:
+		return e.fields(d, &e.headers)
+	case `"multiValueHeaders"`:
+		return e.fields(d, &e.multiValueHeaders)
+	case `"queryStringParameters"`:
+		return e.fields(d, &e.query)
+	case `"multiValueQueryStringParameters"`:
+		return e.fields(d, &e.multiValueQuery)
+	case `"requestContext"`:
+		e.context = d.PeekKind() != 'n'
+		return e.object(d, e.contextMember)
+	}
+	e.mark(name)
+	return d.SkipValue()
+}
+
+// mark notes members that only tell what the payload is.
+func (e *event) mark(name []byte) {
+	switch string(name) {
+	case `"key"`, `"keys"`, `"operation"`:
+		e.asks = true
+	case `"Records"`:
+		e.records = true
+	case `"source"`:
+		e.source = true
+	case `"detail-type"`:
+		e.detail = true
+	case `"type"`:
+		e.kind = true
+	}
+}
+
+func (e *event) contextMember(d *jsontext.Decoder, name []byte) error {
+	switch string(name) {
+	case `"elb"`:
+		e.elb = true
+	case `"http"`:
+		e.http = d.PeekKind() != 'n'
+		return e.object(d, func(d *jsontext.Decoder, name []byte) error {
+			if string(name) == `"method"` {
+				return e.text(d, &e.method)
+			}
+			return d.SkipValue()
+		})
+	}
+	return d.SkipValue()
+}
+
+// text reads a string or null.
+func (e *event) text(d *jsontext.Decoder, s *string) error {
+	kind := d.PeekKind()
+	if kind != '"' {
+		e.mistyped = e.mistyped || kind != 'n'
+		return d.SkipValue()
+	}
+	token, err := d.ReadToken()
+	if err == nil {
+		*s = token.String()
+	}
+	return err
+}
+
+// object reads an object or null.
+func (e *event) object(d *jsontext.Decoder, read func(*jsontext.Decoder, []byte) error) error {
+	kind := d.PeekKind()
+	if kind != '{' {
+		e.mistyped = e.mistyped || kind != 'n'
+		return d.SkipValue()
+	}
+	return members(d, read)
 }
 
 func (e *event) sender() sender {
-	rc := e.RequestContext
 	switch {
-	case e.direct():
+	case e.asks:
 		return direct
-	case e.refused():
+	case e.records || e.source && e.detail:
 		return unknown
-	case rc == nil:
+	case !e.context:
 		return direct
-	case bool(e.Type): // a question to a Lambda authorizer, which otherwise looks like the request it is about
+	case e.kind:
 		return unknown
-	case bool(rc.ELB):
+	case e.elb:
 		return loadBalancer
-	case e.Version == "2.0" && rc.HTTP != nil:
+	case e.version == "2.0" && e.http:
 		return httpAPI
-	case e.Version != "2.0" && e.HTTPMethod+e.Path != "":
+	case e.version != "2.0" && e.httpMethod+e.path != "":
 		return restAPI
 	}
 	return unknown
@@ -117,9 +194,9 @@ func (e *event) sender() sender {
 
 // request returns the HTTP request that from was sent.
 func (e *event) request(ctx context.Context, from sender) *http.Request {
-	method, path := e.HTTPMethod, e.Path
+	method, path := e.httpMethod, e.path
 	if from == httpAPI {
-		method, path = e.RequestContext.HTTP.Method, e.RawPath
+		method, path = e.method, e.rawPath
 	}
 	r := &http.Request{
 		Method: method,
@@ -152,11 +229,11 @@ func apiPath(path string) string {
 // the sender has decoded it.
 func (e *event) rawQuery(from sender) string {
 	if from == httpAPI {
-		return e.RawQueryString
+		return e.rawQueryString
 	}
-	query := e.MultiValueQuery.list
+	query := e.multiValueQuery.list
 	if query == nil {
-		query = e.Query.list
+		query = e.query.list
 	}
 	if from == restAPI {
 		return encodedQuery(query)
@@ -182,9 +259,9 @@ func joinedQuery(query []field) string {
 }
 
 func (e *event) header() http.Header {
-	list := e.MultiValueHeaders.list
+	list := e.multiValueHeaders.list
 	if list == nil {
-		list = e.Headers.list
+		list = e.headers.list
 	}
 	header := make(http.Header, len(list))
 	for _, f := range list {
@@ -193,8 +270,16 @@ func (e *event) header() http.Header {
 	return header
 }
 
-// fields is a map of header or query fields, whose values are strings or lists of strings. In the map form every one
-// of a request's fifteen headers costs four allocations, and the handler reads four of them.
+// fields reads a map of fields, of which the last counts if there are several.
+func (e *event) fields(d *jsontext.Decoder, f *fields) error {
+	f.list = nil
+	if d.PeekKind() == '{' {
+		f.list = make([]field, 0, 4)
+	}
+	return e.object(d, f.member)
+}
+
+// fields is a map of header or query fields, whose values are strings or lists of strings.
 type fields struct {
 	only []string // the names to keep, in any letter case; nil keeps all
 	list []field  // nil if there is no map
@@ -202,45 +287,33 @@ type fields struct {
 
 type field struct{ name, value string }
 
-// UnmarshalJSONFrom implements json.UnmarshalerFrom.
-func (f *fields) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	f.list = nil
-	if d.PeekKind() == 'n' {
-		return d.SkipValue()
-	}
-	if brace, err := d.ReadToken(); err != nil || brace.Kind() != '{' {
-		return errors.Join(err, errNoMap)
-	}
-	f.list = []field{}
-	for d.PeekKind() != '}' {
-		if err := f.readField(d); err != nil {
-			return err
-		}
-	}
-	_, err := d.ReadToken()
-	return err
-}
-
-var errNoMap = errors.New("gateway: fields that are no JSON object")
-
-func (f *fields) readField(d *jsontext.Decoder) error {
-	quoted, err := d.ReadValue()
-	if err != nil {
-		return err
-	}
+func (f *fields) member(d *jsontext.Decoder, quoted []byte) error {
 	if !f.keeps(quoted) {
 		return d.SkipValue()
 	}
 	unquoted, _ := jsontext.AppendUnquote(nil, quoted) // fails for invalid UTF-8 only, which it replaces
 	name := string(unquoted)
-	values := make([]string, 1)
-	if d.PeekKind() == '[' {
-		err = json.UnmarshalDecode(d, &values)
-	} else {
-		err = json.UnmarshalDecode(d, &values[0])
+	if d.PeekKind() != '[' {
+		return f.value(d, name)
 	}
-	for _, value := range values {
-		f.list = append(f.list, field{name, value})
+	_, err := d.ReadToken()
+	for err == nil && d.PeekKind() != ']' {
+		err = f.value(d, name)
+	}
+	if err == nil {
+		_, err = d.ReadToken()
+	}
+	return err
+}
+
+// value reads one value of the field name. What is no string is no value.
+func (f *fields) value(d *jsontext.Decoder, name string) error {
+	if d.PeekKind() != '"' {
+		return d.SkipValue()
+	}
+	token, err := d.ReadToken()
+	if err == nil {
+		f.list = append(f.list, field{name, token.String()})
 	}
 	return err
 }
