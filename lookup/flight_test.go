@@ -265,7 +265,7 @@ func TestAnswerReadAfterAFreeze(t *testing.T) {
 		time.Sleep(time.Minute)
 		close(thaw)
 		synctest.Wait()
-		if a, err := l.Item(t.Context(), "a"); err != errDown || a.Item != nil {
+		if a, err := l.Item(t.Context(), "a"); !errors.Is(err, errDown) || a.Item != nil {
 			t.Errorf("Item = %+v, %v; want %v: the answer is a minute old", a, err, errDown)
 		}
 	})

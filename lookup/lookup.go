@@ -193,19 +193,15 @@ func (l *Lookup) ask(ctx context.Context, key string) (_ known, err error) {
 	if err != nil && !errors.Is(err, voximplant.ErrNotFound) {
 		return known{}, err
 	}
-	if item != nil && !item.Date.IsZero() {
-		k.ahead = item.Date.Sub(received)
-	}
-	if k.item = item; k.expired(received) {
-		k.item = nil
-	}
+	k.take(item, received)
 	l.keep(key, k)
 	return k, nil
 }
 
 // keep remembers k, but not an answer that a later question overtook, as when
 // one hangs, nor an item whose end is unknown: nothing would then stop a copy
-// from outliving it.
+// from outliving it. What stays of that is its question, an absence as old as
+// time, which answers nobody and keeps earlier answers out.
 func (l *Lookup) keep(key string, k known) {
 	l.keeping.Lock()
 	defer l.keeping.Unlock()
@@ -218,18 +214,20 @@ func (l *Lookup) keep(key string, k known) {
 		l.absences.Add(key, k)
 	case k.item.ExpiresAt.IsZero(), len(k.item.Value) > maxCopy:
 		l.copies.Remove(key)
-		l.absences.Remove(key)
+		l.absences.Add(key, known{question: k.question})
 	default:
 		l.absences.Remove(key)
 		l.copies.Add(key, k)
 	}
 }
 
-// Learn takes over what a write made of key: item, nil if it is gone. Answers
-// to questions that were asked before are not kept any more.
-func (l *Lookup) Learn(key string, item *voximplant.KeyValueItem) {
+// Learn takes over what a write that began at since made of key: item, nil if
+// it is gone. Answers to questions that were asked before are not kept any more.
+func (l *Lookup) Learn(key string, since time.Time, item *voximplant.KeyValueItem) {
 	l.flight.Forget(key)
-	l.keep(key, known{item: item, question: l.asked.Add(1), since: l.now()})
+	k := known{question: l.asked.Add(1), since: since.Round(0)}
+	k.take(item, l.now())
+	l.keep(key, k)
 }
 
 // now is the wall clock: the monotonic one stands still while a sandbox is frozen.
@@ -249,6 +247,16 @@ type known struct {
 	// freeze, so when it was read tells nothing of its age.
 	since time.Time
 	ahead time.Duration // of the API's clock
+}
+
+// take fills in what was received at that time: item, nil if there is none.
+func (k *known) take(item *voximplant.KeyValueItem, received time.Time) {
+	if item != nil && !item.Date.IsZero() {
+		k.ahead = item.Date.Sub(received)
+	}
+	if k.item = item; k.expired(received) {
+		k.item = nil
+	}
 }
 
 // young reports whether k is younger than limit. A clock that was set back

@@ -135,7 +135,7 @@ func TestEnd(t *testing.T) {
 				if a := find(t, l, "a", "v", lookup.FromCopy); a.Left != 1 || a.Ahead != tt.ahead {
 					t.Errorf("copy: Left = %v, Ahead = %v; want 1ns, %v", a.Left, a.Ahead, tt.ahead)
 				}
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				// Upstream still has it: what has ended here is absent even so.
 				if a := find(t, l, "a", "", lookup.FromUpstream); a.Left != 0 {
 					t.Errorf("ended: Left = %v; want 0", a.Left)
@@ -158,7 +158,7 @@ func TestExpiredFromUpstreamIsAbsent(t *testing.T) {
 			t.Errorf("upstream was asked %d times; want 1: an expired item is remembered as absent", s.asked)
 		}
 		s.put("again", time.Hour)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		find(t, l, "a", "again", lookup.FromUpstream)
 	})
 }
@@ -242,7 +242,7 @@ func TestAbsenceIsRemembered(t *testing.T) {
 					if a := find(t, l, "a", "", lookup.FromCopy); a.Age != tt.want-1 {
 						t.Errorf("Age = %v; want %v", a.Age, tt.want-1)
 					}
-					time.Sleep(1)
+					time.Sleep(time.Nanosecond)
 				}
 				find(t, l, "a", "v", lookup.FromUpstream)
 			})
@@ -277,7 +277,7 @@ func TestChangesUpstream(t *testing.T) {
 
 		// Prolonged upstream: the copy ends, the item does not.
 		s.put("three", time.Hour)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		find(t, l, "a", "three", lookup.FromUpstream)
 		time.Sleep(9 * time.Second)
 		find(t, l, "a", "three", lookup.FromCopy)
@@ -297,7 +297,7 @@ func TestDeletedItemDoesNotComeBack(t *testing.T) {
 		find(t, l, "a", "", lookup.FromUpstream)
 		s.err = errDown
 		time.Sleep(5 * time.Second)
-		if a, err := l.Item(t.Context(), "a"); err != errDown || a.Item != nil {
+		if a, err := l.Item(t.Context(), "a"); !errors.Is(err, errDown) || a.Item != nil {
 			t.Errorf("Item = %+v, %v; want no item and %v", a, err, errDown)
 		}
 	})
@@ -359,7 +359,7 @@ func TestUpstreamFailsWithNothingHeld(t *testing.T) {
 	l := s.lookup(t, nil)
 	for range 2 {
 		a, err := l.Item(t.Context(), "a")
-		if err != errDown || a.Source != lookup.FromNowhere || a.Item != nil || a.At.IsZero() {
+		if !errors.Is(err, errDown) || a.Source != lookup.FromNowhere || a.Item != nil || a.At.IsZero() {
 			t.Errorf("Item = %+v, %v; want %v from nowhere, and the time", a, err, errDown)
 		}
 	}
@@ -378,7 +378,7 @@ func TestClockSetBack(t *testing.T) {
 
 	now = now.Add(-time.Hour)
 	s.err = errDown
-	if a, err := l.Item(t.Context(), "a"); err != errDown || a.Item != nil {
+	if a, err := l.Item(t.Context(), "a"); !errors.Is(err, errDown) || a.Item != nil {
 		t.Errorf("Item = %+v, %v; want %v: the age of the copy is unknown", a, err, errDown)
 	}
 	s.err = nil

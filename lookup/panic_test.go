@@ -69,7 +69,7 @@ func TestRecoverKeepsOtherErrors(t *testing.T) {
 		defer lookup.Recover(&err)
 		return want
 	}()
-	if got != want {
+	if !errors.Is(got, want) {
 		t.Errorf("Recover made of %v: %v; want it unchanged", want, got)
 	}
 }
