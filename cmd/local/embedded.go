@@ -47,12 +47,14 @@ func embedded(ctx context.Context, o options, environ map[string]string, stderr 
 	key := func(context.Context) (*auth.ServiceAccountKey, error) {
 		return auth.ParseServiceAccountKey(account.Credentials())
 	}
-	f, err := build(ctx, overlay(overlay(map[string]string{"ALLOWED_KEYS": demoKeys}, environ), map[string]string{
+	environ = overlay(overlay(map[string]string{"ALLOWED_KEYS": demoKeys}, environ), map[string]string{
 		"VOXIMPLANT_SECRET_ID":      "embedded",
 		"VOXIMPLANT_APPLICATION_ID": fmt.Sprint(demoApplication),
 		"VOXIMPLANT_API_URL":        "http://" + listener.Addr().String() + "/platform_api",
 		"ALLOWED_KEYS":              o.allowedKeys,
-	}), key, stderr)
+	})
+	delete(environ, "VOXIMPLANT_APPLICATION_NAME")
+	f, err := build(ctx, environ, key, stderr)
 	if err != nil {
 		return nil, err
 	}

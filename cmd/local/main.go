@@ -44,16 +44,23 @@ type options struct {
 func parse(args []string, stderr io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
-	flags.SetOutput(stderr)
+	flags.SetOutput(io.Discard) // whose error main prints
 	flags.StringVar(&o.addr, "addr", "localhost:8080", "`host:port` to listen on")
 	flags.StringVar(&o.credentials, "credentials", "", "service-account `file`: use the real Management API")
 	flags.StringVar(&o.applicationID, "application-id", "", "`id` of the application (with -credentials)")
 	flags.StringVar(&o.allowedKeys, "allowed-keys", "", "comma-separated `keys` and prefix* patterns to serve")
-	if err := flags.Parse(args); err != nil {
+	const accepted = "accepted: -addr, -credentials, -application-id and -allowed-keys, see -help"
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		flags.SetOutput(stderr)
+		flags.Usage()
 		return o, err
-	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q; accepted are flags only, see -help", flags.Arg(0))
+	case err != nil:
+		return o, fmt.Errorf("%w; %s", err, accepted)
+	case flags.NArg() > 0:
+		return o, fmt.Errorf("unexpected argument %q; %s", flags.Arg(0), accepted)
+	case o.applicationID != "" && o.credentials == "":
+		return o, errors.New("-application-id needs -credentials: the embedded storage has an application of its own")
 	}
 	return o, nil
 }
@@ -64,7 +71,7 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 	if err != nil {
 		return err
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", o.addr)
+	listener, err := listen(ctx, o.addr)
 	if err != nil {
 		return err
 	}
@@ -86,16 +93,32 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 	return serve(ctx, listener, h)
 }
 
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if failed, ok := errors.AsType[*net.OpError](err); ok {
+		err = failed.Err // without the address again
+	}
+	if err != nil {
+		return nil, fmt.Errorf("-addr %q: %w; accepted: a host:port that is free, such as localhost:8080", addr, err)
+	}
+	return listener, nil
+}
+
 // serve serves h until ctx ends, then lets requests finish for a moment.
 func serve(ctx context.Context, listener net.Listener, h http.Handler) error {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	stopped := context.AfterFunc(ctx, func() {
+	finished := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(finished)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 		defer cancel()
 		server.Shutdown(ctx)
 	})
-	defer stopped()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	err := server.Serve(listener)
+	if !stop() {
+		<-finished // Serve returns when Shutdown begins
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
@@ -104,13 +127,16 @@ func serve(ctx context.Context, listener net.Listener, h http.Handler) error {
 // realAPI is the function with a key from a file.
 func realAPI(ctx context.Context, o options, environ map[string]string, stderr io.Writer) (http.Handler, error) {
 	environ = overlay(environ, map[string]string{
-		"VOXIMPLANT_SECRET_ID":      o.credentials,
+		"VOXIMPLANT_SECRET_ID":      "file", // required, and not used
 		"VOXIMPLANT_APPLICATION_ID": o.applicationID,
 		"ALLOWED_KEYS":              o.allowedKeys,
 	})
+	if o.applicationID != "" {
+		delete(environ, "VOXIMPLANT_APPLICATION_NAME")
+	}
 	key := auth.KeyFile(o.credentials)
 	if _, err := key(ctx); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("-credentials: %w; accepted: the JSON file that Voximplant issues for a service account", err)
 	}
 	switch {
 	case environ["VOXIMPLANT_APPLICATION_ID"] == "" && environ["VOXIMPLANT_APPLICATION_NAME"] == "":
@@ -135,7 +161,7 @@ func build(ctx context.Context, environ map[string]string, key func(context.Cont
 	return f, nil
 }
 
-// overlay is environ with what is set in over.
+// overlay is a copy of environ with what is set in over.
 func overlay(environ, over map[string]string) map[string]string {
 	environ = maps.Clone(environ)
 	for name, value := range over {

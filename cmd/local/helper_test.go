@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"voxkv/internal/voximplanttest"
+)
+
+// printed is a writer that passes on each write.
+type printed chan string
+
+func (p printed) Write(text []byte) (int, error) {
+	p <- string(text)
+	return len(text), nil
+}
+
+// start runs the command on a free port until the test ends, which must be
+// without an error. It returns the server's root and, of the embedded
+// one, what it printed below it.
+func start(t *testing.T, environ map[string]string, args ...string) (root, examples string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	out, ended := make(printed, 2), make(chan error, 1)
+	go func() {
+		ended <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), environ, out, io.Discard)
+	}()
+	select {
+	case line := <-out:
+		root = strings.TrimSpace(strings.TrimPrefix(line, "voxkv is at "))
+	case err := <-ended:
+		t.Fatalf("run(%q) = %v; want it to serve", args, err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("run(%q) = %v after its context ended; want nil", args, err)
+		}
+	})
+	if slices.Contains(args, "-credentials") {
+		return root, ""
+	}
+	return root, <-out
+}
+
+// send makes a request and returns the response and its body.
+func send(t *testing.T, method, url, body string, header ...string) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(text)
+}
+
+// check makes a request whose answer must have status and contain text.
+func check(t *testing.T, method, url, body string, status int, text string) {
+	t.Helper()
+	res, got := send(t, method, url, body)
+	if res.StatusCode != status || !strings.Contains(got, text) {
+		t.Errorf("%s %s = %d %s; want %d and %q in it", method, url, res.StatusCode, got, status, text)
+	}
+}
+
+// sharedAccount spares each test the generation of a key.
+var sharedAccount = sync.OnceValues(func() (*voximplanttest.ServiceAccount, error) {
+	return voximplanttest.NewServiceAccount(1234567)
+})
+
+// credentialsFile writes the shared account's credentials to a file whose name has a space.
+func credentialsFile(t *testing.T) string {
+	t.Helper()
+	account, err := sharedAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file(t, "my credentials.json", account.Credentials())
+}
+
+func file(t *testing.T, name string, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A noWriter fails the test that writes to it, and ends the command that does.
+type noWriter struct {
+	t   *testing.T
+	end context.CancelFunc
+}
+
+func (w noWriter) Write(text []byte) (int, error) {
+	w.t.Errorf("printed %q; want nothing", text)
+	w.end()
+	return len(text), nil
+}
