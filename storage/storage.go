@@ -7,6 +7,9 @@ package storage
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
+	"time"
 
 	"voxkv/lookup"
 	"voxkv/voximplant"
@@ -25,24 +28,30 @@ type Storage struct {
 	Client *voximplant.Client
 	Scope  lookup.Scope
 
-	// Learned is told what is known of a key after a write: its item, nil
-	// after a deletion.
-	Learned func(key string, item *voximplant.KeyValueItem)
+	// Learned is told what is known of a key after a write that began at since:
+	// its item, nil after a deletion. Where the item's end is not known, all
+	// that was known before is to be forgotten.
+	Learned func(key string, since time.Time, item *voximplant.KeyValueItem)
 
 	Writable bool
 }
 
-// Set stores an item and returns it as the API has it now. The error is
+// Set stores an item and returns it as the API answers it. The error is
 // ErrReadOnly, ErrOutOfScope, a *voximplant.LimitError or a *voximplant.Error.
 func (s *Storage) Set(ctx context.Context, key, value string, life voximplant.Lifetime) (*voximplant.KeyValueItem, error) {
 	if err := s.mayWrite(key); err != nil {
 		return nil, err
 	}
+	since := time.Now()
 	item, err := s.Client.SetKeyValueItem(ctx, key, value, life)
 	if err != nil {
 		return nil, err
 	}
-	s.Learned(key, item)
+	known := *item
+	if item.Value != value {
+		known.ExpiresAt = time.Time{} // perhaps that is the item from before the write
+	}
+	s.Learned(key, since, &known)
 	return item, nil
 }
 
@@ -52,11 +61,12 @@ func (s *Storage) Delete(ctx context.Context, key string) error {
 	if err := s.mayWrite(key); err != nil {
 		return err
 	}
+	since := time.Now()
 	err := s.Client.DelKeyValueItem(ctx, key)
 	if err != nil && !errors.Is(err, voximplant.ErrNotFound) {
 		return err
 	}
-	s.Learned(key, nil)
+	s.Learned(key, since, nil)
 	return nil
 }
 
@@ -75,27 +85,25 @@ func (s *Storage) mayWrite(key string) error {
 // last. The error is a *voximplant.LimitError or a *voximplant.Error.
 func (s *Storage) Items(ctx context.Context, prefix string, page voximplant.Page) ([]voximplant.KeyValueItem, int, error) {
 	items, err := s.Client.GetKeyValueItems(ctx, prefix, page)
-	return s.inScope(items, page, err)
+	return s.inScope(items, prefix, page, err)
 }
 
 // Keys is Items without the values.
 func (s *Storage) Keys(ctx context.Context, prefix string, page voximplant.Page) ([]voximplant.KeyValueItem, int, error) {
 	items, err := s.Client.GetKeyValueKeys(ctx, prefix, page)
-	return s.inScope(items, page, err)
+	return s.inScope(items, prefix, page, err)
 }
 
 // inScope takes the offset of the next page from the whole page, before what
-// is outside the allow-list is left out.
-func (s *Storage) inScope(items []voximplant.KeyValueItem, page voximplant.Page, err error) ([]voximplant.KeyValueItem, int, error) {
+// is outside the allow-list is left out, and what does not begin with prefix,
+// should the API ask for less than that.
+func (s *Storage) inScope(items []voximplant.KeyValueItem, prefix string, page voximplant.Page, err error) ([]voximplant.KeyValueItem, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
 	next := page.Next(len(items))
-	allowed := []voximplant.KeyValueItem{}
-	for _, item := range items {
-		if s.Scope.Allows(item.Key) {
-			allowed = append(allowed, item)
-		}
-	}
-	return allowed, next, nil
+	items = slices.DeleteFunc(items, func(item voximplant.KeyValueItem) bool {
+		return !strings.HasPrefix(item.Key, prefix) || !s.Scope.Allows(item.Key)
+	})
+	return items, next, nil
 }

@@ -1,12 +1,13 @@
 package voximplant
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -34,28 +35,31 @@ func limit(format string, args ...any) error {
 }
 
 // A Lifetime is how long an item is kept: TTL, in whole seconds from 0 to
-// MaxTTL, or until ExpiresAt. One of the two must be set.
+// MaxTTL, or until ExpiresAt. Exactly one of the two must be set.
 type Lifetime struct {
 	TTL       *time.Duration
 	ExpiresAt time.Time
 }
 
-func (l Lifetime) set(params url.Values) error {
+func (l Lifetime) set(params url.Values, now time.Time) error {
 	switch {
 	case (l.TTL == nil) == l.ExpiresAt.IsZero():
 		return limit("exactly one of ttl and expires_at is required")
-	case l.TTL == nil:
+	case l.TTL != nil && (*l.TTL < 0 || *l.TTL > MaxTTL || *l.TTL%time.Second != 0):
+		return limit("ttl is a whole number of seconds from 0 to %d", int(MaxTTL.Seconds()))
+	case l.TTL != nil:
+		params.Set("ttl", strconv.Itoa(int(l.TTL.Seconds())))
+	case l.ExpiresAt.Before(now) || l.ExpiresAt.Unix() >= leastMillis:
+		return limit("expires_at is a time to come in Unix seconds, without milliseconds")
+	default:
 		params.Set("expires_at", strconv.FormatInt(l.ExpiresAt.Unix(), 10))
-		return nil
-	case *l.TTL < 0 || *l.TTL > MaxTTL:
-		return limit("ttl is a number of seconds from 0 to %d", int(MaxTTL.Seconds()))
 	}
-	params.Set("ttl", strconv.Itoa(int(l.TTL.Seconds())))
 	return nil
 }
 
 // SetKeyValueItem stores value under key, in place of what is stored there,
-// and returns the item as the API has it now. value has at most MaxValueLength
+// and returns the item as the API answers it: of an existing one the documents
+// disagree whether that is the old or the new. value has at most MaxValueLength
 // characters. The error is a *LimitError or an *Error.
 func (c *Client) SetKeyValueItem(ctx context.Context, key, value string, life Lifetime) (*KeyValueItem, error) {
 	params := url.Values{"key": {key}, "value": {value}}
@@ -65,7 +69,7 @@ func (c *Client) SetKeyValueItem(ctx context.Context, key, value string, life Li
 	if !utf8.ValidString(value) || utf8.RuneCountInString(value) > MaxValueLength {
 		return nil, limit("the value is text of at most %d characters", MaxValueLength)
 	}
-	if err := life.set(params); err != nil {
+	if err := life.set(params, time.Now()); err != nil {
 		return nil, err
 	}
 	r, err := c.call(ctx, "SetKeyValueItem", params)
@@ -73,6 +77,9 @@ func (c *Client) SetKeyValueItem(ctx context.Context, key, value string, life Li
 		return nil, err
 	}
 	item, err := oneItem(r.result, key)
+	if errors.Is(err, ErrNotFound) {
+		err = malformed("an answer without the item")
+	}
 	if err != nil {
 		return nil, r.malformed("SetKeyValueItem", err)
 	}
@@ -90,10 +97,13 @@ func (c *Client) DelKeyValueItem(ctx context.Context, key string) error {
 	if err != nil {
 		return c.notFound(err)
 	}
-	if string(bytes.Trim(r.result, `" `)) != "1" {
-		return r.malformed("DelKeyValueItem", malformed("an answer other than 1"))
+	switch strings.Trim(string(r.result), `"`) {
+	case "1":
+		return nil
+	case "", "0", "null", "{}", "[]": // what an absent key gets is not documented
+		return ErrNotFound
 	}
-	return nil
+	return r.malformed("DelKeyValueItem", malformed("an answer other than 1"))
 }
 
 // A Page is a part of a list. The zero Page is the first DefaultCount items.
@@ -119,10 +129,11 @@ func (p Page) count() int {
 }
 
 // GetKeyValueItems returns a page of the items whose keys begin with prefix,
-// which may not be empty. The error is a *LimitError or an *Error.
+// which may not be empty. The documents leave open whether the API asks for
+// more than a prefix, or for less. The error is a *LimitError or an *Error.
 func (c *Client) GetKeyValueItems(ctx context.Context, prefix string, page Page) ([]KeyValueItem, error) {
-	if err := CheckKey(prefix); err != nil {
-		return nil, limit("%v", err)
+	if prefix == "" {
+		return nil, limit("a prefix is required")
 	}
 	return c.list(ctx, "GetKeyValueItems", prefix, page)
 }
@@ -130,9 +141,6 @@ func (c *Client) GetKeyValueItems(ctx context.Context, prefix string, page Page)
 // GetKeyValueKeys returns a page of the keys that begin with prefix, "" for
 // all, as items without values. The error is a *LimitError or an *Error.
 func (c *Client) GetKeyValueKeys(ctx context.Context, prefix string, page Page) ([]KeyValueItem, error) {
-	if prefix != "" && CheckKey(prefix) != nil {
-		return nil, limit("%v", CheckKey(prefix))
-	}
 	return c.list(ctx, "GetKeyValueKeys", prefix, page)
 }
 
@@ -142,43 +150,64 @@ func (c *Client) list(ctx context.Context, method, prefix string, page Page) ([]
 	}
 	params := url.Values{"count": {strconv.Itoa(page.count())}, "offset": {strconv.Itoa(page.Offset)}}
 	if prefix != "" {
+		if err := CheckKey(prefix); err != nil {
+			return nil, limit("as a prefix, %v", err)
+		}
 		params.Set("key", prefix)
 	}
 	r, err := c.call(ctx, method, params)
 	if err != nil {
 		return nil, err
 	}
-	items, failed := itemList(r.result)
-	if failed != nil {
-		return nil, r.malformed(method, failed)
+	items, err := r.items(method == "GetKeyValueItems")
+	if err != nil {
+		return nil, r.malformed(method, err)
 	}
 	return items, nil
 }
 
-// itemList reads an array of items, or the single object that the official
-// clients' types promise. An absent result is an empty list.
-func itemList(result json.RawMessage) ([]KeyValueItem, *Error) {
-	var wires []wireItem
-	switch trimmed := bytes.TrimSpace(result); {
-	case len(trimmed) == 0, string(trimmed) == "null", string(trimmed) == "{}", string(trimmed) == `""`:
-	case trimmed[0] == '{':
-		wires = make([]wireItem, 1)
-		if json.Unmarshal(trimmed, &wires[0]) != nil {
-			return nil, malformed("an item of the wrong JSON type")
-		}
-	case json.Unmarshal(trimmed, &wires) != nil:
-		return nil, malformed("a list of the wrong JSON type")
+// items reads a list, of items if values is true, else of keys.
+func (r reply) items(values bool) ([]KeyValueItem, error) {
+	list, err := wireItems(r.result)
+	if err != nil {
+		return nil, err
 	}
-	items := make([]KeyValueItem, 0, len(wires))
-	for _, w := range wires {
+	items := make([]KeyValueItem, 0, len(list))
+	for _, w := range list {
 		if w.Key == nil || *w.Key == "" {
 			return nil, malformed("a list with an item without a key")
 		}
-		item := KeyValueItem{Key: *w.Key, ExpiresAt: w.ExpiresAt.time()}
-		if w.Value != nil {
-			item.Value = *w.Value
+		if !values {
+			w.Value = new("")
 		}
-		items = append(items, item)
+		item, err := w.item(*w.Key)
+		if err != nil {
+			return nil, err
+		}
+		item.Date = r.date
+		items = append(items, *item)
 	}
 	return items, nil
+}
+
+// wireItems reads an array of items, or the single object that the official
+// clients' types promise. What is absent or empty is an empty list.
+func wireItems(result json.RawMessage) (list []wireItem, err error) {
+	switch {
+	case len(result) == 0, string(result) == `""`:
+		return nil, nil
+	case result[0] != '{':
+		if json.Unmarshal(result, &list) != nil {
+			return nil, malformed("a list of the wrong JSON type")
+		}
+		return list, nil
+	}
+	var w wireItem
+	if json.Unmarshal(result, &w) != nil {
+		return nil, malformed("an item of the wrong JSON type")
+	}
+	if w == (wireItem{}) {
+		return nil, nil
+	}
+	return []wireItem{w}, nil
 }
