@@ -72,6 +72,7 @@ func (s *TokenSource) GoString() string { return s.String() }
 func (s *TokenSource) Token(ctx context.Context, refused string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	const pause = int64(refusalPause / time.Second)
 	now := s.now().Unix()
 	if refused != "" && refused == s.token {
 		s.refused = true
@@ -79,10 +80,10 @@ func (s *TokenSource) Token(ctx context.Context, refused string) (string, error)
 	switch {
 	case !s.refused && now+int64(earlyExpiry/time.Second) < s.expiry:
 		return s.token, nil
-	case s.refused && now < s.retryAt:
+	case s.refused && now < s.retryAt && s.retryAt <= now+pause: // and not because the clock was set back
 		return "", errRefused()
 	case s.refused:
-		s.retryAt = now + int64(refusalPause/time.Second)
+		s.retryAt = now + pause
 	}
 	return s.renew(ctx, now)
 }

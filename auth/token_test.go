@@ -192,6 +192,19 @@ func TestTokenRefusedTwice(t *testing.T) {
 	d.checkReads(t, 4)
 }
 
+// TestRefusalWithAClockSetBack: the pause is never longer than it is.
+func TestRefusalWithAClockSetBack(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	first := d.token(t, "")
+	d.now = d.now.Add(time.Hour)
+	d.checkRefused(t, d.token(t, first))
+	d.now = d.now.Add(-time.Hour - time.Minute)
+	if got := d.token(t, ""); got == first {
+		t.Error("Token = the first token; want a new one")
+	}
+}
+
 // The same key signs the same token all through a second.
 func TestTokenRefusedInTheSecondItWasSigned(t *testing.T) {
 	t.Parallel()
