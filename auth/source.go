@@ -5,12 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 )
+
+// retryPause is the pause between two tries to read the secret. All of them
+// together fit into renewalWait.
+const retryPause = 500 * time.Millisecond
 
 // An Error tells why there is no token. Its text names the secret or file,
 // never what that holds.
@@ -44,7 +49,7 @@ func (s *Secret) Key(ctx context.Context) (*ServiceAccountKey, error) {
 	out, err := s.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{
 		SecretId:     aws.String(s.ID),
 		VersionStage: aws.String("AWSCURRENT"),
-	})
+	}, pauseBriefly)
 	if err != nil {
 		return nil, &Error{kind: secretKind(err), err: fmt.Errorf("secret %q: %w", s.ID, err)}
 	}
@@ -57,6 +62,12 @@ func (s *Secret) Key(ctx context.Context) (*ServiceAccountKey, error) {
 		return nil, &Error{kind: "configuration", err: fmt.Errorf("secret %q: %w", s.ID, err)}
 	}
 	return key, nil
+}
+
+// pauseBriefly bounds the pauses between the SDK's tries. By its own measure
+// they add up to six seconds, and callers wait for less.
+func pauseBriefly(o *secretsmanager.Options) {
+	o.Retryer = retry.AddWithMaxBackoffDelay(o.Retryer, retryPause)
 }
 
 // secretKind tells refusals, which somebody must mend, from outages and

@@ -11,8 +11,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"voxkv/auth"
@@ -151,6 +153,32 @@ func TestSecretKeyWithoutAnswer(t *testing.T) {
 	checkError(t, err, "unavailable", `"voximplant"`)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Key with a cancelled context = %v; want context.Canceled", err)
+	}
+}
+
+// TestSecretKeyPauses: what the SDK does by itself takes longer than a request may.
+func TestSecretKeyPauses(t *testing.T) {
+	t.Parallel()
+	var pauses time.Duration
+	secret := &auth.Secret{ID: "voximplant", GetSecretValue: func(_ context.Context, _ *secretsmanager.GetSecretValueInput, options ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+		o := secretsmanager.Options{Retryer: retry.NewStandard()}
+		for _, option := range options {
+			option(&o)
+		}
+		for attempt := 1; attempt < o.Retryer.MaxAttempts(); attempt++ {
+			pause, err := o.Retryer.RetryDelay(attempt, nil)
+			if err != nil {
+				t.Error(err)
+			}
+			pauses += pause
+		}
+		return nil, errKey
+	}}
+	if _, err := secret.Key(t.Context()); !errors.Is(err, errKey) {
+		t.Errorf("Key = %v; want %v", err, errKey)
+	}
+	if pauses <= 0 || pauses > time.Second {
+		t.Errorf("the pauses add up to %v; want some, and at most 1s", pauses)
 	}
 }
 
