@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -54,7 +55,7 @@ func problemOf(err error) problem {
 		return newProblem(http.StatusNotFound, "no_route", "Nothing is served here. Items are at /v1/items/{key}.")
 	case errors.Is(err, errMethodNotAllowed):
 		return newProblem(http.StatusMethodNotAllowed, "method_not_allowed", "Only "+allowedMethods+" are served here.")
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case timedOut(err), errors.Is(err, context.Canceled):
 		return newProblem(http.StatusGatewayTimeout, "upstream_timeout", "The storage did not answer in time.")
 	}
 	failed, ok := errors.AsType[*voximplant.Error](err)
@@ -62,6 +63,13 @@ func problemOf(err error) problem {
 		return internalProblem()
 	}
 	return upstreamProblem(failed)
+}
+
+// timedOut reports whether time ran out for the request, or for a part of it
+// that has a limit of its own, such as the TLS handshake.
+func timedOut(err error) bool {
+	limited, ok := errors.AsType[net.Error](err)
+	return ok && limited.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }
 
 // upstreamProblem never blames the caller: it is our account that the API

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +59,7 @@ func TestFailures(t *testing.T) {
 		{"failed", apiError(voximplant.KindFailed, 0), 502, "upstream_failure", "", "UpstreamFailure", slog.LevelError},
 		{"malformed", apiError(voximplant.KindMalformed, 0), 502, "upstream_failure", "", "UpstreamFailure", slog.LevelError},
 		{"timeout", fmt.Errorf("asking: %w", context.DeadlineExceeded), 504, "upstream_timeout", "", "UpstreamTimeout", slog.LevelWarn},
+		{"timeout of a part", fmt.Errorf("asking: %w", &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}), 504, "upstream_timeout", "", "UpstreamTimeout", slog.LevelWarn},
 		{"caller gone", context.Canceled, 504, "upstream_timeout", "", "UpstreamTimeout", slog.LevelWarn},
 		{"unforeseen", errAny, 500, "internal_error", "", "InternalError", slog.LevelError},
 	} {
