@@ -1,11 +1,10 @@
-// Opens a page in Chromium and fetches from it, as the plan on standard input
-// says. Prints what the page saw as JSON.
-import { readFileSync } from "node:fs";
+// Opens the page argv[3] in the Chromium argv[2] and says "ready". Then fetches
+// from it as the plan on standard input says, and prints what the page saw as JSON.
+import { text } from "node:stream/consumers";
 import { chromium } from "playwright-core";
 
-const plan = JSON.parse(readFileSync(0, "utf8"));
 const browser = await chromium.launch({
-  executablePath: plan.chromium,
+  executablePath: process.argv[2],
   args: [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -13,7 +12,9 @@ const browser = await chromium.launch({
 });
 try {
   const page = await browser.newPage();
-  await page.goto(plan.page);
+  await page.goto(process.argv[3]);
+  console.log("ready");
+  const plan = JSON.parse(await text(process.stdin));
   const [reads, confirmed, polls] = await Promise.all([
     page.evaluate(readAll, plan.reads),
     page.evaluate(fetchRepeatedly, plan.confirmed),

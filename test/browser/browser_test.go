@@ -23,7 +23,7 @@ import (
 var sites = cachetest.Sites{
 	"small": {
 		"CACHE_MAX_AGE": "6s", "LOCAL_MAX_AGE": "0s", "STALE_MAX_AGE": "0s",
-		"UPSTREAM_TIMEOUT": "200ms",
+		"UPSTREAM_TIMEOUT": "2s",
 	},
 	"default":   {},
 	"confirmed": {"CACHE_MAX_AGE": "1s", "LOCAL_MAX_AGE": "0s"},
@@ -58,15 +58,16 @@ func TestBrowser(t *testing.T) {
 	s := cachetest.NewStage(t, sites, cachetest.Kinds())
 	page := httptest.NewServer(http.HandlerFunc(servePage))
 	t.Cleanup(page.Close)
+	visitor := script.open(t, page.URL)
 	putItems(s)
 	warm(t, s.Of(cachetest.Healthy))
 	s.Open()
-	p := newPlan(s, page.URL)
+	p := newPlan(s)
 	var visits sync.WaitGroup
 	for _, poll := range p.Polls {
 		visits.Go(func() { visit(t.Context(), poll) })
 	}
-	seen := script.run(t, p)
+	seen := visitor.follow(t, p)
 	visits.Wait()
 
 	t.Run("no item after its end", func(t *testing.T) { judgePolls(t, s, p.Polls, seen.Polls) })
@@ -132,8 +133,8 @@ func visit(ctx context.Context, p poll) {
 
 func item(f cachetest.Front, key string) string { return f.URL + "/v1/items/" + key }
 
-func newPlan(s *cachetest.Stage, page string) plan {
-	p := plan{Page: page}
+func newPlan(s *cachetest.Stage) plan {
+	var p plan
 	for _, f := range s.Of(cachetest.Healthy) {
 		p.Reads = append(p.Reads, item(f, lasting), item(f, absent))
 		if f.Cache == cachetest.Direct {

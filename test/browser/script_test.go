@@ -1,9 +1,11 @@
 package browser
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,8 +23,6 @@ const (
 
 // A plan is what browser.mjs is told to do.
 type plan struct {
-	Chromium  string   `json:"chromium"`
-	Page      string   `json:"page"`
 	Reads     []string `json:"reads"`
 	Confirmed string   `json:"confirmed"`
 	Polls     []poll   `json:"polls"`
@@ -99,28 +99,45 @@ func install(t *testing.T) script {
 	return s
 }
 
-// run returns what the page saw.
-func (s script) run(t *testing.T, p plan) report {
+// A visitor is a page that waits to be told what to fetch.
+type visitor struct {
+	node *exec.Cmd
+	in   io.WriteCloser
+	out  *bufio.Reader
+}
+
+// open returns when the page is there.
+func (s script) open(t *testing.T, page string) visitor {
 	t.Helper()
-	p.Chromium = s.chromium
-	input, err := json.Marshal(p)
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), runTimeout)
-	defer cancel()
-	node := exec.CommandContext(ctx, "node", "browser.mjs")
-	node.Dir, node.Stdin, node.Stderr = s.dir, bytes.NewReader(input), t.Output()
+	t.Cleanup(cancel)
+	node := exec.CommandContext(ctx, "node", "browser.mjs", s.chromium, page)
+	node.Dir, node.Stderr = s.dir, t.Output()
 	// Playwright ends Chromium on SIGTERM.
 	node.Cancel = func() error { return node.Process.Signal(syscall.SIGTERM) }
 	node.WaitDelay = 5 * time.Second
-	out, err := node.Output()
-	if err != nil {
-		t.Fatalf("node browser.mjs: %v", err)
+	in, inErr := node.StdinPipe()
+	out, outErr := node.StdoutPipe()
+	if err := errors.Join(inErr, outErr, node.Start()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = node.Wait() })
+	v := visitor{node, in, bufio.NewReader(out)}
+	if line, err := v.out.ReadString('\n'); line != "ready\n" {
+		t.Fatalf("browser.mjs printed %q: %v", line, err)
+	}
+	return v
+}
+
+// follow makes the page carry out the plan and returns what it saw.
+func (v visitor) follow(t *testing.T, p plan) report {
+	t.Helper()
+	if err := errors.Join(json.NewEncoder(v.in).Encode(p), v.in.Close()); err != nil {
+		t.Fatal(err)
 	}
 	var r report
-	if err := json.Unmarshal(out, &r); err != nil {
-		t.Fatalf("browser.mjs printed %q: %v", out, err)
+	if err := json.NewDecoder(v.out).Decode(&r); err != nil {
+		t.Fatalf("browser.mjs did not report: %v", err)
 	}
 	return r
 }

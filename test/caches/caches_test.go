@@ -17,7 +17,7 @@ import (
 var sites = cachetest.Sites{
 	"small": {
 		"CACHE_MAX_AGE": "6s", "LOCAL_MAX_AGE": "0s", "STALE_MAX_AGE": "0s",
-		"UPSTREAM_TIMEOUT": "200ms",
+		"UPSTREAM_TIMEOUT": "2s",
 	},
 	"default": {},
 	"brief": {
