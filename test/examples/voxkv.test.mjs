@@ -1,0 +1,220 @@
+// Runs in Node, against the real function at VOXKV_URL and against servers that answer as no function of ours would.
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { after, test } from 'node:test';
+import { getItem } from './voxkv.mjs';
+
+const url = process.env.VOXKV_URL;
+const hours = 3_600_000;
+
+// about holds a number of milliseconds to a range: a second is for Date, the others are for a slow machine.
+function about(actual, seconds) {
+  assert.ok(actual > (seconds - 5) * 1000 && actual <= seconds * 1000, `${actual} ms; want at most ${seconds} s, and not much less`);
+}
+
+test('an item', async () => {
+  const item = await getItem(url, 'order:1001');
+  assert.equal(item.key, 'order:1001');
+  assert.equal(item.value, 'value of order:1001');
+  assert.ok(Number.isInteger(item.expires_at));
+  assert.equal(item.expired, false);
+  about(item.left(), 3600 - 60 - 2); // a browser might have kept it for max-age
+});
+
+test('an absent item is null', async () => {
+  assert.equal(await getItem(url, 'order:absent'), null);
+});
+
+for (const key of ['a+b', 'a#b', 'a;b', 'ключЁё', 'я:1', '.', '..']) {
+  test(`the key ${key}`, async () => {
+    const item = await getItem(url, key);
+    assert.deepEqual([item.key, item.value], [key, `value of ${key}`]);
+  });
+}
+
+test('an item close to its end', async () => {
+  const item = await getItem(url, 'order:short');
+  about(item.left(), 20 - 8 - 2); // of its 20 s a browser may have kept it for 8
+});
+
+const failures = [
+  ['fails:busy', 503, 'upstream_busy', 7000],
+  ['fails:unavailable', 503, 'upstream_unavailable', 2000],
+  ['fails:failure', 502, 'upstream_failure', undefined],
+  ['fails:timeout', 504, 'upstream_timeout', undefined],
+  ['no key', 400, 'invalid_key', undefined],
+  ['', 400, 'invalid_key', undefined],
+];
+for (const [key, status, code, retryAfter] of failures) {
+  test(`${status} ${code} for "${key}"`, async () => {
+    await assert.rejects(getItem(url, key), (error) => {
+      assert.ok(error instanceof Error);
+      assert.deepEqual([error.status, error.code, error.retryAfter], [status, code, retryAfter]);
+      assert.match(error.message, /\.$/); // the problem's detail
+      return true;
+    });
+  });
+}
+
+test('a wrong path is an error, not an absence', async () => {
+  await assert.rejects(getItem(`${url}/nowhere`, 'order:1001'), { status: 404, code: 'no_route' });
+});
+
+// serve answers every request as answer says, and returns its root and the requests' headers.
+async function serve(answer) {
+  const seen = [];
+  const server = createServer((request, response) => {
+    seen.push(request.headers);
+    answer(response, request);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { root: `http://127.0.0.1:${server.address().port}`, seen };
+}
+
+// The clock of this server is years off, as no client's or everybody's may be.
+const serverNow = Date.UTC(2031, 4, 5, 12, 0, 0);
+
+function serveItem({ left, headers = {} }) {
+  return serve((response) => {
+    response.writeHead(200, { Date: new Date(serverNow).toUTCString(), ...headers });
+    response.end(JSON.stringify({ key: 'k', value: 'v', expires_at: left === null ? null : serverNow / 1000 + left }));
+  });
+}
+
+const lives = [
+  ['what is left counts from Date, by the server\'s clock', { left: 100 }, 98],
+  ['Age comes off', { left: 100, headers: { Age: '30' } }, 68],
+  ['a browser may have kept it for max-age', { left: 100, headers: { 'Cache-Control': 'public, max-age=40, must-revalidate' } }, 58],
+  ['but no longer than max-age, Age included', { left: 100, headers: { Age: '30', 'Cache-Control': 'public, max-age=40' } }, 58],
+  ['s-maxage is not for browsers', { left: 100, headers: { 'Cache-Control': 'public, s-maxage=40' } }, 98],
+  ['where max-age leaves nothing, the browser is made to ask', { left: 60, headers: { 'Cache-Control': 'private, max-age=58' } }, 58],
+];
+for (const [name, answer, seconds] of lives) {
+  test(name, async () => {
+    const { root } = await serveItem(answer);
+    about((await getItem(root, 'k')).left(), seconds);
+  });
+}
+
+const overs = [
+  ['an answer older than the item\'s life', { left: 20, headers: { Age: '30' } }],
+  ['an item that has two seconds left, of which Date and Age may hide two', { left: 2 }],
+  ['an item of unknown life', { left: null }],
+  ['an answer without a date', { left: 100, headers: { Date: 'soon' } }],
+  ['an answer of unknown age', { left: 100, headers: { Age: 'old' } }],
+];
+for (const [name, answer] of overs) {
+  test(`${name} is expired at once`, async () => {
+    const { root } = await serveItem(answer);
+    const item = await getItem(root, 'k');
+    assert.deepEqual([item.value, item.expired, item.left()], ['v', true, 0]);
+  });
+}
+
+for (const off of [-5 * hours, 5 * hours]) {
+  test(`a clock that is ${off / hours} hours off changes nothing`, async (t) => {
+    const real = Date.now;
+    t.mock.method(Date, 'now', () => real() + off);
+    const { root } = await serveItem({ left: 100 });
+    about((await getItem(root, 'k')).left(), 98);
+  });
+}
+
+test('an item expires by a clock that nobody can set', async (t) => {
+  let [steady, wall] = [performance.now(), Date.now()];
+  t.mock.method(performance, 'now', () => steady);
+  t.mock.method(Date, 'now', () => wall);
+  const { root } = await serveItem({ left: 100 });
+  const item = await getItem(root, 'k');
+  assert.equal(item.left(), 98_000);
+  wall -= 5 * hours; // somebody sets the clock back
+  steady += 97_999;
+  assert.deepEqual([item.left(), item.expired], [1, false]);
+  steady += 1;
+  assert.deepEqual([item.left(), item.expired], [0, true]);
+});
+
+test('an item expires while the computer sleeps', async (t) => {
+  let wall = Date.now();
+  t.mock.method(performance, 'now', () => 1); // stands still
+  t.mock.method(Date, 'now', () => wall);
+  const { root } = await serveItem({ left: 100 });
+  const item = await getItem(root, 'k');
+  wall += 98_000;
+  assert.equal(item.expired, true);
+});
+
+test('the way through the network counts', async (t) => {
+  let steady = performance.now();
+  t.mock.method(performance, 'now', () => steady);
+  const { root } = await serve((response) => {
+    steady += 30_000;
+    response.writeHead(200, { Date: new Date(serverNow).toUTCString() });
+    response.end(JSON.stringify({ key: 'k', value: 'v', expires_at: serverNow / 1000 + 100 }));
+  });
+  const item = await getItem(root, 'k');
+  about(item.left(), 68);
+});
+
+test('no header of our own', async () => {
+  const { root, seen } = await serveItem({ left: 100 });
+  await getItem(root, 'k');
+  // These are what Node's fetch sends by itself.
+  const usual = ['host', 'connection', 'accept', 'accept-language', 'sec-fetch-mode', 'user-agent', 'accept-encoding'];
+  assert.deepEqual(Object.keys(seen[0]).filter((name) => !usual.includes(name)), []);
+});
+
+test('a gateway\'s own answer', async () => {
+  const { root } = await serve((response) => {
+    response.writeHead(502, { 'Content-Type': 'text/html' });
+    response.end('<h1>Bad Gateway</h1>');
+  });
+  await assert.rejects(getItem(root, 'k'), { message: 'HTTP status 502', status: 502, code: undefined, retryAfter: undefined });
+});
+
+test('a gateway\'s own 404 is no absence', async () => {
+  const { root } = await serve((response) => response.writeHead(404).end('{"message":"Not Found"}'));
+  await assert.rejects(getItem(root, 'k'), { status: 404, code: undefined });
+});
+
+const waits = [
+  ['120', 120_000],
+  [new Date(serverNow + 30_000).toUTCString(), 30_000],
+  [new Date(serverNow - 30_000).toUTCString(), undefined],
+  ['soon', undefined],
+];
+for (const [text, want] of waits) {
+  test(`Retry-After: ${text}`, async () => {
+    const { root } = await serve((response) => {
+      response.writeHead(429, { 'Retry-After': text, Date: new Date(serverNow).toUTCString() }).end();
+    });
+    await assert.rejects(getItem(root, 'k'), { status: 429, retryAfter: want });
+  });
+}
+
+test('abort before the answer', async () => {
+  const { root } = await serve(() => {});
+  await assert.rejects(getItem(root, 'k', { signal: AbortSignal.timeout(50) }), { name: 'TimeoutError' });
+  await assert.rejects(getItem(root, 'k', { signal: AbortSignal.abort() }), { name: 'AbortError' });
+});
+
+for (const status of [200, 503]) {
+  test(`abort within the body of a ${status}`, async () => {
+    const controller = new AbortController();
+    const { root } = await serve((response) => {
+      response.writeHead(status).write('{"key":');
+      setTimeout(() => controller.abort(), 50);
+    });
+    await assert.rejects(getItem(root, 'k', { signal: controller.signal }), { name: 'AbortError' });
+  });
+}
+
+test('no answer at all', async () => {
+  const { root } = await serve((response) => response.destroy());
+  await assert.rejects(getItem(root, 'k'), (error) => error instanceof TypeError && error.status === undefined);
+});
