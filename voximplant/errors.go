@@ -48,7 +48,10 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	text := fmt.Sprintf("voximplant: %s: %s", e.method, e.Kind)
+	text := "voximplant: " + string(e.Kind)
+	if e.method != "" {
+		text = fmt.Sprintf("voximplant: %s: %s", e.method, e.Kind)
+	}
 	if e.Code != 0 {
 		text += fmt.Sprintf(", code %d", e.Code)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -111,37 +112,61 @@ func inBubble(t *testing.T, test func(t *testing.T, ctx context.Context)) {
 	})
 }
 
-// ask puts the outcome of GetKeyValueItem into words: `"value" until 1795430000`,
-// "not found", or the kind, code and status of the error and whether a repeat is worth it.
+// ask is the outcome of GetKeyValueItem.
 func ask(t *testing.T, ctx context.Context, c *voximplant.Client) string {
 	t.Helper()
 	got, err := c.GetKeyValueItem(ctx, key)
-	failed, ok := errors.AsType[*voximplant.Error](err)
+	return outcome(t, got, err)
+}
+
+// outcome puts an item of key or an error into words: `"value" until 1795430000`, or what failure says.
+func outcome(t *testing.T, got *voximplant.KeyValueItem, err error) string {
+	t.Helper()
 	switch {
 	case (got == nil) == (err == nil):
-		t.Errorf("GetKeyValueItem = %v, %v; want either of them", got, err)
+		t.Errorf("item = %v, error = %v; want either of them", got, err)
 		return "wrong"
-	case errors.Is(err, voximplant.ErrNotFound):
-		return "not found"
-	case ok:
-		checkText(t, err)
-		return strings.TrimSpace(fmt.Sprintf("%s %d %d %s", failed.Kind, failed.Code, failed.Status, map[bool]string{true: "repeat"}[failed.Repeat]))
 	case err != nil:
-		t.Errorf("GetKeyValueItem = %v (%T); want ErrNotFound or an *Error", err, err)
-		return "wrong"
+		return failure(t, err)
 	case got.Key != key:
-		t.Errorf("GetKeyValueItem = an item with key %q; want %q", got.Key, key)
+		t.Errorf("an item with key %q; want %q", got.Key, key)
 		return "wrong"
-	case got.ExpiresAt.IsZero():
-		return fmt.Sprintf("%q until unknown", got.Value)
 	}
-	return fmt.Sprintf("%q until %d", got.Value, got.ExpiresAt.Unix())
+	return inWords(*got)
 }
+
+func inWords(item voximplant.KeyValueItem) string {
+	if item.ExpiresAt.IsZero() {
+		return fmt.Sprintf("%q until unknown", item.Value)
+	}
+	return fmt.Sprintf("%q until %d", item.Value, item.ExpiresAt.Unix())
+}
+
+// failure puts an error into words: "not found", the text of a LimitError, or
+// the kind, code and status of an Error and whether a repeat is worth it.
+func failure(t *testing.T, err error) string {
+	t.Helper()
+	if errors.Is(err, voximplant.ErrNotFound) {
+		return "not found"
+	}
+	if limit, ok := errors.AsType[*voximplant.LimitError](err); ok {
+		return limit.Error()
+	}
+	failed, ok := errors.AsType[*voximplant.Error](err)
+	if !ok {
+		t.Errorf("error = %v (%T); want ErrNotFound, a *LimitError or an *Error", err, err)
+		return "wrong"
+	}
+	checkText(t, err)
+	return strings.TrimSpace(fmt.Sprintf("%s %d %d %s", failed.Kind, failed.Code, failed.Status, map[bool]string{true: "repeat"}[failed.Repeat]))
+}
+
+var textStart = regexp.MustCompile(`^voximplant: (connect|(Get|Set|Del)KeyValue(Item|Items|Keys)): `)
 
 // checkText looks in the text of err for what must not be logged.
 func checkText(t *testing.T, err error) {
 	t.Helper()
-	if !strings.HasPrefix(err.Error(), "voximplant: GetKeyValueItem: ") && !strings.HasPrefix(err.Error(), "voximplant: connect: ") {
+	if !textStart.MatchString(err.Error()) {
 		t.Errorf("error = %v; want the package and the method first", err)
 	}
 	for _, secret := range []string{key, "test%3A1234", bearer, "token-", "Bearer", "://", "platform_api"} {
