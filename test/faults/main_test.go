@@ -1,0 +1,76 @@
+//go:build linux
+
+// Package faults breaks everything around the real binary, one thing at a
+// time, and holds it to what docs/faults.md promises.
+package faults
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"voxkv/internal/e2etest"
+	"voxkv/internal/voximplanttest"
+)
+
+var (
+	// bootstrap is the real binary.
+	bootstrap string
+
+	// racing is the same built with the race detector.
+	racing func() (string, error)
+
+	// accounts are those whose keys get into secrets, and leaks finds traces of them.
+	accounts [2]*voximplanttest.ServiceAccount
+	leaks    e2etest.LeakFinder
+)
+
+func TestMain(m *testing.M) {
+	// The tests mostly wait. Given on the command line, -parallel wins.
+	if err := flag.Set("test.parallel", "24"); err != nil {
+		panic(err)
+	}
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "voxkv-faults-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = prepare(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+func prepare(dir string) (err error) {
+	bootstrap, err = e2etest.Build(context.Background(), dir, "voxkv/cmd/lambda")
+	if err != nil {
+		return err
+	}
+	racing = sync.OnceValues(func() (string, error) {
+		if _, err := exec.LookPath("gcc"); err != nil {
+			return "", errors.New("the race detector needs cgo, and so gcc")
+		}
+		// Untrimmed, the packages are those that go test -race has built already.
+		dir := filepath.Join(dir, "race")
+		return e2etest.Build(context.Background(), dir, "voxkv/cmd/lambda", "-race", "-trimpath=false")
+	})
+	for i := range accounts {
+		if accounts[i], err = voximplanttest.NewServiceAccount(e2etest.AccountID); err != nil {
+			return err
+		}
+		leaks.AddAccount(accounts[i])
+	}
+	leaks.Add("a value", itemValue)
+	return nil
+}

@@ -1,0 +1,217 @@
+//go:build linux
+
+package faults
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// A row is something that breaks, and what the function's caller then gets.
+type row struct {
+	name string // as docs/faults.md has it
+
+	// faults are ways to break it that must come to the same.
+	faults []fault
+
+	want outcome
+
+	// calls and reads are how often Voximplant is called and the secret read.
+	calls, reads span
+
+	retryAfter string // if it is not that of want
+
+	// fromStart breaks it before Init, which else finds everything well.
+	fromStart bool
+
+	// aged lets the token be older than a second, as nearly every token is.
+	aged bool
+
+	// lasting is that it goes on for some seconds after all is mended.
+	lasting bool
+
+	// wait is how long the caller waits, ten seconds if it is 0.
+	wait time.Duration
+
+	settings []string
+}
+
+// A fault is one way to break something.
+type fault struct {
+	name string // empty where there is only one
+	do   func(*testing.T, *sandbox)
+}
+
+// one is the faults of a row that has only one.
+func one(do func(*testing.T, *sandbox)) []fault { return []fault{{"", do}} }
+
+// A span is a number that may depend on chance.
+type span struct{ least, most int }
+
+func times(n int) span { return span{n, n} }
+
+// unseen is the number of calls of which no stand-in can know.
+var unseen = span{-1, -1}
+
+func (s span) String() string {
+	switch {
+	case s == unseen:
+		return "–"
+	case s.least == s.most:
+		return fmt.Sprint(s.least)
+	case s.least == 0:
+		return fmt.Sprint("at most ", s.most)
+	}
+	return fmt.Sprintf("%d to %d", s.least, s.most)
+}
+
+// An outcome is a kind of answer.
+type outcome struct {
+	status       int
+	code         string
+	cacheControl string
+	retryAfter   string
+	level        string
+}
+
+const (
+	neverStale = ", must-revalidate, stale-while-revalidate=0, stale-if-error=0"
+	noStore    = "no-store"
+)
+
+var (
+	found       = outcome{200, "", "public, max-age=60" + neverStale, "", "INFO"}
+	absent      = outcome{404, "not_found", "public, max-age=0, s-maxage=5" + neverStale, "", "INFO"}
+	busy        = outcome{503, "upstream_busy", noStore, "1", "WARN"}
+	unavailable = outcome{503, "upstream_unavailable", noStore, "2", "WARN"}
+	timeout     = outcome{504, "upstream_timeout", noStore, "", "WARN"}
+	failure     = outcome{502, "upstream_failure", noStore, "", "ERROR"}
+	internal    = outcome{500, "internal_error", noStore, "", "ERROR"}
+)
+
+// brief lets rows in which something hangs take less time.
+var brief = []string{"UPSTREAM_TIMEOUT=500ms"}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for _, s := range sections() {
+		for _, r := range s.rows {
+			for _, f := range r.faults {
+				name := r.name
+				if f.name != "" {
+					name += "/" + f.name
+				}
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					r.try(t, f)
+				})
+			}
+		}
+	}
+}
+
+// try breaks what f breaks and looks at three answers: for an item of which
+// there is no copy, for one of which there is, and one after all is mended.
+func (r row) try(t *testing.T, f fault) {
+	s := newWorld(t)
+	if r.fromStart {
+		f.do(t, s)
+	}
+	// Copies are to be there, and not to answer where upstream can.
+	s.start(t, bootstrap, append([]string{"LOCAL_MAX_AGE=0s"}, r.settings...)...)
+	if !r.fromStart {
+		s.get(t, "order:1", 10*time.Second).want(t, "before", 200)
+	}
+	if r.aged {
+		nextSecond()
+	}
+	if !r.fromStart {
+		f.do(t, s)
+	}
+	before := s.counts()
+	wait := r.wait
+	if wait == 0 {
+		wait = 10 * time.Second
+	}
+	got := s.get(t, "order:2", wait)
+	r.check(t, got, before, s.counts())
+	if s.afterwards != nil {
+		s.afterwards()
+	}
+	if !got.inTime && wait > time.Second {
+		t.Error("the answer came after the invocation's deadline")
+	}
+	var copied answer
+	if !r.fromStart {
+		copied = s.get(t, "order:1", wait)
+		if r.want == absent {
+			copied.want(t, "what was known before", 404)
+		} else {
+			copied.want(t, "with a copy", 200)
+		}
+	}
+	s.mend(t)
+	mended := time.Now()
+	well := s.get(t, "order:3", 10*time.Second)
+	for r.lasting && well.StatusCode != 200 && time.Since(mended) < time.Minute {
+		nextSecond()
+		well = s.get(t, "order:3", 10*time.Second)
+	}
+	well.want(t, "once all is well", 200)
+	s.Stop()
+	if level := s.logged(got); level != r.want.level {
+		t.Errorf("logged at %s; want %s", level, r.want.level)
+	}
+	if level := s.logged(copied); !r.fromStart && r.want.status >= 500 && level != "WARN" {
+		t.Errorf("the copy's use is logged at %s; want WARN", level)
+	}
+}
+
+// check compares what the caller got, and what it cost.
+func (r row) check(t *testing.T, got answer, before, after counts) {
+	t.Helper()
+	want := r.want
+	if r.retryAfter != "" {
+		want.retryAfter = r.retryAfter
+	}
+	if got.StatusCode != want.status || got.code != want.code {
+		t.Errorf("answer %d %s; want %d %s", got.StatusCode, got.code, want.status, want.code)
+	}
+	if cacheControl := got.Headers["Cache-Control"]; cacheControl != want.cacheControl {
+		t.Errorf("Cache-Control: %s; want %s", cacheControl, want.cacheControl)
+	}
+	if retryAfter := got.Headers["Retry-After"]; retryAfter != want.retryAfter {
+		t.Errorf("Retry-After: %s; want %q", retryAfter, want.retryAfter)
+	}
+	// Where calls do not get through, connections show how often it was tried.
+	calls := max(after.calls-before.calls, after.connections-before.connections)
+	if r.calls != unseen && (calls < r.calls.least || calls > r.calls.most) {
+		t.Errorf("Voximplant was called %d times; want %v", calls, r.calls)
+	}
+	reads := max(after.reads-before.reads, after.readConnections-before.readConnections)
+	if r.reads != unseen && (reads < r.reads.least || reads > r.reads.most) {
+		t.Errorf("the secret was read %d times; want %v", reads, r.reads)
+	}
+}
+
+// counts are what the stand-ins have seen so far.
+type counts struct{ calls, connections, reads, readConnections int }
+
+func (s *sandbox) counts() counts {
+	return counts{s.Voximplant.Calls("GetKeyValueItem"), s.api.connections(), s.Secrets.Calls(), s.secrets.connections()}
+}
+
+// mend makes the world as it was.
+func (s *sandbox) mend(t *testing.T) {
+	t.Helper()
+	s.Voximplant.Intercept(nil)
+	s.Secrets.Intercept(nil)
+	s.Voximplant.AddKey(accounts[0].KeyID, &accounts[0].PrivateKey.PublicKey)
+	s.store(accounts[0])
+	for _, l := range []*line{s.api, s.secrets} {
+		if err := l.mend(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

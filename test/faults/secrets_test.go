@@ -1,0 +1,190 @@
+//go:build linux
+
+package faults
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"testing"
+
+	"voxkv/internal/e2etest"
+	"voxkv/internal/secretsmanagertest"
+	"voxkv/internal/voximplanttest"
+)
+
+// store makes the key of account the current one.
+func (s *sandbox) store(account *voximplanttest.ServiceAccount) {
+	s.Secrets.Put(e2etest.SecretID, string(account.Credentials()))
+}
+
+// refusal is a fault that lets Secrets Manager answer with an error.
+func refusal(status int, typ string) fault {
+	return fault{typ, func(_ *testing.T, s *sandbox) {
+		s.Secrets.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+			secretsmanagertest.WriteError(w, status, typ, refusalWords+" no")
+			return true
+		})
+	}}
+}
+
+// page lets Secrets Manager answer like a proxy in front of it.
+func page(status int) func(*testing.T, *sandbox) {
+	return func(_ *testing.T, s *sandbox) {
+		s.Secrets.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(status)
+			io.WriteString(w, html)
+			return true
+		})
+	}
+}
+
+var (
+	throttled = []fault{
+		refusal(400, "ThrottlingException"), refusal(500, "InternalServiceError"), refusal(503, "ServiceUnavailable"),
+		{"HTML and 502", page(http.StatusBadGateway)},
+	}
+	denied = []fault{
+		refusal(400, "AccessDeniedException"), refusal(400, "ResourceNotFoundException"), refusal(400, "DecryptionFailure"),
+		refusal(403, "UnrecognizedClientException"), refusal(403, "ExpiredTokenException"),
+		{"a deleted secret", func(_ *testing.T, s *sandbox) { s.Secrets.Delete(e2etest.SecretID) }},
+	}
+	nonsense = []fault{{"HTML", page(http.StatusOK)}}
+	lost     = []fault{
+		{"closed", func(_ *testing.T, s *sandbox) { s.secrets.refuse() }},
+		{"reset", func(_ *testing.T, s *sandbox) { s.secrets.becomes(reset) }},
+	}
+	mutes = []fault{
+		{"connecting", func(t *testing.T, s *sandbox) { s.secrets.drop(t) }},
+		{"headers", func(_ *testing.T, s *sandbox) { s.secrets.becomes(mute) }},
+		{"body", func(_ *testing.T, s *sandbox) {
+			s.Secrets.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+				w.Header().Set("Content-Length", "1000")
+				io.WriteString(w, `{"Name":"`)
+				http.NewResponseController(w).Flush()
+				<-r.Context().Done()
+				return true
+			})
+		}},
+	}
+)
+
+func noKeyRows() []row {
+	return []row{
+		{name: "it throttles, or has a fault of its own, or there is one before it", faults: throttled, want: unavailable, reads: times(3), fromStart: true},
+		{name: "it denies access, knows no such secret, or cannot decrypt it", faults: denied, want: internal, reads: times(1), fromStart: true},
+		{name: "it answers nonsense", faults: nonsense, want: unavailable, reads: times(1), fromStart: true},
+		{name: "it cannot be reached", faults: lost, want: unavailable, reads: unseen, fromStart: true},
+		{name: "it does not answer within `UPSTREAM_TIMEOUT`", faults: mutes, want: timeout, reads: span{0, 1}, fromStart: true, settings: brief},
+		{name: "the secret is not a service-account document", faults: malformed(), want: internal, reads: times(1), fromStart: true},
+		{name: "the key in the secret is not an RSA key of 2048 bits or more", faults: wrongKeys(), want: internal, reads: times(1), fromStart: true},
+		{name: "the key in the secret is not one that Voximplant knows", faults: one(func(_ *testing.T, s *sandbox) { s.store(accounts[1]) }), want: failure, calls: times(2), reads: times(1), fromStart: true, aged: true, lasting: true},
+	}
+}
+
+// malformed are secrets that hold something else. The words in them must not
+// get out.
+func malformed() (all []fault) {
+	edit := func(f func(document map[string]any)) string {
+		var document map[string]any
+		if err := json.Unmarshal(accounts[0].Credentials(), &document); err != nil {
+			panic(err)
+		}
+		f(document)
+		edited, err := json.Marshal(document)
+		if err != nil {
+			panic(err)
+		}
+		return string(edited)
+	}
+	for name, secret := range map[string]string{
+		"text":             upstreamWords,
+		"half":             string(accounts[0].Credentials())[:900],
+		"a list":           "[" + string(accounts[0].Credentials()) + "]",
+		"null":             "null",
+		"empty object":     "{}",
+		"no key id":        edit(func(d map[string]any) { delete(d, "key_id") }),
+		"no private key":   edit(func(d map[string]any) { delete(d, "private_key") }),
+		"no account":       edit(func(d map[string]any) { delete(d, "account_id") }),
+		"a word for one":   edit(func(d map[string]any) { d["account_id"] = upstreamWords }),
+		"a number for key": edit(func(d map[string]any) { d["private_key"] = 7734015923 }),
+	} {
+		all = append(all, fault{name, func(_ *testing.T, s *sandbox) { s.Secrets.Put(e2etest.SecretID, secret) }})
+	}
+	return all
+}
+
+// wrongKeys are secrets with a key of another kind.
+func wrongKeys() (all []fault) {
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		panic(err)
+	}
+	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	sec1, err1 := x509.MarshalECPrivateKey(curve)
+	pkcs8, err2 := x509.MarshalPKCS8PrivateKey(curve)
+	public, err3 := x509.MarshalPKIXPublicKey(&accounts[0].PrivateKey.PublicKey)
+	if err1 != nil || err2 != nil || err3 != nil {
+		panic("keys of the standard library always marshal")
+	}
+	for name, block := range map[string]*pem.Block{
+		"1024 bits":        {Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(small)},
+		"a curve in SEC 1": {Type: "EC PRIVATE KEY", Bytes: sec1},
+		"a curve in PKCS8": {Type: "PRIVATE KEY", Bytes: pkcs8},
+		"a public key":     {Type: "PUBLIC KEY", Bytes: public},
+		"no key":           {Type: "PRIVATE KEY", Bytes: []byte(upstreamWords)},
+	} {
+		all = append(all, fault{name, func(_ *testing.T, s *sandbox) {
+			document, err := json.Marshal(map[string]any{
+				"account_id": e2etest.AccountID, "key_id": accounts[0].KeyID, "private_key": string(pem.EncodeToMemory(block)),
+			})
+			if err != nil {
+				panic(err)
+			}
+			s.Secrets.Put(e2etest.SecretID, string(document))
+		}})
+	}
+	return all
+}
+
+func keyRows() []row {
+	both := func(faults ...[]fault) (all []fault) {
+		for _, more := range faults {
+			for _, f := range more {
+				all = append(all, fault{f.name, func(t *testing.T, s *sandbox) {
+					f.do(t, s)
+					refuseToken(t, s)
+				}})
+			}
+		}
+		return all
+	}
+	var all []fault
+	for _, faults := range [][]fault{throttled, denied, nonsense, lost, mutes, malformed(), wrongKeys()} {
+		all = append(all, faults...)
+	}
+	return []row{
+		{name: "any of the above", faults: all, want: found, calls: times(1)},
+		{name: "it throttles or fails, and Voximplant refuses the token once", faults: both(throttled), want: found, calls: times(2), reads: times(3), aged: true},
+		{name: "it refuses or answers nonsense, and Voximplant refuses the token once", faults: both(denied, nonsense, malformed(), wrongKeys()), want: found, calls: times(2), reads: times(1), aged: true},
+		{name: "it cannot be reached, and Voximplant refuses the token once", faults: both(lost), want: found, calls: times(2), reads: unseen, aged: true},
+		{name: "it does not answer for 2 s, and Voximplant refuses the token once", faults: both(mutes), want: found, calls: times(2), reads: span{0, 1}, aged: true},
+		{name: "there is a new key, and Voximplant refuses the old one", faults: one(func(_ *testing.T, s *sandbox) { s.rotate() }), want: found, calls: times(2), reads: times(1)},
+	}
+}
+
+// rotate stores another key, and has Voximplant refuse the first.
+func (s *sandbox) rotate() {
+	s.Voximplant.AddKey(accounts[1].KeyID, &accounts[1].PrivateKey.PublicKey)
+	s.store(accounts[1])
+	s.Voximplant.RemoveKey(accounts[0].KeyID)
+}
