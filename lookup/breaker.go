@@ -2,6 +2,7 @@ package lookup
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -24,6 +25,7 @@ const (
 type breaker struct {
 	mu       sync.Mutex // guards what follows
 	failures int        // in a row
+	since    time.Time  // the current rest
 	until    time.Time
 }
 
@@ -37,31 +39,34 @@ func (b *breaker) rest(now time.Time) time.Duration {
 		return 0
 	}
 	// A clock that was set back must not make the rest longer than it ever is.
-	if left := b.until.Sub(now); 0 < left && left <= 2*maxRest {
+	if left := b.until.Sub(now); 0 < left && left <= maxRest {
 		return left
 	}
-	b.until = now.Add(b.pause())
+	b.pause(now)
 	return 0
 }
 
-// note records what came of a question.
-func (b *breaker) note(now time.Time, err error) {
+// note records what came of a question that was asked at that time. Questions
+// that were under way when a rest began say nothing new by failing.
+func (b *breaker) note(asked, now time.Time, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !troubled(err) {
+	switch {
+	case !troubled(err):
 		b.failures = 0
-		return
+	case b.failures >= breakAfter && asked.Before(b.since):
+	default:
+		b.failures++
+		b.pause(now)
 	}
-	b.failures++
-	b.until = now.Add(b.pause())
 }
 
-// pause grows with the failures, with jitter, so that sandboxes that failed
-// together do not try again together.
-func (b *breaker) pause() time.Duration {
+// pause begins a rest. It grows with the failures, with jitter, so that
+// sandboxes that failed together do not try again together.
+func (b *breaker) pause(now time.Time) {
 	doublings := min(max(b.failures-breakAfter, 0), 10)
-	pause := min(firstRest<<doublings, maxRest)
-	return pause + rand.N(pause/2)
+	rest := firstRest << doublings
+	b.since, b.until = now, now.Add(min(rest+rand.N(rest/2), maxRest))
 }
 
 // troubled reports whether err says that upstream needs a rest. An answer, also
@@ -74,5 +79,6 @@ func troubled(err error) bool {
 
 // resting is the answer while upstream is left alone.
 func resting(left time.Duration) error {
-	return &voximplant.Error{Kind: voximplant.KindUnavailable, RetryAfter: left}
+	return fmt.Errorf("lookup: not asked, since the last %d questions failed: %w", breakAfter,
+		&voximplant.Error{Kind: voximplant.KindUnavailable, RetryAfter: left})
 }

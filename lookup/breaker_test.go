@@ -3,6 +3,7 @@ package lookup_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,11 +79,11 @@ func TestRestsGrow(t *testing.T) {
 			p.fail(t, 1, &voximplant.Error{Kind: voximplant.KindThrottled})
 			time.Sleep(100 * time.Millisecond)
 		}
-		if p.asked < 5+600/45 || p.asked > 5+5+600/30 {
-			t.Errorf("in ten minutes of outage it was asked %d times; want about 25", p.asked)
+		if p.asked < 5+600/30-2 || p.asked > 5+6+600/30 {
+			t.Errorf("in ten minutes of outage it was asked %d times; want about 28", p.asked)
 		}
 		p.err = nil
-		time.Sleep(46 * time.Second)
+		time.Sleep(31 * time.Second)
 		asked := p.asked
 		for range 3 {
 			if _, err := p.Item(t.Context(), "k"); err != nil {
@@ -91,6 +92,28 @@ func TestRestsGrow(t *testing.T) {
 		}
 		if p.asked != asked+3 {
 			t.Errorf("after the outage 3 requests asked %d times; want 3", p.asked-asked)
+		}
+	})
+}
+
+// TestFailingTogetherIsOneFailure: many questions that fail at the same time
+// bring one rest, of the first length.
+func TestFailingTogetherIsOneFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		p.Fetch = func(context.Context, string) (*voximplant.KeyValueItem, error) {
+			time.Sleep(100 * time.Millisecond)
+			return nil, &voximplant.Error{Kind: voximplant.KindUnavailable}
+		}
+		for i := range 40 {
+			go p.Item(t.Context(), fmt.Sprint("k", i))
+		}
+		synctest.Wait()
+		time.Sleep(200 * time.Millisecond)
+		_, err := p.Item(t.Context(), "k")
+		if failed, ok := errors.AsType[*voximplant.Error](err); !ok || failed.RetryAfter > 1500*time.Millisecond {
+			t.Errorf("after 40 failures at once: %v; want a rest of 1.5 s at most", failed)
 		}
 	})
 }

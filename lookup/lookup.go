@@ -189,7 +189,7 @@ func (l *Lookup) ask(ctx context.Context, key string) (_ known, err error) {
 	}
 	item, err := l.Fetch(ctx, key)
 	received := l.now()
-	l.breaker.note(received, err)
+	l.breaker.note(k.since, received, err)
 	if err != nil && !errors.Is(err, voximplant.ErrNotFound) {
 		return known{}, err
 	}

@@ -32,7 +32,7 @@ type Settings struct {
 	CacheMaxAge     time.Duration `env:"CACHE_MAX_AGE" envDefault:"60s" accepts:"a duration such as 60s; 0s forbids caching"`
 	CacheScope      cacheScope    `env:"CACHE_SCOPE" envDefault:"public" accepts:"public or private"`
 	NotFoundMaxAge  time.Duration `env:"NOT_FOUND_MAX_AGE" envDefault:"5s" accepts:"a duration such as 5s; 0s forbids caching"`
-	// The next two are CACHE_MAX_AGE at most and by default, and so have none of their own.
+	// The defaults of the next two follow CACHE_MAX_AGE.
 	LocalMaxAge     *time.Duration `env:"LOCAL_MAX_AGE" accepts:"a duration such as 10s, at most CACHE_MAX_AGE"`
 	StaleMaxAge     *time.Duration `env:"STALE_MAX_AGE" accepts:"a duration such as 60s"`
 	LocalMaxItems   int            `env:"LOCAL_MAX_ITEMS" envDefault:"4096" accepts:"a number from 1 to 1000000"`
@@ -46,7 +46,8 @@ type Settings struct {
 	NotFoundCodes   []int          `env:"NOT_FOUND_CODES" envDefault:"341" accepts:"error codes of the Management API, comma-separated"`
 }
 
-// defaultLocalMaxAge is LOCAL_MAX_AGE where CACHE_MAX_AGE allows it.
+// defaultLocalMaxAge is LOCAL_MAX_AGE where that is no more than half of
+// CACHE_MAX_AGE: a copy of that age would leave caches nothing.
 const defaultLocalMaxAge = 10 * time.Second
 
 // ReadSettings reads the settings from environ, name to value. The error
@@ -144,7 +145,7 @@ func (r *reader) check(s *Settings) {
 		}
 	}
 	if s.LocalMaxAge == nil {
-		s.LocalMaxAge = new(min(defaultLocalMaxAge, s.CacheMaxAge))
+		s.LocalMaxAge = new(min(defaultLocalMaxAge, s.CacheMaxAge/2))
 	}
 	if s.StaleMaxAge == nil {
 		s.StaleMaxAge = new(s.CacheMaxAge)

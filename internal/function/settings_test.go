@@ -129,7 +129,7 @@ func TestEverySettingIsRead(t *testing.T) {
 
 func TestDefaultsThatFollowCacheMaxAge(t *testing.T) {
 	t.Parallel()
-	for cache, local := range map[string]time.Duration{"0s": 0, "3s": 3 * time.Second, "10s": 10 * time.Second, "1h": 10 * time.Second} {
+	for cache, local := range map[string]time.Duration{"0s": 0, "3s": 1500 * time.Millisecond, "10s": 5 * time.Second, "20s": 10 * time.Second, "1h": 10 * time.Second} {
 		s := read(t, environ("CACHE_MAX_AGE", cache))
 		if *s.LocalMaxAge != local || *s.StaleMaxAge != s.CacheMaxAge {
 			t.Errorf("CACHE_MAX_AGE=%s: LocalMaxAge = %v, StaleMaxAge = %v; want %v, %s", cache, *s.LocalMaxAge, *s.StaleMaxAge, local, cache)
