@@ -37,3 +37,21 @@ test-node-client: ## the stand-in against the official Node client (needs npm)
 .PHONY: test-moto
 test-moto: ## the Secrets Manager stand-in against moto (needs pip)
 	VOXKV_MOTO=1 go test -count=1 -v -run Moto ./internal/secretsmanagertest/
+
+.PHONY: test-caches
+test-caches: ## nginx, Varnish, Squid and Traffic Server in front of the function (installs them with apt as root)
+	test/caches/install.sh
+	VOXKV_CACHES=1 go test -count=1 -v ./test/caches
+
+.PHONY: test-browser
+test-browser: ## Chromium behind each cache (installs it with apt as root; needs npm)
+	test/caches/install.sh -browser
+	VOXKV_BROWSER=1 go test -count=1 -v ./test/browser
+
+.PHONY: test-openapi
+test-openapi: ## lint openapi.yaml and fuzz the server from it (needs npm and pip)
+	VOXKV_OPENAPI=1 go test -count=1 -v -timeout 10m ./test/openapi
+
+.PHONY: test-oracles
+test-oracles: ## what http-cache-semantics makes of our headers (needs npm)
+	VOXKV_ORACLES=1 go test -count=1 -v -timeout 5m ./test/oracles
