@@ -3,6 +3,14 @@
 GOLANGCI_LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
+# arm64 or x86_64, as the parameter Architecture of template.yaml.
+ARCHITECTURE ?= arm64
+GOARCH_arm64  = arm64
+GOARCH_x86_64 = amd64
+
+# nethttpomithttp2: the function speaks HTTP/1.1 only, which spares 140 kB.
+TAGS = lambda.norpc,nethttpomithttp2
+
 .PHONY: help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -55,3 +63,24 @@ test-openapi: ## lint openapi.yaml and fuzz the server from it (needs npm and pi
 .PHONY: test-oracles
 test-oracles: ## what http-cache-semantics makes of our headers (needs npm)
 	VOXKV_ORACLES=1 go test -count=1 -v -timeout 5m ./test/oracles
+
+.PHONY: build-VoxkvFunction
+build-VoxkvFunction: # what `sam build` runs; the same source gives the same bytes
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_$(ARCHITECTURE)) go build -trimpath -buildvcs=false -tags $(TAGS) \
+		-ldflags '-s -w -buildid= -X main.version=$(VERSION)' -o '$(ARTIFACTS_DIR)/bootstrap' ./cmd/lambda
+
+.PHONY: check-template
+check-template: ## template.yaml against AWS's own tools (needs pip)
+	VOXKV_TEMPLATE=1 go test -count=1 -v -timeout 20m ./test/template/
+
+.PHONY: sam-local
+sam-local: ## sam local with every file of events/ (needs pip, and a container engine or root on Debian)
+	scripts/sam-local
+
+.PHONY: smoke
+smoke: ## check a deployment: make smoke URL=https://… KEY=order:1001
+	scripts/smoke '$(URL)' '$(KEY)'
+
+.PHONY: live
+live: ## ask the real API (VOXIMPLANT_CREDENTIALS, VOXIMPLANT_APPLICATION_ID)
+	go test -count=1 -v -run TestLive ./test/live/

@@ -1,9 +1,12 @@
 package handler
 
 import (
+	"cmp"
 	"log/slog"
 	"strconv"
 	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"voxkv/lookup"
 )
@@ -39,7 +42,8 @@ func (m *metricList) count(name string, n int64) { m.add(name, "Count", float64(
 // attrs are the members that make a log line a document of CloudWatch's
 // Embedded Metric Format, whose directive names members of the line itself.
 func (m metricList) attrs(at time.Time) []slog.Attr {
-	var attrs []slog.Attr
+	// One dimension, so that two functions in a region do not mix.
+	attrs := []slog.Attr{slog.String("FunctionName", cmp.Or(lambdacontext.FunctionName, "local"))}
 	var definitions []any
 	for _, metric := range m {
 		attrs = append(attrs, slog.Float64(metric.name, metric.value))
@@ -48,7 +52,7 @@ func (m metricList) attrs(at time.Time) []slog.Attr {
 	return append(attrs, slog.Any("_aws", map[string]any{
 		"Timestamp": at.UnixMilli(),
 		"CloudWatchMetrics": []any{map[string]any{
-			"Namespace": namespace, "Dimensions": [][]string{{}}, "Metrics": definitions,
+			"Namespace": namespace, "Dimensions": [][]string{{"FunctionName"}}, "Metrics": definitions,
 		}},
 	}))
 }

@@ -31,7 +31,7 @@ func emf(t *testing.T, s *site) map[string]any {
 		t.Fatalf("_aws = %s, %v; want one directive with a time", text, err)
 	}
 	d := directive.CloudWatchMetrics[0]
-	if d.Namespace != "voxkv" || len(d.Dimensions) != 1 || len(d.Dimensions[0]) != 0 || len(d.Metrics) > 100 {
+	if d.Namespace != "voxkv" || len(d.Dimensions) != 1 || len(d.Dimensions[0]) != 1 || line[d.Dimensions[0][0]] == "" || len(d.Metrics) > 100 {
 		t.Errorf("directive = %+v", d)
 	}
 	values := map[string]any{}

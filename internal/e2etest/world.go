@@ -128,7 +128,7 @@ func (w *World) Start(ctx context.Context, bootstrap string, settings ...string)
 // template does, and returns the executable. Flags go to go build.
 func Build(ctx context.Context, dir, pkg string, flags ...string) (string, error) {
 	bootstrap := filepath.Join(dir, "bootstrap")
-	args := slices.Concat([]string{"build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w -X main.version=e2e", "-o", bootstrap}, flags, []string{pkg})
+	args := slices.Concat([]string{"build", "-trimpath", "-tags", "lambda.norpc,nethttpomithttp2", "-ldflags", "-s -w -X main.version=e2e", "-o", bootstrap}, flags, []string{pkg})
 	if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("e2etest: go build %s: %w: %s", pkg, err, out)
 	}

@@ -93,7 +93,7 @@ func checkBinary(t *testing.T, bootstrap, goarch string, machine elf.Machine) {
 	for _, setting := range info.Settings {
 		settings[setting.Key] = setting.Value
 	}
-	for key, want := range map[string]string{"-tags": "lambda.norpc", "-trimpath": "true", "CGO_ENABLED": "0", "GOARCH": goarch} {
+	for key, want := range map[string]string{"-tags": "lambda.norpc,nethttpomithttp2", "-trimpath": "true", "CGO_ENABLED": "0", "GOARCH": goarch} {
 		if settings[key] != want {
 			t.Errorf("built with %s=%s; want %s", key, settings[key], want)
 		}
