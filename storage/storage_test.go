@@ -1,0 +1,326 @@
+package storage_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"voxkv/auth"
+	"voxkv/internal/voximplanttest"
+	"voxkv/lookup"
+	"voxkv/storage"
+	"voxkv/voximplant"
+)
+
+var account = sync.OnceValue(func() *voximplanttest.ServiceAccount {
+	account, err := voximplanttest.NewServiceAccount(1234567)
+	if err != nil {
+		panic(err)
+	}
+	return account
+})
+
+// A world is a Storage of the keys order:* and exact, that may be written, the
+// API behind it, and what the Storage told of its writes.
+type world struct {
+	*storage.Storage
+	api     *voximplanttest.Server
+	mu      sync.Mutex // guards methods
+	methods []string   // called
+	learned []string
+	since   []time.Time
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	scope, err := lookup.ParseScope("order:*,exact")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{api: &voximplanttest.Server{AccountID: 1234567, ApplicationID: 42}}
+	w.api.AddKey(account().KeyID, &account().PrivateKey.PublicKey)
+	w.answer(nil)
+	server := httptest.NewServer(w.api)
+	t.Cleanup(server.Close)
+	key := func(context.Context) (*auth.ServiceAccountKey, error) {
+		return auth.ParseServiceAccountKey(account().Credentials())
+	}
+	w.Storage = &storage.Storage{
+		Client: &voximplant.Client{
+			Tokens: &auth.TokenSource{Key: key}, ApplicationID: 42, BaseURL: server.URL + "/platform_api", HTTPClient: server.Client(),
+		},
+		Scope:    scope,
+		Writable: true,
+		Learned: func(key string, since time.Time, item *voximplant.KeyValueItem) {
+			w.learned, w.since = append(w.learned, inWords(key, item)), append(w.since, since)
+		},
+	}
+	return w
+}
+
+// answer has a body for each method, instead of the API's own.
+func (w *world) answer(bodies map[string]string) {
+	w.api.Intercept(func(rw http.ResponseWriter, r *http.Request) bool {
+		method := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.methods = append(w.methods, method)
+		body, ok := bodies[method]
+		if ok {
+			rw.Write([]byte(body))
+		}
+		return ok
+	})
+}
+
+func inWords(key string, item *voximplant.KeyValueItem) string {
+	switch {
+	case item == nil:
+		return key + " gone"
+	case item.ExpiresAt.IsZero():
+		return fmt.Sprintf("%s unknown", key)
+	}
+	return fmt.Sprintf("%s %q", item.Key, item.Value)
+}
+
+// check compares what was called and learned since the world began.
+func (w *world) check(t *testing.T, calls []string, learned ...string) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !slices.Equal(w.methods, calls) || !slices.Equal(w.learned, learned) {
+		t.Errorf("called %q, learned %q; want %q and %q", w.methods, w.learned, calls, learned)
+	}
+}
+
+func minute() voximplant.Lifetime { return voximplant.Lifetime{TTL: new(time.Minute)} }
+
+func TestWrites(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	before := time.Now()
+	item, err := w.Set(t.Context(), "order:1", "v", minute())
+	if err != nil || item.Value != "v" || item.Key != "order:1" || item.ExpiresAt.Before(before.Add(50*time.Second)) {
+		t.Errorf("Set = %+v, %v; want the item, for a minute", item, err)
+	}
+	if stored := w.api.Items(); len(stored) != 1 || stored[0].Value != "v" {
+		t.Errorf("stored are %v; want the item", stored)
+	}
+	for range 2 { // the second finds nothing
+		if err := w.Delete(t.Context(), "order:1"); err != nil {
+			t.Errorf("Delete = %v; want no error", err)
+		}
+	}
+	if stored := w.api.Items(); len(stored) != 0 {
+		t.Errorf("stored are %v; want nothing", stored)
+	}
+	w.check(t, []string{"SetKeyValueItem", "DelKeyValueItem", "DelKeyValueItem"}, `order:1 "v"`, "order:1 gone", "order:1 gone")
+	for i, since := range w.since {
+		if since.Before(before) || since.After(time.Now()) || i > 0 && since.Before(w.since[i-1]) {
+			t.Errorf("writes began at %v; want times of this test, in order", w.since)
+		}
+	}
+}
+
+// TestSinceIsTheBeginning: what a slow answer tells may be as old as the question.
+func TestSinceIsTheBeginning(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	arrived := make(chan time.Time, 2)
+	w.api.Intercept(func(http.ResponseWriter, *http.Request) bool {
+		arrived <- time.Now()
+		return false
+	})
+	if _, err := w.Set(t.Context(), "exact", "v", minute()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Delete(t.Context(), "exact"); err != nil {
+		t.Fatal(err)
+	}
+	for i, since := range w.since {
+		if at := <-arrived; since.After(at) {
+			t.Errorf("write %d began at %v; want a time before it arrived at %v", i, since, at)
+		}
+	}
+}
+
+// TestRefusedBeforeTheCall: what may not be done makes no call and teaches nothing.
+func TestRefusedBeforeTheCall(t *testing.T) {
+	t.Parallel()
+	const (
+		off   = "storage: writes are off; ALLOW_WRITES=true switches them on"
+		scope = "storage: the key is outside ALLOWED_KEYS"
+	)
+	tests := []struct {
+		name, key string
+		readOnly  bool
+		want      string
+	}{
+		{"off", "order:1", true, off},
+		{"off and out of scope", "secret:token", true, off},
+		{"out of scope", "secret:token", false, scope},
+		{"begins with an exact key", "exactly", false, scope},
+		{"prefix in other letters", "Order:1", false, scope},
+		{"no key", "", false, scope},
+		{"not a key", "order: 1", false, "the key has a character outside a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +"},
+		{"long key", "order:" + strings.Repeat("я", 195), false, "the key has more than 200 characters"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.Writable = !test.readOnly
+			if item, err := w.Set(t.Context(), test.key, "v", minute()); item != nil || err == nil || err.Error() != test.want {
+				t.Errorf("Set = %v, %v; want %s", item, err, test.want)
+			}
+			if err := w.Delete(t.Context(), test.key); err == nil || err.Error() != test.want {
+				t.Errorf("Delete = %v; want %s", err, test.want)
+			}
+			w.check(t, nil)
+		})
+	}
+}
+
+// TestWhatIsLearned: only what the API has confirmed.
+func TestWhatIsLearned(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, set, del string
+		failed         bool
+		learned        []string
+	}{
+		{"done", `{"result":{"key":"order:1","value":"v","expires_at":4000000000}}`, `{"result":1}`, false, []string{`order:1 "v"`, "order:1 gone"}},
+		{"another value", `{"result":{"key":"order:1","value":"before","expires_at":4000000000}}`, `{"result":0}`, false, []string{"order:1 unknown", "order:1 gone"}},
+		{"no expiry", `{"result":{"key":"order:1","value":"v"}}`, `{"result":null}`, false, []string{"order:1 unknown", "order:1 gone"}},
+		{"refused", `{"error":{"code":497}}`, `{"error":{"code":104}}`, true, nil},
+		{"no answer to it", `{}`, `{"result":2}`, true, nil},
+		{"not JSON", `<html>`, `<html>`, true, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.answer(map[string]string{"SetKeyValueItem": row.set, "DelKeyValueItem": row.del})
+			item, err := w.Set(t.Context(), "order:1", "v", minute())
+			deleted := w.Delete(t.Context(), "order:1")
+			for name, err := range map[string]error{"Set": err, "Delete": deleted} {
+				if _, typed := errors.AsType[*voximplant.Error](err); typed != row.failed || err != nil != row.failed {
+					t.Errorf("%s = %v; want failure %v", name, err, row.failed)
+				}
+			}
+			if !row.failed && !strings.Contains(row.set, `"`+item.Value+`"`) {
+				t.Errorf("Set = %+v; want what the API answered", item)
+			}
+			w.check(t, []string{"SetKeyValueItem", "DelKeyValueItem"}, row.learned...)
+		})
+	}
+}
+
+// TestKeyNotFoundCode: deletion of nothing is a deletion.
+func TestKeyNotFoundCode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Client.NotFoundCodes = []int{496}
+	w.answer(map[string]string{"DelKeyValueItem": `{"error":{"code":496}}`})
+	if err := w.Delete(t.Context(), "exact"); err != nil {
+		t.Errorf("Delete = %v; want no error", err)
+	}
+	w.check(t, []string{"DelKeyValueItem"}, "exact gone")
+}
+
+// A lister is Items or Keys.
+type lister = func(context.Context, string, voximplant.Page) ([]voximplant.KeyValueItem, int, error)
+
+func (w *world) listers() map[string]lister {
+	return map[string]lister{"Items": w.Items, "Keys": w.Keys}
+}
+
+// TestListsInScope: the offset of the next page counts what the API listed, not what is shown of it.
+func TestListsInScope(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Writable = false // lists are no writes
+	end := time.Now().Add(time.Hour)
+	for i := range 12 {
+		w.api.Put(fmt.Sprintf("order:%02d", i), "v", end)
+		w.api.Put(fmt.Sprintf("ord-%02d", i), "secret", end) // these come first
+	}
+	w.api.Put("exact", "v", end)
+	w.api.Put("exactly", "secret", end)
+	tests := []struct {
+		prefix string
+		page   voximplant.Page
+		want   int
+		next   int
+	}{
+		{"order:", voximplant.Page{}, 10, 10},
+		{"order:", voximplant.Page{Offset: 10}, 2, 0},
+		{"order:", voximplant.Page{Offset: 12}, 0, 0},
+		{"order:", voximplant.Page{Count: 12}, 12, 12},
+		{"ord", voximplant.Page{}, 0, 10},
+		{"ord", voximplant.Page{Offset: 10}, 8, 20},
+		{"ord", voximplant.Page{Offset: 20}, 4, 0},
+		{"ord", voximplant.Page{Count: 50}, 12, 0},
+		{"ord-", voximplant.Page{Count: 50}, 0, 0},
+		{"exact", voximplant.Page{}, 1, 0},
+		{"none", voximplant.Page{}, 0, 0},
+	}
+	for _, test := range tests {
+		for name, list := range w.listers() {
+			got, next, err := list(t.Context(), test.prefix, test.page)
+			if err != nil || len(got) != test.want || next != test.next {
+				t.Errorf("%s(%q, %+v) = %d items, next %d, %v; want %d, next %d", name, test.prefix, test.page, len(got), next, err, test.want, test.next)
+			}
+			for _, item := range got {
+				if value := map[string]string{"Items": "v"}[name]; item.Value != value || !strings.HasPrefix(item.Key, test.prefix) {
+					t.Errorf("%s(%q) has %+v; want the value %q", name, test.prefix, item, value)
+				}
+			}
+		}
+	}
+	if all, next, err := w.Keys(t.Context(), "", voximplant.Page{Count: 50}); err != nil || len(all) != 13 || next != 0 {
+		t.Errorf("Keys = %d of all, next %d, %v; want 13, 0", len(all), next, err)
+	}
+	if w.learned != nil {
+		t.Errorf("lists taught %q; want nothing", w.learned)
+	}
+}
+
+// TestListOfAnotherReading: an API that looks for the prefix anywhere in a key.
+func TestListOfAnotherReading(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := `{"result":[{"key":"order:1","value":"v"},{"key":"order:order:2","value":"v"},{"key":"exact","value":"v"}]}`
+	w.answer(map[string]string{"GetKeyValueItems": body, "GetKeyValueKeys": body})
+	for name, list := range w.listers() {
+		got, next, err := list(t.Context(), "order:", voximplant.Page{Count: 3})
+		if err != nil || len(got) != 2 || next != 3 {
+			t.Errorf("%s = %v, next %d, %v; want two items, next 3", name, got, next, err)
+		}
+	}
+}
+
+func TestListsFail(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.answer(map[string]string{"GetKeyValueItems": `{"error":{"code":104}}`, "GetKeyValueKeys": `{"error":{"code":104}}`})
+	for name, list := range w.listers() {
+		got, next, err := list(t.Context(), "order:", voximplant.Page{})
+		if failed, ok := errors.AsType[*voximplant.Error](err); !ok || failed.Code != 104 || got != nil || next != 0 {
+			t.Errorf("%s = %v, %d, %v; want code 104 alone", name, got, next, err)
+		}
+		if _, _, err := list(t.Context(), "order:", voximplant.Page{Count: 51}); reflect.TypeOf(err) != reflect.TypeFor[*voximplant.LimitError]() {
+			t.Errorf("%s of 51 = %v; want a *LimitError", name, err)
+		}
+	}
+	if len(w.methods) != 2 {
+		t.Errorf("called %q; want one call each", w.methods)
+	}
+}
