@@ -21,7 +21,13 @@ var (
 		"Cache-Control": "public, max-age=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0",
 		"Expires":       "Mon, 23 Nov 2026 10:34:20 GMT", "ETag": `"q83vASNFZ4mrze8B"`,
 	}
+	private = with(fresh, map[string]string{"Cache-Control": "private, max-age=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0"})
+	text    = with(fresh, map[string]string{
+		"Content-Type": "text/plain; charset=utf-8", "Content-Disposition": `attachment; filename="value.txt"`,
+		"Content-Security-Policy": "sandbox; default-src 'none'",
+	})
 	problem = map[string]string{"Content-Type": "application/problem+json"}
+	allow   = with(problem, map[string]string{"Allow": "GET, HEAD, OPTIONS"})
 )
 
 const (
@@ -30,6 +36,7 @@ const (
 	notFound = `{"type":"about:blank","title":"Not Found","status":404,"code":"not_found","detail":"d","request_id":"1"}`
 	noRoute  = `{"type":"about:blank","title":"Not Found","status":404,"code":"no_route","detail":"d","request_id":"1"}`
 	noMethod = `{"type":"about:blank","title":"Method Not Allowed","status":405,"code":"method_not_allowed","detail":"d","request_id":"1"}`
+	batch    = `{"items":{"k":{"key":"k","value":"v","expires_at":1795430000},"absent":null},"errors":{"busy":{"code":"upstream_busy","errorType":"UpstreamBusy","errorMessage":"m"}}}`
 	busy     = `{"type":"about:blank","title":"Service Unavailable","status":503,"code":"upstream_busy","detail":"d","request_id":"1","retry_after":1}`
 )
 
@@ -49,14 +56,32 @@ func TestValidate(t *testing.T) {
 		body, wrong          string // wrong is part of the complaint, empty for none
 	}{
 		{"item", "GET", "/v1/items/k", 200, fresh, item, ""},
-		{"same item", "GET", "/v1/items?key=k", 304, fresh, "", ""},
+		{"same item", "GET", "/v1/items/k", 304, fresh, "", ""},
+		{"item by query", "GET", "/v1/items?key=k", 200, private, item, ""},
+		{"batch", "GET", "/v1/items?key=k&key=absent&key=busy", 200, private, batch, ""},
+		{"parsed", "GET", "/v1/parsed/k", 200, fresh, strings.Replace(item, "}", `,"value_json":[null]}`, 1), ""},
+		{"value", "GET", "/v1/values/k", 200, text, "v", ""},
+		{"same value", "GET", "/v1/values/k", 304, text, "", ""},
+		{"no values", "GET", "/v1/values/k", 404, problem, noRoute, ""},
+		{"no values, another method", "POST", "/v1/values/k", 404, problem, noRoute, ""},
+		{"no method of values", "POST", "/v1/values/k", 405, allow, noMethod, ""},
 		{"item without body", "HEAD", "/v1/items/k", 200, fresh, "", ""},
 		{"problem", "GET", "/v1/items/k", 500, problem, internal, ""},
 		{"no route", "GET", "/favicon.ico", 404, problem, noRoute, ""},
-		{"no method", "POST", "/v1/health", 405, with(problem, map[string]string{"Allow": "GET, HEAD, OPTIONS"}), noMethod, ""},
+		{"no method", "POST", "/v1/health", 405, allow, noMethod, ""},
 		{"busy", "GET", "/v1/items/k", 503, with(problem, map[string]string{"Retry-After": "1"}), busy, ""},
 		{"path without a route", "GET", "/favicon.ico", 200, fresh, item, "not documented"},
 		{"method without a route", "PUT", "/v1/items/k", 200, fresh, item, "not documented"},
+		{"method of no route", "GET", "/favicon.ico", 405, allow, noMethod, "not documented"},
+		{"no route of a method", "POST", "/v1/items/k", 404, problem, noRoute, "not documented"},
+		{"public batch", "GET", "/v1/items?key=k&key=l", 200, fresh, batch, "Cache-Control"},
+		{"public answer by query", "GET", "/v1/items?key=k", 304, fresh, "", "Cache-Control"},
+		{"batch without errors", "GET", "/v1/items?key=k&key=l", 200, private, `{"items":{}}`, "body"},
+		{"batch with an unknown code", "GET", "/v1/items?key=k&key=l", 200, private, strings.Replace(batch, "upstream_busy", "oops", 1), "body"},
+		{"batch by path", "GET", "/v1/items/k", 200, fresh, batch, "body"},
+		{"item as a value", "GET", "/v1/values/k", 200, fresh, item, "application/json"},
+		{"value that is a page", "GET", "/v1/values/k", 200, with(text, map[string]string{"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}), "v", "Content-Security-Policy"},
+		{"value that is shown", "GET", "/v1/values/k", 304, with(text, map[string]string{"Content-Disposition": ""}), "", "Content-Disposition"},
 		{"another problem on no route", "GET", "/favicon.ico", 404, problem, notFound, "code"},
 		{"status", "GET", "/v1/items/k", 410, problem, internal, "status is not documented"},
 		{"status of health", "GET", "/v1/health", 500, problem, internal, "status is not documented"},

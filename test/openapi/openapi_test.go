@@ -35,21 +35,26 @@ type call struct {
 	name, method, target string
 	header               http.Header
 	lookup               func() (lookup.Answer, error)
-	private              bool
+	private, noValues    bool
 	origin               string
 	absentFor            time.Duration
 }
 
 const (
 	byPath  = "/v1/items/order:1001"
+	parsed  = "/v1/parsed/order:1001"
+	alone   = "/v1/values/order:1001"
 	byQuery = "/v1/items?key=."
+	batch   = "/v1/items?key=order:1001&key=.&key="
 	page    = "https://app.example.com"
 )
 
 // living is an item that has left to live; 0 means that nobody knows.
-func living(left time.Duration) func() (lookup.Answer, error) {
+func living(left time.Duration) func() (lookup.Answer, error) { return holding("<b>ё</b>", left) }
+
+func holding(value string, left time.Duration) func() (lookup.Answer, error) {
 	at := time.Unix(1795430000, 0)
-	item := &voximplant.KeyValueItem{Key: "order:1001", Value: "<b>ё</b>"}
+	item := &voximplant.KeyValueItem{Key: "order:1001", Value: value}
 	if left > 0 {
 		item.ExpiresAt = at.Add(left)
 	}
@@ -74,19 +79,33 @@ func calls() []call {
 		{name: "private preflight", method: "OPTIONS", target: byPath, header: preflight, private: true},
 		{name: "preflight from a listed origin", method: "OPTIONS", target: byQuery, header: preflight, origin: page},
 		{name: "preflight for a bad key", method: "OPTIONS", target: "/v1/items/%00", header: preflight},
+		{name: "preflight", method: "OPTIONS", target: parsed, header: preflight},
+		{name: "preflight", method: "OPTIONS", target: alone, header: preflight},
 		{name: "options", method: "OPTIONS", target: "/v1/health"},
+		{name: "no values", method: "GET", target: alone, noValues: true},
+		{name: "no values", method: "HEAD", target: alone, noValues: true},
+		{name: "no values", method: "OPTIONS", target: alone, noValues: true},
+		{name: "no values", method: "POST", target: alone, noValues: true},
+		{name: "POST", method: "POST", target: alone},
+		{name: "value for no listed origin", method: "GET", target: alone, lookup: living(time.Hour), origin: page},
+		{name: "JSON object", method: "GET", target: parsed, lookup: holding(`{"a":[12345678901234567890,null]}`, time.Hour)},
+		{name: "JSON number", method: "GET", target: parsed, lookup: holding("-0.5", time.Hour)},
+		{name: "JSON null", method: "GET", target: parsed, lookup: holding("null", time.Hour)},
+		{name: "item of every key", method: "GET", target: "/v1/items?key=a&key=b", lookup: living(time.Hour)},
+		{name: "the same batch", method: "GET", target: "/v1/items?key=a&key=b", lookup: living(time.Hour), header: matching},
 		{name: "POST", method: "POST", target: byPath},
 		{name: "DELETE by query", method: "DELETE", target: byQuery},
 		{name: "TRACE", method: "TRACE", target: "/v1/health"},
 	}
 	for _, method := range []string{"GET", "HEAD"} {
-		for _, target := range []string{byPath, byQuery} {
+		for _, target := range []string{byPath, parsed, alone, byQuery, batch} {
 			all = append(all, call{name: "same item", method: method, target: target, lookup: living(time.Hour), header: matching})
 			for name, found := range outcomes() {
 				all = append(all, call{name: name, method: method, target: target, lookup: found})
 			}
 		}
-		for _, target := range []string{"/v1/items/a%20b", "/v1/items/a/b", "/v1/items/", "/v1/items", "/v1/items?key=a+b", "/v1/health", "/", "/favicon.ico"} {
+		for _, target := range []string{"/v1/parsed/a%20b", "/v1/values/..", "/v1/parsed/", "/v1/parsed", "/v1/values",
+			"/v1/items?" + strings.Repeat("key=a&", 51), "/v1/items/.", "/v1/items/a%20b", "/v1/items/a/b", "/v1/items/", "/v1/items", "/v1/items?key=a+b", "/v1/health", "/", "/favicon.ico"} {
 			all = append(all, call{name: "no lookup", method: method, target: target})
 		}
 	}
@@ -124,6 +143,7 @@ func (c call) answer() (*http.Request, *http.Response) {
 		MaxAge:         time.Minute,
 		NotFoundMaxAge: 5 * time.Second,
 		Private:        c.private,
+		RawValues:      !c.noValues,
 		Origins:        []string{"*"},
 		Log:            slog.New(slog.DiscardHandler),
 		HashKey:        func(string) string { return "" },
@@ -181,10 +201,12 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 // operation names what the document knows r as.
 func operation(r *http.Request) string {
 	path := r.URL.Path
-	if strings.HasPrefix(path, "/v1/items/") {
-		path = "/v1/items/{key}"
+	for _, prefix := range []string{"/v1/items/", "/v1/parsed/", "/v1/values/"} {
+		if strings.HasPrefix(path, prefix) {
+			path = prefix + "{key}"
+		}
 	}
-	known := slices.Contains([]string{"/v1/items/{key}", "/v1/items", "/v1/health"}, path)
+	known := slices.Contains([]string{"/v1/items/{key}", "/v1/parsed/{key}", "/v1/values/{key}", "/v1/items", "/v1/health"}, path)
 	switch {
 	case known && slices.Contains([]string{"GET", "HEAD", "OPTIONS"}, r.Method):
 		return r.Method + " " + path
