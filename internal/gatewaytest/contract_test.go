@@ -34,6 +34,7 @@ type call struct {
 	header               http.Header
 	status               int
 	key, code            string // of the item, of the problem
+	batch                string // what became of each key
 	asks                 int64  // how often the storage may be asked
 }
 
@@ -52,9 +53,20 @@ var calls = slices.Concat(
 		{name: "query with unknown names", method: "GET", target: "/v1/items?x=1&key=a%2Bb&y", status: 200, key: "a+b", asks: 1},
 		{name: "path with a query", method: "GET", target: "/v1/items/a%2Bb?key=a%23b", status: 200, key: "a+b", asks: 1},
 		{name: "query of a bare plus", method: "GET", target: "/v1/items?key=a+b", status: 400, code: "invalid_key"},
-		{name: "query twice", method: "GET", target: "/v1/items?key=a&key=b", status: 400, code: "invalid_key"},
+		{name: "query of several", method: "GET", target: "/v1/items?key=a%2Bb&key=.&key=a%3Bb", status: 200, batch: ". a+b a;b", asks: 3},
+		{name: "query of several, all kinds", method: "GET", target: "/v1/items?key=a%2Bb&key=missing&x=1&key=down&key=no%2Fkey", status: 200,
+			batch: "a+b down:upstream_busy missing:null no/key:invalid_key", asks: 3},
+		{name: "query of the same", method: "GET", target: "/v1/items?key=.&key=.", status: 200, batch: ".", asks: 2},
+		{name: "query of several, conditional", method: "GET", target: "/v1/items?key=a%2Bb&key=.", header: matching, status: 304, asks: 2},
+		{name: "query of several, one with a bare plus", method: "GET", target: "/v1/items?key=a%2Bb&key=a+b", status: 400, code: "invalid_key"},
+		{name: "query of too many", method: "GET", target: "/v1/items?key=a" + strings.Repeat("&key=a", 50), status: 400, code: "invalid_key"},
 		{name: "query without a key", method: "GET", target: "/v1/items", status: 400, code: "invalid_key"},
 		{name: "empty key", method: "GET", target: "/v1/items/", status: 400, code: "invalid_key"},
+		{name: "dot in the path", method: "GET", target: "/v1/items/.", status: 400, code: "invalid_key"},
+		{name: "dots in the path", method: "GET", target: "/v1/items/..", status: 400, code: "invalid_key"},
+		{name: "escaped dots in the path", method: "GET", target: "/v1/items/%2E%2e", status: 400, code: "invalid_key"},
+		{name: "dots in the path of parsed", method: "GET", target: "/v1/parsed/..", status: 400, code: "invalid_key"},
+		{name: "dots in the path of values", method: "GET", target: "/v1/values/..", status: 400, code: "invalid_key"},
 		{name: "slash in the key", method: "GET", target: "/v1/items/a/b", status: 400, code: "invalid_key"},
 		{name: "escaped slash", method: "GET", target: "/v1/items/a%2Fb", status: 400, code: "invalid_key"},
 		{name: "space", method: "GET", target: "/v1/items/a%20b", status: 400, code: "invalid_key"},
@@ -66,6 +78,16 @@ var calls = slices.Concat(
 		{name: "storage down", method: "GET", target: "/v1/items/down", status: 503, code: "upstream_busy", asks: 1},
 		{name: "conditional", method: "GET", target: "/v1/items/a%2Bb", header: matching, status: 304, asks: 1},
 		{name: "conditional HEAD", method: "HEAD", target: "/v1/items/a%2Bb", header: matching, status: 304, asks: 1},
+		{name: "parsed", method: "GET", target: "/v1/parsed/%D0%BA%D0%BB%D1%8E%D1%87%D0%81%D1%91", status: 200, key: "ключЁё", asks: 1},
+		{name: "parsed HEAD", method: "HEAD", target: "/v1/parsed/a%23b", status: 200, asks: 1},
+		{name: "parsed, conditional", method: "GET", target: "/v1/parsed/a%23b", header: matching, status: 304, asks: 1},
+		{name: "parsed, missing", method: "GET", target: "/v1/parsed/order:missing", status: 404, code: "not_found", asks: 1},
+		{name: "parsed, a space", method: "GET", target: "/v1/parsed/a%20b", status: 400, code: "invalid_key"},
+		{name: "value", method: "GET", target: "/v1/values/%D0%BA%D0%BB%D1%8E%D1%87%D0%81%D1%91", status: 200, key: "ключЁё", asks: 1},
+		{name: "value HEAD", method: "HEAD", target: "/v1/values/a%23b", status: 200, asks: 1},
+		{name: "value, conditional", method: "GET", target: "/v1/values/a%23b", header: matching, status: 304, asks: 1},
+		{name: "value, missing", method: "GET", target: "/v1/values/order:missing", status: 404, code: "not_found", asks: 1},
+		{name: "value, POST", method: "POST", target: "/v1/values/a", status: 405, code: "method_not_allowed"},
 		{name: "preflight", method: "OPTIONS", target: "/v1/items/a%2Bb", header: preflight, status: 204},
 		{name: "options", method: "OPTIONS", target: "/v1/health", status: 204},
 		{name: "POST", method: "POST", target: "/v1/items/a%2Bb", status: 405, code: "method_not_allowed"},
@@ -75,7 +97,7 @@ var calls = slices.Concat(
 		{name: "health", method: "GET", target: "/v1/health", status: 200},
 		{name: "health HEAD", method: "HEAD", target: "/v1/health", status: 200},
 		{name: "unknown path", method: "GET", target: "/favicon.ico", status: 404, code: "no_route"},
-		{name: "unknown path below v1", method: "GET", target: "/v1/values/a", status: 404, code: "no_route"},
+		{name: "unknown path below v1", method: "GET", target: "/v1/value/a", status: 404, code: "no_route"},
 	},
 )
 
@@ -118,6 +140,7 @@ func world() (*handler.Handler, *gateway.Gateway, *storage) {
 		Lookup:         s.lookup,
 		MaxAge:         time.Minute,
 		NotFoundMaxAge: 5 * time.Second,
+		RawValues:      true,
 		Origins:        []string{"*"},
 		Log:            slog.New(slog.DiscardHandler),
 		HashKey:        func(string) string { return "" },
@@ -226,15 +249,13 @@ func withoutID(body []byte) string {
 
 // check says how got differs from what the contract wants.
 func (c call) check(got reply) error {
-	var body struct{ Key, Code string }
-	if got.body != "" {
-		if err := json.Unmarshal([]byte(got.body), &body); err != nil {
-			return err
-		}
+	key, code, batch, err := got.content()
+	if err != nil {
+		return err
 	}
-	if got.status != c.status || body.Key != c.key || body.Code != c.code || got.asks != c.asks {
-		return fmt.Errorf("status %d, key %q, code %q, storage asked %d times; want %d, %q, %q, %d",
-			got.status, body.Key, body.Code, got.asks, c.status, c.key, c.code, c.asks)
+	if got.status != c.status || key != c.key || code != c.code || batch != c.batch || got.asks != c.asks {
+		return fmt.Errorf("status %d, key %q, code %q, batch %q, storage asked %d times; want %d, %q, %q, %q, %d",
+			got.status, key, code, batch, got.asks, c.status, c.key, c.code, c.batch, c.asks)
 	}
 	if allow := got.header.Get("Allow"); c.status == 405 && allow != "GET, HEAD, OPTIONS" {
 		return fmt.Errorf("Allow = %q", allow)
@@ -245,13 +266,62 @@ func (c call) check(got reply) error {
 	return nil
 }
 
+// content returns what the body tells: the key of an item, the code of a problem, or what became of the keys of a batch.
+func (r reply) content() (key, code, batch string, err error) {
+	if strings.HasPrefix(r.header.Get("Content-Type"), "text/plain") {
+		return strings.TrimPrefix(r.body, "value of "), "", "", nil
+	}
+	if r.body == "" {
+		return "", "", "", nil
+	}
+	var body struct {
+		Key, Code string
+		Items     map[string]*struct{ Key string }
+		Errors    map[string]struct{ Code string }
+	}
+	if err := json.Unmarshal([]byte(r.body), &body); err != nil {
+		return "", "", "", err
+	}
+	var all []string
+	for key, item := range body.Items {
+		if item == nil {
+			key += ":null"
+		} else if item.Key != key {
+			key += ":" + item.Key
+		}
+		all = append(all, key)
+	}
+	for key, failure := range body.Errors {
+		all = append(all, key+":"+failure.Code)
+	}
+	slices.Sort(all)
+	return body.Key, body.Code, strings.Join(all, " "), nil
+}
+
+// What is switched off is nowhere, whatever the method.
+func TestValuesAreOffByDefault(t *testing.T) {
+	t.Parallel()
+	h, function, s := world()
+	h.RawValues = false
+	for name, g := range fronts {
+		root := start(t, g, function.Invoke)
+		for _, method := range []string{"GET", "OPTIONS", "DELETE"} {
+			c := call{method: method, target: "/v1/values/a%2Bb", header: preflight, status: 404, code: "no_route"}
+			if err := c.check(ask(t, root, c, s)); err != nil {
+				t.Errorf("%s: %s: %v", name, method, err)
+			}
+		}
+	}
+}
+
 // HEAD and GET differ in the body only (E5-6), Content-Length included.
 func TestHeadIsGetWithoutBody(t *testing.T) {
 	t.Parallel()
 	_, function, s := world()
 	for name, g := range fronts {
 		root := start(t, g, function.Invoke)
-		for _, target := range []string{"/v1/items/a%2Bb", "/v1/items/order:missing", "/v1/items/a%20b", "/v1/health", "/v1/items/down"} {
+		for _, target := range []string{"/v1/items/a%2Bb", "/v1/items/order:missing", "/v1/items/a%20b", "/v1/health", "/v1/items/down",
+			"/v1/parsed/a%2Bb", "/v1/values/a%2Bb", "/v1/items?key=.&key=.."} {
 			get := ask(t, root, call{method: "GET", target: target}, s)
 			head := ask(t, root, call{method: "HEAD", target: target}, s)
 			if head.status != get.status || head.asks != get.asks || !reflect.DeepEqual(head.header, get.header) || head.body != "" {
@@ -328,12 +398,12 @@ func TestOutput(t *testing.T) {
 		})
 		for _, c := range calls {
 			ask(t, root, c, s)
-			checkOutput(t, name+": "+c.name, out)
+			checkOutput(t, name+": "+c.name, c, out)
 		}
 	}
 }
 
-func checkOutput(t *testing.T, name string, out []byte) {
+func checkOutput(t *testing.T, name string, c call, out []byte) {
 	t.Helper()
 	var o struct {
 		StatusCode      *int               `json:"statusCode"`
@@ -364,6 +434,8 @@ func checkOutput(t *testing.T, name string, out []byte) {
 	switch {
 	case *o.StatusCode == 204:
 		want = ""
+	case *o.StatusCode < 400 && strings.HasPrefix(c.target, "/v1/values/"):
+		want = "text/plain; charset=utf-8"
 	case *o.StatusCode < 400:
 		want = "application/json; charset=utf-8"
 	}
@@ -378,18 +450,21 @@ func TestNotModifiedCarriesTheHeaders(t *testing.T) {
 	_, function, _ := world()
 	for name, g := range fronts {
 		g.Invoke, g.Stage = function.Invoke, ""
-		serve := func(header http.Header) *httptest.ResponseRecorder {
-			r := httptest.NewRequest("GET", "/v1/items/a%2Bb", nil)
-			maps.Copy(r.Header, header)
-			w := httptest.NewRecorder()
-			g.ServeHTTP(w, r)
-			return w
-		}
-		full, not := serve(nil), serve(matching)
-		want, got := comparable(full.Result()), comparable(not.Result())
-		want.Del("Content-Length")
-		if full.Code != 200 || not.Code != 304 || not.Body.Len() > 0 || !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: %d %v\nthen %d %v", name, full.Code, want, not.Code, got)
+		for _, target := range []string{"/v1/items/a%2Bb", "/v1/parsed/a%2Bb", "/v1/values/a%2Bb", "/v1/items?key=.", "/v1/items?key=.&key=.."} {
+			full, not := conditionally(&g, target, nil), conditionally(&g, target, matching)
+			want, got := comparable(full.Result()), comparable(not.Result())
+			want.Del("Content-Length")
+			if full.Code != 200 || not.Code != 304 || not.Body.Len() > 0 || !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: %s: %d %v\nthen %d %v", name, target, full.Code, want, not.Code, got)
+			}
 		}
 	}
+}
+
+func conditionally(h http.Handler, target string, header http.Header) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("GET", target, nil)
+	maps.Copy(r.Header, header)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
 }
