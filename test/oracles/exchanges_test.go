@@ -41,10 +41,21 @@ type exchange struct {
 // A life is an item at the moment of the answer, and how the function is set up.
 type life struct {
 	left, age, ceiling time.Duration
-	private            bool // by CACHE_SCOPE
-	query              bool // asked for by query
-	listed             bool // CORS_ORIGINS is a list
+	private            bool   // by CACHE_SCOPE
+	target             string // what is asked for
+	listed             bool   // CORS_ORIGINS is a list
 }
+
+const (
+	byPath  = "/v1/items/k"
+	parsed  = "/v1/parsed/k"
+	alone   = "/v1/values/k"
+	byQuery = "/v1/items?key=k"
+	batch   = "/v1/items?key=k&key=l"
+)
+
+// query reports whether l is asked for by query.
+func (l life) query() bool { return strings.Contains(l.target, "?") }
 
 func lives() []life {
 	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
@@ -53,11 +64,15 @@ func lives() []life {
 		for _, left := range []float64{0, 0.5, 1, 2, 3, 3.9, 4, 5, 10, 61, 121.9, 122, 123.5, 3600, 7776000} {
 			for _, age := range []float64{0, 0.2, 20, 59, 59.1, 61} {
 				l := life{left: seconds(left), age: seconds(age), ceiling: seconds(ceiling)}
+				for _, l.target = range []string{byPath, parsed, alone} {
+					all = append(all, l)
+				}
+				l.private, l.target = true, byPath
 				all = append(all, l)
-				l.private = true
-				all = append(all, l)
-				l.private, l.query, l.listed = false, true, true
-				all = append(all, l)
+				l.private, l.listed = false, true
+				for _, l.target = range []string{byQuery, batch} {
+					all = append(all, l)
+				}
 			}
 		}
 	}
@@ -68,7 +83,7 @@ func lives() []life {
 // nothing is reused for longer than the ceiling after it was read. An unknown end (left 0) forbids all.
 func (l life) maxAge() int64 {
 	hops := 2.0
-	if l.private || l.query {
+	if l.private || l.query() {
 		hops = 1
 	}
 	remaining := math.Floor(l.left.Seconds()) - 2
@@ -89,6 +104,7 @@ func (l life) handler(found func() (lookup.Answer, error)) *handler.Handler {
 		MaxAge:         l.ceiling,
 		NotFoundMaxAge: 5 * time.Second,
 		Private:        l.private,
+		RawValues:      true,
 		Origins:        []string{"*"},
 		Log:            slog.New(slog.DiscardHandler),
 		HashKey:        func(string) string { return "" },
@@ -113,7 +129,9 @@ func exchanges() []exchange {
 	for _, l := range lives() {
 		all = append(all, l.exchanges()...)
 	}
-	for _, l := range []life{{}, {private: true}, {query: true}, {listed: true}} {
+	for _, l := range []life{
+		{target: byPath}, {target: byPath, private: true}, {target: byQuery}, {target: byPath, listed: true}, {target: parsed}, {target: alone},
+	} {
 		all = append(all, absences(l)...)
 		all = append(all, uncacheable(l)...)
 	}
@@ -122,24 +140,21 @@ func exchanges() []exchange {
 
 // exchanges are the answers with the item: 200, and 304 for one who holds it.
 func (l life) exchanges() []exchange {
-	h, target, m := l.handler(l.answer), "/v1/items/k", l.maxAge()
-	if l.query {
-		target = "/v1/items?key=k"
-	}
+	h, m := l.handler(l.answer), l.maxAge()
 	name := fmt.Sprintf("item %+v", l)
 	shared := m
-	if l.private || l.query {
+	if l.private || l.query() {
 		shared = never
 	}
-	full := ask(h, name, "GET", target, l.request())
+	full := ask(h, name, "GET", l.target, l.request())
 	full.Shared, full.Private = shared, m
-	head := ask(h, name+", HEAD", "HEAD", target, l.request())
+	head := ask(h, name+", HEAD", "HEAD", l.target, l.request())
 	head.Shared, head.Private = shared, m
 	all := []exchange{full, head}
 	if tag := full.Header["etag"]; tag != "" {
 		request := l.request()
 		request["if-none-match"] = tag
-		not := ask(h, name+", not modified", "GET", target, request)
+		not := ask(h, name+", not modified", "GET", l.target, request)
 		not.Stored, not.Shared, not.Private = full.Header, shared, m
 		all = append(all, not)
 	}
@@ -159,14 +174,11 @@ func (l life) request() map[string]string {
 func absences(l life) []exchange {
 	var all []exchange
 	for _, remembered := range []time.Duration{0, time.Second, 5 * time.Second, time.Minute} {
-		h, target := l.handler(func() (lookup.Answer, error) { return lookup.Answer{At: at}, voximplant.ErrNotFound }), "/v1/items/k"
-		if l.query {
-			target = "/v1/items?key=k"
-		}
+		h := l.handler(func() (lookup.Answer, error) { return lookup.Answer{At: at}, voximplant.ErrNotFound })
 		h.NotFoundMaxAge = remembered
-		e := ask(h, fmt.Sprintf("absent for %v, %+v", remembered, l), "GET", target, l.request())
+		e := ask(h, fmt.Sprintf("absent for %v, %+v", remembered, l), "GET", l.target, l.request())
 		e.Shared, e.Private = int64(remembered/time.Second), 0
-		if l.private || l.query {
+		if l.private || l.query() {
 			e.Shared = never
 		}
 		if remembered == 0 {
@@ -195,11 +207,14 @@ func uncacheable(l life) []exchange {
 		"late":          context.DeadlineExceeded,
 		"a bug":         errors.New("a bug"),
 	} {
-		add(name, "GET", "/v1/items/k", err)
-		add(name+" by query", "GET", "/v1/items?key=k", err)
-		add(name+" to HEAD", "HEAD", "/v1/items/k", err)
+		add(name, "GET", l.target, err)
+		add(name+" in a batch", "GET", batch, err)
+		add(name+" to HEAD", "HEAD", l.target, err)
 	}
+	add("nothing of a batch", "GET", batch, voximplant.ErrNotFound)
 	add("bad key", "GET", "/v1/items/%20", nil)
+	add("dots", "GET", "/v1/items/..", nil)
+	add("no key in a batch", "GET", "/v1/items?key=k&key=%25", voximplant.ErrNotFound)
 	add("no route", "GET", "/favicon.ico", nil)
 	add("no method", "POST", "/v1/items/k", nil)
 	add("preflight", "OPTIONS", "/v1/items/k", nil)
