@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"voxkv/lookup"
 	"voxkv/voximplant"
@@ -55,7 +57,8 @@ const accepted = `A direct invocation takes {"key":"…"}, {"keys":["…"]} or {
 // {"keys":[…]} is answered key by key, {"operation":…} by Storage. The error is
 // a *FunctionError.
 func (h *Handler) Direct(ctx context.Context, payload []byte) ([]byte, error) {
-	e := h.begin(ctx)
+	e := h.begin(ctx, "")
+	ctx = e.trace(ctx)
 	e.route, e.private, e.status = "direct", true, http.StatusOK
 	var answer []byte
 	err := h.guarded(func() error {
@@ -81,8 +84,9 @@ func (h *Handler) Direct(ctx context.Context, payload []byte) ([]byte, error) {
 
 func (h *Handler) direct(ctx context.Context, payload []byte, e *entry) (any, error) {
 	var request directRequest
-	if json.Unmarshal(payload, &request) != nil {
-		return nil, &invalidError{accepted}
+	// encoding/json would mend bytes that are no text, and so change a value.
+	if err := json.Unmarshal(payload, &request); err != nil || !utf8.Valid(payload) {
+		return nil, &invalidError{wrongMember(err) + accepted}
 	}
 	switch {
 	case request.Operation != nil:
@@ -99,6 +103,14 @@ func (h *Handler) direct(ctx context.Context, payload []byte, e *entry) (any, er
 	return nil, &invalidError{accepted}
 }
 
+// wrongMember names the member whose JSON type is wrong, if that is what err says.
+func wrongMember(err error) string {
+	if typed, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && typed.Field != "" {
+		return fmt.Sprintf("The member %q has the wrong JSON type. ", typed.Field)
+	}
+	return ""
+}
+
 func (h *Handler) directBatch(ctx context.Context, keys []string, e *entry) (any, error) {
 	all, err := h.findAll(ctx, keys, e)
 	if err != nil {
@@ -113,34 +125,34 @@ func (h *Handler) directBatch(ctx context.Context, keys []string, e *entry) (any
 
 // operate serves the operations on the storage.
 func (h *Handler) operate(ctx context.Context, request directRequest, e *entry) (any, error) {
-	e.route = "direct " + *request.Operation
-	if h.Storage == nil {
+	operation, known := map[string]func(context.Context, directRequest, *entry) (any, error){
+		"list": h.list, "keys": h.listKeys, "set": h.set, "delete": h.delete,
+	}[*request.Operation]
+	switch {
+	case h.Storage == nil:
 		return nil, &invalidError{"Operations are not offered here."}
+	case !known:
+		return nil, &invalidError{accepted}
 	}
-	if request.Key != nil {
-		e.key = *request.Key
-	}
-	page := voximplant.Page{Offset: request.Offset, Count: request.Count}
-	switch *request.Operation {
-	case "list":
-		return listing(h.Storage.Items(ctx, request.Prefix, page))
-	case "keys":
-		return listingOfKeys(h.Storage.Keys(ctx, request.Prefix, page))
-	case "set":
-		return h.set(ctx, request)
-	case "delete":
-		if request.Key == nil {
-			return nil, &invalidError{`delete takes {"operation":"delete","key":"…"}.`}
-		}
-		return nil, h.Storage.Delete(ctx, *request.Key)
-	}
-	e.route = "direct"
-	return nil, &invalidError{accepted}
+	e.route = "direct " + *request.Operation
+	return operation(ctx, request, e)
 }
 
-func (h *Handler) set(ctx context.Context, request directRequest) (any, error) {
+// noteKey has the log line show key, if it is one.
+func (e *entry) noteKey(key string) error {
+	err := checkKey(key)
+	if err == nil {
+		e.key = key
+	}
+	return err
+}
+
+func (h *Handler) set(ctx context.Context, request directRequest, e *entry) (any, error) {
 	if request.Key == nil || request.Value == nil {
 		return nil, &invalidError{`set takes {"operation":"set","key":"…","value":"…"} and ttl in seconds or expires_at in Unix seconds.`}
+	}
+	if err := e.noteKey(*request.Key); err != nil {
+		return nil, err
 	}
 	var life voximplant.Lifetime
 	if request.TTL != nil {
@@ -157,15 +169,33 @@ func (h *Handler) set(ctx context.Context, request directRequest) (any, error) {
 	return wire(item), nil
 }
 
-// A page is a part of a list. NextOffset asks for the part after it; it is null
-// after the last.
-type page[Item any] struct {
-	Items      []Item `json:"items"`
-	NextOffset *int   `json:"next_offset"`
+func (h *Handler) delete(ctx context.Context, request directRequest, e *entry) (any, error) {
+	if request.Key == nil {
+		return nil, &invalidError{`delete takes {"operation":"delete","key":"…"}.`}
+	}
+	if err := e.noteKey(*request.Key); err != nil {
+		return nil, err
+	}
+	return nil, h.Storage.Delete(ctx, *request.Key)
 }
 
-func listing(items []voximplant.KeyValueItem, next int, err error) (any, error) {
-	return pageOf(items, next, err, wire)
+// A page is a part of a list. NextOffset asks for the part after it; it is null
+// after the last.
+type page struct {
+	Items      []any `json:"items"`
+	NextOffset *int  `json:"next_offset"`
+}
+
+func (r directRequest) page() voximplant.Page {
+	return voximplant.Page{Offset: r.Offset, Count: r.Count}
+}
+
+func (h *Handler) list(ctx context.Context, request directRequest, _ *entry) (any, error) {
+	if request.Prefix == "" {
+		return nil, &invalidError{`list takes {"operation":"list","prefix":"…"}, and offset and count if need be.`}
+	}
+	items, next, err := h.Storage.Items(ctx, request.Prefix, request.page())
+	return pageOf(items, next, func(item *voximplant.KeyValueItem) any { return wire(item) }), err
 }
 
 // A wireKey is an item without its value.
@@ -174,20 +204,21 @@ type wireKey struct {
 	ExpiresAt *int64 `json:"expires_at"` // Unix seconds
 }
 
-func listingOfKeys(items []voximplant.KeyValueItem, next int, err error) (any, error) {
-	return pageOf(items, next, err, func(item *voximplant.KeyValueItem) wireKey {
+func (h *Handler) listKeys(ctx context.Context, request directRequest, _ *entry) (any, error) {
+	items, next, err := h.Storage.Keys(ctx, request.Prefix, request.page())
+	return pageOf(items, next, func(item *voximplant.KeyValueItem) any {
 		w := wire(item)
 		return wireKey{w.Key, w.ExpiresAt}
-	})
+	}), err
 }
 
-func pageOf[Item any](items []voximplant.KeyValueItem, next int, err error, wire func(*voximplant.KeyValueItem) Item) (any, error) {
-	p := page[Item]{Items: make([]Item, 0, len(items))}
+func pageOf(items []voximplant.KeyValueItem, next int, wire func(*voximplant.KeyValueItem) any) page {
+	p := page{Items: make([]any, 0, len(items))}
 	for i := range items {
 		p.Items = append(p.Items, wire(&items[i]))
 	}
 	if next > 0 {
 		p.NextOffset = &next
 	}
-	return p, err
+	return p
 }

@@ -69,15 +69,17 @@ type Handler struct {
 	common http.Header // the same in every response; its values are shared and never changed
 }
 
-// RequestHeaders are the header fields of a request that make a difference.
+// RequestHeaders are the header fields that a request is read for. The last one
+// goes to the log and to the API, the others make a difference to the response.
 func RequestHeaders() []string {
-	return []string{"Origin", "If-None-Match", "Access-Control-Request-Method"}
+	return []string{"Origin", "If-None-Match", "Access-Control-Request-Method", "Traceparent"}
 }
 
 // ServeHTTP answers one request: common headers, route, problem, log line.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e := h.begin(r.Context())
+	e := h.begin(r.Context(), r.Header.Get("Traceparent"))
 	e.method = r.Method
+	r = r.WithContext(e.trace(r.Context()))
 	h.commonHeaders(w.Header(), r.Header.Get("Origin"), e.requestID)
 	if err := h.guarded(func() error { return h.route(w, r, e) }); err != nil {
 		e.fail(err)

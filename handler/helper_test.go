@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"voxkv/handler"
+	"voxkv/internal/openapitest"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
@@ -64,7 +66,8 @@ type reply struct {
 	body   string
 }
 
-// ask sends a request and checks what is true of every response.
+// ask sends a request and checks what is true of every response, also that
+// openapi.yaml documents it (E5-13, E5-27).
 // header holds names and values in turn.
 func (s *site) ask(t *testing.T, method, target string, header ...string) reply {
 	t.Helper()
@@ -74,6 +77,7 @@ func (s *site) ask(t *testing.T, method, target string, header ...string) reply 
 	}
 	got := s.serve(r)
 	checkEvery(t, got)
+	openapitest.Validate(t, r, got.response())
 	if log := s.log.String(); strings.Contains(log, value) {
 		t.Errorf("%s %s: the log holds the value: %s", method, target, log)
 	}
@@ -92,12 +96,17 @@ func (s *site) serve(r *http.Request) reply {
 	return got
 }
 
+// response is what openapi.yaml is held against.
+func (r reply) response() *http.Response {
+	return &http.Response{StatusCode: r.status, Header: r.header, Body: io.NopCloser(strings.NewReader(r.body))}
+}
+
 func (s *site) get(t *testing.T, target string, header ...string) reply {
 	t.Helper()
 	return s.ask(t, http.MethodGet, target, header...)
 }
 
-// checkEvery checks B3-20, B3-25, E5-12 and E5-29.
+// checkEvery checks B3-5, B3-20, B3-25, E5-12 and E5-29.
 func checkEvery(t *testing.T, r reply) {
 	t.Helper()
 	for _, name := range []string{"Cache-Control", "X-Content-Type-Options", "Content-Security-Policy",

@@ -25,6 +25,7 @@ const farthest = 91 * 24 * time.Hour
 type entry struct {
 	start     time.Time
 	requestID string
+	parent    string // traceparent, "" if there is no trace
 	cold      bool
 	method    string // empty for a direct invocation
 	route     string
@@ -39,14 +40,22 @@ type entry struct {
 
 // begin opens the entry. The request id is the invocation's, or a fresh one
 // outside Lambda.
-func (h *Handler) begin(ctx context.Context) *entry {
-	e := &entry{start: time.Now(), cold: !h.warm.Swap(true)}
+func (h *Handler) begin(ctx context.Context, traceparent string) *entry {
+	e := &entry{start: time.Now(), cold: !h.warm.Swap(true), parent: traceParent(ctx, traceparent)}
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		e.requestID = lc.AwsRequestID
 	} else {
 		e.requestID = rand.Text()
 	}
 	return e
+}
+
+// trace hands the trace on to the API.
+func (e *entry) trace(ctx context.Context) context.Context {
+	if e.parent == "" {
+		return ctx
+	}
+	return voximplant.WithTraceParent(ctx, e.parent)
 }
 
 // fail records err and what the caller is told of it.
@@ -57,7 +66,7 @@ func (e *entry) fail(err error) {
 }
 
 // log writes the line. Nothing in it is taken from the request but the method,
-// the trace id and the key, which HashKey hides.
+// a well-formed trace and the key, which HashKey hides.
 func (h *Handler) log(ctx context.Context, e *entry) {
 	level := e.level()
 	if !h.Log.Enabled(ctx, level) {
@@ -74,6 +83,9 @@ func (h *Handler) log(ctx context.Context, e *entry) {
 	)
 	if trace, _ := ctx.Value("x-amzn-trace-id").(string); trace != "" {
 		attrs = append(attrs, slog.String("trace_id", trace))
+	}
+	if e.parent != "" {
+		attrs = append(attrs, slog.String("traceparent", e.parent))
 	}
 	if e.problem.Code != "" {
 		attrs = append(attrs, slog.String("code", e.problem.Code))

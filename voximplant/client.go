@@ -171,6 +171,15 @@ func (p *pace) NextBackOff() time.Duration {
 	return p.atLeast + p.ExponentialBackOff.NextBackOff()
 }
 
+// traceParent is the context key of WithTraceParent.
+type traceParent struct{}
+
+// WithTraceParent lets calls under the context carry the traceparent header
+// (W3C Trace Context).
+func WithTraceParent(ctx context.Context, parent string) context.Context {
+	return context.WithValue(ctx, traceParent{}, parent)
+}
+
 // post makes one HTTP request. The parameters go into the form body, which
 // keeps keys out of URLs and so out of traces, proxies' logs and error texts.
 func (c *Client) post(ctx context.Context, method, token string, params url.Values) (reply, *Error) {
@@ -184,6 +193,9 @@ func (c *Client) post(ctx context.Context, method, token string, params url.Valu
 	req.Header.Set("Authorization", "Bearer "+token)
 	if c.UserAgent != "" {
 		req.Header.Set("User-Agent", c.UserAgent)
+	}
+	if parent, ok := ctx.Value(traceParent{}).(string); ok {
+		req.Header.Set("Traceparent", parent)
 	}
 	// An empty list is not sent; it tells net/http that the request may be sent
 	// again when a reused connection turns out to be closed.
