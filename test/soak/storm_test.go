@@ -38,6 +38,7 @@ type storm struct {
 	progress func() float64 // of the whole run, from 0 to 1
 	short    bool           // the run lasts for seconds only
 
+	gusts     int          // so far; each is another fault than the last
 	mode      atomic.Int32 // what happens to calls now: an index of faults
 	chance    atomic.Int32 // to how many of 100
 	lastFault atomic.Int64 // Unix nanoseconds
@@ -166,7 +167,7 @@ func (s *storm) run(ctx context.Context) {
 func (s *storm) gust() time.Duration {
 	lull, blow := 2*time.Second, time.Second
 	if s.short {
-		lull, blow = 300*time.Millisecond, 300*time.Millisecond
+		lull, blow = 80*time.Millisecond, 160*time.Millisecond
 	}
 	done := s.progress()
 	if s.mode.Load() != 0 || done < 0.15 || done > 0.9 {
@@ -174,7 +175,11 @@ func (s *storm) gust() time.Duration {
 		return lull/2 + rand.N(lull)
 	}
 	s.chance.Store([]int32{20, 50, 100}[rand.IntN(3)])
-	s.mode.Store(1 + rand.Int32N(int32(len(faults)-1)))
+	if s.short {
+		s.chance.Store(30) // a call whose tries all fail takes seconds
+	}
+	s.gusts++
+	s.mode.Store(int32(1 + s.gusts%(len(faults)-1)))
 	return blow/4 + rand.N(blow)
 }
 
