@@ -106,7 +106,7 @@ func response(doc *openapi3.T, r *http.Request, status int) (*openapi3.Response,
 	item := path(doc, r.URL.Path)
 	if item == nil {
 		item = &openapi3.PathItem{}
-	} else if operation := item.GetOperation(r.Method); operation != nil {
+	} else if operation := item.Operations()[r.Method]; operation != nil {
 		if found := operation.Responses.Status(status); found != nil {
 			return found.Value, nil
 		}

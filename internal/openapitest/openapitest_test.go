@@ -63,6 +63,7 @@ func TestValidate(t *testing.T) {
 		{"value", "GET", "/v1/values/k", 200, text, "v", ""},
 		{"same value", "GET", "/v1/values/k", 304, text, "", ""},
 		{"no values", "GET", "/v1/values/k", 404, problem, noRoute, ""},
+		{"no method of HTTP", "BREW", "/v1/items/k", 405, allow, noMethod, ""},
 		{"no values, another method", "POST", "/v1/values/k", 404, problem, noRoute, ""},
 		{"no method of values", "POST", "/v1/values/k", 405, allow, noMethod, ""},
 		{"item without body", "HEAD", "/v1/items/k", 200, fresh, "", ""},
