@@ -36,6 +36,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/parsed/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read an item, its value parsed
+         * @description As `/v1/items/{key}`, and where the value is JSON it stands in `value_json` as well, byte for byte. That saves a page
+         *     one `JSON.parse`. `value` is always there, and always a string.
+         */
+        get: operations["getParsedItem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        /**
+         * CORS preflight
+         * @description As for `/v1/items/{key}`.
+         */
+        options: operations["optionsParsedItem"];
+        /**
+         * Ask whether there is an item
+         * @description As `GET`, without the body.
+         */
+        head: operations["headParsedItem"];
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/values/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a value alone
+         * @description The value as it stands, as plain text: for shell scripts and the like. When it expires only caches are told. A
+         *     browser that is sent here downloads it and shows nothing.
+         *
+         *     The operator has to switch this on, with `RAW_VALUES=true`. Until then everything here is 404 `no_route`.
+         */
+        get: operations["getValue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        /**
+         * CORS preflight
+         * @description As for `/v1/items/{key}`, if it is switched on.
+         */
+        options: operations["optionsValue"];
+        /**
+         * Ask whether there is an item
+         * @description As `GET`, without the body.
+         */
+        head: operations["headValue"];
+        patch?: never;
+        trace?: never;
+    };
     "/v1/items": {
         parameters: {
             query?: never;
@@ -44,11 +104,16 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read an item, by query
-         * @description As `/v1/items/{key}`, for the keys `.` and `..`, which a URL cannot carry in its path. Any other key may be asked
-         *     for as well, but only the browser's own cache keeps the answer: it is always `private`.
+         * Read one item or several, by query
+         * @description With one `key`: as `/v1/items/{key}`, for the keys `.` and `..`, which a URL cannot carry in its path.
+         *
+         *     With 2 to 50: a batch, which answers key by key. Its status is 200 whatever became of the keys: one that has no item
+         *     is `null` in `items`, one that could not be looked up is in `errors`.
+         *
+         *     Any key may be asked for, but only the browser's own cache keeps the answer: it is always `private`. A batch is kept
+         *     as long as the shortest-lived of its items, and not at all unless every key has one.
          */
-        get: operations["getItemByQuery"];
+        get: operations["getItemsByQuery"];
         put?: never;
         post?: never;
         delete?: never;
@@ -56,12 +121,12 @@ export interface paths {
          * CORS preflight
          * @description As for `/v1/items/{key}`.
          */
-        options: operations["optionsItemByQuery"];
+        options: operations["optionsItemsByQuery"];
         /**
          * Ask whether there is an item, by query
          * @description As `GET`, without the body.
          */
-        head: operations["headItemByQuery"];
+        head: operations["headItemsByQuery"];
         patch?: never;
         trace?: never;
     };
@@ -108,6 +173,43 @@ export interface components {
              * @description When the item ceases to exist, in Unix seconds. `null` if that is not known.
              */
             expires_at: number | null;
+        };
+        /** @description An item, with its value parsed if that is JSON. */
+        ParsedItem: components["schemas"]["Item"] & {
+            /**
+             * @description The value as JSON, byte for byte. Absent if it is none. JavaScript rounds numbers beyond 2^53, and takes the
+             *     last of members with the same name; `value` holds them all.
+             */
+            value_json?: Record<string, unknown> | unknown[] | string | number | boolean | null;
+        };
+        /**
+         * @description What became of each key. Every key that you asked for is in `items` or in `errors`. Ignore members that you do not
+         *     know.
+         */
+        Batch: {
+            /** @description The item of each key, `null` for one that has none. */
+            items: {
+                [key: string]: components["schemas"]["Item"] | null;
+            };
+            /** @description Why a key could not be looked up. Empty if all could. */
+            errors: {
+                [key: string]: components["schemas"]["BatchError"];
+            };
+        };
+        /** @description What went wrong with one key of a batch. */
+        BatchError: {
+            /**
+             * @description What went wrong, in the word that a problem document has for it.
+             * @enum {string}
+             */
+            code: "invalid_key" | "internal_error" | "upstream_failure" | "upstream_busy" | "upstream_unavailable" | "upstream_timeout";
+            /**
+             * @description The same, in the word that a direct invocation of the function has for it.
+             * @enum {string}
+             */
+            errorType: "InvalidRequest" | "InternalError" | "UpstreamFailure" | "UpstreamBusy" | "UpstreamUnavailable" | "UpstreamTimeout";
+            /** @description What went wrong, in a sentence for people. */
+            errorMessage: string;
         };
         /** @description What went wrong (RFC 9457). It holds nothing of your request. Ignore members that you do not know. */
         Problem: {
@@ -172,6 +274,105 @@ export interface components {
             };
             content?: never;
         };
+        /** @description The item. */
+        ParsedItem: {
+            headers: {
+                "Cache-Control": components["headers"]["CacheControl"];
+                Expires: components["headers"]["Expires"];
+                ETag: components["headers"]["ETag"];
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
+                "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
+                Vary: components["headers"]["Vary"];
+                "X-Content-Type-Options": components["headers"]["ContentTypeOptions"];
+                "Content-Security-Policy": components["headers"]["ContentSecurityPolicy"];
+                "Cross-Origin-Resource-Policy": components["headers"]["ResourcePolicy"];
+                "Referrer-Policy": components["headers"]["ReferrerPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ParsedItem"];
+            };
+        };
+        /** @description The item, or for several keys a batch. */
+        ItemOrBatch: {
+            headers: {
+                "Cache-Control": components["headers"]["PrivateCacheControl"];
+                Expires: components["headers"]["Expires"];
+                ETag: components["headers"]["ETag"];
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
+                "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
+                Vary: components["headers"]["Vary"];
+                "X-Content-Type-Options": components["headers"]["ContentTypeOptions"];
+                "Content-Security-Policy": components["headers"]["ContentSecurityPolicy"];
+                "Cross-Origin-Resource-Policy": components["headers"]["ResourcePolicy"];
+                "Referrer-Policy": components["headers"]["ReferrerPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Item"] | components["schemas"]["Batch"];
+            };
+        };
+        /** @description What you hold is still good, for as long as these headers say. */
+        PrivateNotModified: {
+            headers: {
+                "Cache-Control": components["headers"]["PrivateCacheControl"];
+                Expires: components["headers"]["Expires"];
+                ETag: components["headers"]["ETag"];
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
+                "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
+                Vary: components["headers"]["Vary"];
+                "X-Content-Type-Options": components["headers"]["ContentTypeOptions"];
+                "Content-Security-Policy": components["headers"]["ContentSecurityPolicy"];
+                "Cross-Origin-Resource-Policy": components["headers"]["ResourcePolicy"];
+                "Referrer-Policy": components["headers"]["ReferrerPolicy"];
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
+        /** @description The value. */
+        Value: {
+            headers: {
+                "Content-Disposition": components["headers"]["ContentDisposition"];
+                "Cache-Control": components["headers"]["CacheControl"];
+                Expires: components["headers"]["Expires"];
+                ETag: components["headers"]["ETag"];
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
+                "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
+                Vary: components["headers"]["Vary"];
+                "X-Content-Type-Options": components["headers"]["ContentTypeOptions"];
+                "Content-Security-Policy": components["headers"]["ContentSecurityPolicyOfValue"];
+                "Cross-Origin-Resource-Policy": components["headers"]["ResourcePolicy"];
+                "Referrer-Policy": components["headers"]["ReferrerPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                /** @example ringing */
+                "text/plain": string;
+            };
+        };
+        /** @description What you hold is still good, for as long as these headers say. */
+        ValueNotModified: {
+            headers: {
+                "Content-Disposition": components["headers"]["ContentDisposition"];
+                "Cache-Control": components["headers"]["CacheControl"];
+                Expires: components["headers"]["Expires"];
+                ETag: components["headers"]["ETag"];
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
+                "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
+                Vary: components["headers"]["Vary"];
+                "X-Content-Type-Options": components["headers"]["ContentTypeOptions"];
+                "Content-Security-Policy": components["headers"]["ContentSecurityPolicyOfValue"];
+                "Cross-Origin-Resource-Policy": components["headers"]["ResourcePolicy"];
+                "Referrer-Policy": components["headers"]["ReferrerPolicy"];
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
         /** @description What a page may send, or the methods. */
         Options: {
             headers: {
@@ -221,7 +422,7 @@ export interface components {
                 };
             };
         };
-        /** @description The request asks for no possible key. */
+        /** @description The request asks for no possible key, or for too many. */
         InvalidKey: {
             headers: {
                 "Cache-Control": components["headers"]["NoStore"];
@@ -264,6 +465,52 @@ export interface components {
                     status?: 404;
                     /** @enum {unknown} */
                     code?: "not_found";
+                };
+            };
+        };
+        /** @description There is no such item, it has expired, or it is not yours to read. These are alike in everything but `request_id`. */
+        PrivateNotFound: {
+            headers: {
+                "Cache-Control": components["headers"]["PrivateCacheControlOfAbsence"];
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
+                "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
+                Vary: components["headers"]["Vary"];
+                "X-Content-Type-Options": components["headers"]["ContentTypeOptions"];
+                "Content-Security-Policy": components["headers"]["ContentSecurityPolicy"];
+                "Cross-Origin-Resource-Policy": components["headers"]["ResourcePolicy"];
+                "Referrer-Policy": components["headers"]["ReferrerPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 404;
+                    /** @enum {unknown} */
+                    code?: "not_found";
+                };
+            };
+        };
+        /** @description There is no such item, it has expired, or it is not yours to read; or values are not served here. */
+        NotFoundOrOff: {
+            headers: {
+                "Cache-Control": components["headers"]["CacheControlOfAbsence"];
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
+                "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
+                Vary: components["headers"]["Vary"];
+                "X-Content-Type-Options": components["headers"]["ContentTypeOptions"];
+                "Content-Security-Policy": components["headers"]["ContentSecurityPolicy"];
+                "Cross-Origin-Resource-Policy": components["headers"]["ResourcePolicy"];
+                "Referrer-Policy": components["headers"]["ReferrerPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 404;
+                    /** @enum {unknown} */
+                    code?: "not_found" | "no_route";
                 };
             };
         };
@@ -411,11 +658,15 @@ export interface components {
     parameters: {
         /** @description The key: 1 to 200 characters (not bytes) out of `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`, but neither `.` nor `..`. */
         KeyInPath: string;
+        /** @description Anything. The answer does not depend on it. */
+        AnyInPath: string;
         /**
-         * @description The key, exactly once: 1 to 200 characters (not bytes) out of `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`.
-         *     Escape it with `encodeURIComponent`: a bare `+` would be a space.
+         * @description The key, or `key` repeated for up to 50: `?key=a&key=b`. A key has 1 to 200 characters (not bytes) out of
+         *     `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`. Escape each with `encodeURIComponent`: a bare `+` would be a space.
+         *
+         *     Of several, those that are no keys are told so in `errors`.
          */
-        KeyInQuery: string;
+        KeysInQuery: unknown[] & (unknown | unknown);
         /**
          * @description The `ETag` of the answer you hold, or several, with commas between them, or `*`. If it is still good, the answer is
          *     304. Browsers send this by themselves when their cached answer has become stale.
@@ -430,6 +681,17 @@ export interface components {
          * @example public, max-age=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0
          */
         CacheControl: string;
+        /**
+         * @description How long a browser may reuse the answer: never (`no-store`), or for `max-age` seconds, and not a second longer. No
+         *     cache shared by many keeps it.
+         * @example private, max-age=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0
+         */
+        PrivateCacheControl: string;
+        /**
+         * @description A browser asks every time whether there still is no such item, and no cache shared by many remembers it.
+         * @example private, max-age=0, must-revalidate, stale-while-revalidate=0, stale-if-error=0
+         */
+        PrivateCacheControlOfAbsence: "no-store" | "private, max-age=0, must-revalidate, stale-while-revalidate=0, stale-if-error=0";
         /**
          * @description Caches shared by many may remember for `s-maxage` seconds that there is no such item. A browser asks every time.
          * @example public, max-age=0, s-maxage=5, must-revalidate, stale-while-revalidate=0, stale-if-error=0
@@ -513,6 +775,16 @@ export interface components {
          */
         ContentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'";
         /**
+         * @description A value that is opened as a page may do nothing, and is a stranger to your site.
+         * @example sandbox; default-src 'none'
+         */
+        ContentSecurityPolicyOfValue: "sandbox; default-src 'none'";
+        /**
+         * @description A browser that is sent here downloads the value.
+         * @example attachment; filename="value.txt"
+         */
+        ContentDisposition: "attachment; filename=\"value.txt\"";
+        /**
          * @description No other site may embed an answer as a script or a picture. It does not concern `fetch`.
          * @example same-origin
          */
@@ -561,7 +833,7 @@ export interface operations {
             header?: never;
             path: {
                 /** @description Anything. The answer does not depend on it. */
-                key: string;
+                key: components["parameters"]["AnyInPath"];
             };
             cookie?: never;
         };
@@ -598,14 +870,159 @@ export interface operations {
             504: components["responses"]["UpstreamTimeout"];
         };
     };
-    getItemByQuery: {
+    getParsedItem: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The `ETag` of the answer you hold, or several, with commas between them, or `*`. If it is still good, the answer is
+                 *     304. Browsers send this by themselves when their cached answer has become stale.
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description The key: 1 to 200 characters (not bytes) out of `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`, but neither `.` nor `..`. */
+                key: components["parameters"]["KeyInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["ParsedItem"];
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["InvalidKey"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["UpstreamFailure"];
+            503: components["responses"]["UpstreamBusyOrUnavailable"];
+            504: components["responses"]["UpstreamTimeout"];
+        };
+    };
+    optionsParsedItem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Anything. The answer does not depend on it. */
+                key: components["parameters"]["AnyInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Options"];
+        };
+    };
+    headParsedItem: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The `ETag` of the answer you hold, or several, with commas between them, or `*`. If it is still good, the answer is
+                 *     304. Browsers send this by themselves when their cached answer has become stale.
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description The key: 1 to 200 characters (not bytes) out of `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`, but neither `.` nor `..`. */
+                key: components["parameters"]["KeyInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["ParsedItem"];
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["InvalidKey"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["UpstreamFailure"];
+            503: components["responses"]["UpstreamBusyOrUnavailable"];
+            504: components["responses"]["UpstreamTimeout"];
+        };
+    };
+    getValue: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The `ETag` of the answer you hold, or several, with commas between them, or `*`. If it is still good, the answer is
+                 *     304. Browsers send this by themselves when their cached answer has become stale.
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description The key: 1 to 200 characters (not bytes) out of `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`, but neither `.` nor `..`. */
+                key: components["parameters"]["KeyInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Value"];
+            304: components["responses"]["ValueNotModified"];
+            400: components["responses"]["InvalidKey"];
+            404: components["responses"]["NotFoundOrOff"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["UpstreamFailure"];
+            503: components["responses"]["UpstreamBusyOrUnavailable"];
+            504: components["responses"]["UpstreamTimeout"];
+        };
+    };
+    optionsValue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Anything. The answer does not depend on it. */
+                key: components["parameters"]["AnyInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Options"];
+            404: components["responses"]["NoRoute"];
+        };
+    };
+    headValue: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The `ETag` of the answer you hold, or several, with commas between them, or `*`. If it is still good, the answer is
+                 *     304. Browsers send this by themselves when their cached answer has become stale.
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description The key: 1 to 200 characters (not bytes) out of `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`, but neither `.` nor `..`. */
+                key: components["parameters"]["KeyInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Value"];
+            304: components["responses"]["ValueNotModified"];
+            400: components["responses"]["InvalidKey"];
+            404: components["responses"]["NotFoundOrOff"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["UpstreamFailure"];
+            503: components["responses"]["UpstreamBusyOrUnavailable"];
+            504: components["responses"]["UpstreamTimeout"];
+        };
+    };
+    getItemsByQuery: {
         parameters: {
             query: {
                 /**
-                 * @description The key, exactly once: 1 to 200 characters (not bytes) out of `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`.
-                 *     Escape it with `encodeURIComponent`: a bare `+` would be a space.
+                 * @description The key, or `key` repeated for up to 50: `?key=a&key=b`. A key has 1 to 200 characters (not bytes) out of
+                 *     `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`. Escape each with `encodeURIComponent`: a bare `+` would be a space.
+                 *
+                 *     Of several, those that are no keys are told so in `errors`.
                  */
-                key: components["parameters"]["KeyInQuery"];
+                key: components["parameters"]["KeysInQuery"];
             };
             header?: {
                 /**
@@ -619,17 +1036,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Item"];
-            304: components["responses"]["NotModified"];
+            200: components["responses"]["ItemOrBatch"];
+            304: components["responses"]["PrivateNotModified"];
             400: components["responses"]["InvalidKey"];
-            404: components["responses"]["NotFound"];
+            404: components["responses"]["PrivateNotFound"];
             500: components["responses"]["InternalError"];
             502: components["responses"]["UpstreamFailure"];
             503: components["responses"]["UpstreamBusyOrUnavailable"];
             504: components["responses"]["UpstreamTimeout"];
         };
     };
-    optionsItemByQuery: {
+    optionsItemsByQuery: {
         parameters: {
             query?: never;
             header?: never;
@@ -641,14 +1058,16 @@ export interface operations {
             204: components["responses"]["Options"];
         };
     };
-    headItemByQuery: {
+    headItemsByQuery: {
         parameters: {
             query: {
                 /**
-                 * @description The key, exactly once: 1 to 200 characters (not bytes) out of `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`.
-                 *     Escape it with `encodeURIComponent`: a bare `+` would be a space.
+                 * @description The key, or `key` repeated for up to 50: `?key=a&key=b`. A key has 1 to 200 characters (not bytes) out of
+                 *     `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`. Escape each with `encodeURIComponent`: a bare `+` would be a space.
+                 *
+                 *     Of several, those that are no keys are told so in `errors`.
                  */
-                key: components["parameters"]["KeyInQuery"];
+                key: components["parameters"]["KeysInQuery"];
             };
             header?: {
                 /**
@@ -662,10 +1081,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Item"];
-            304: components["responses"]["NotModified"];
+            200: components["responses"]["ItemOrBatch"];
+            304: components["responses"]["PrivateNotModified"];
             400: components["responses"]["InvalidKey"];
-            404: components["responses"]["NotFound"];
+            404: components["responses"]["PrivateNotFound"];
             500: components["responses"]["InternalError"];
             502: components["responses"]["UpstreamFailure"];
             503: components["responses"]["UpstreamBusyOrUnavailable"];

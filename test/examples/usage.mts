@@ -24,4 +24,7 @@ if (error.code === 'busy') throw error;
 type Answer = paths['/v1/items/{key}']['get']['responses']['200']['content']['application/json'];
 const answer: Answer = { key: 'order:1001', value: 'ringing', expires_at: null };
 const problem: components['schemas']['Problem']['status'] = 404;
-console.log(answer, problem);
+
+// A parsed value may be any JSON.
+const parsed: components['schemas']['ParsedItem'] = { ...answer, value: '{"a":[1]}', value_json: { a: [1] } };
+console.log(answer, problem, parsed);
