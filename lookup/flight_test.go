@@ -3,6 +3,7 @@ package lookup_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -66,6 +67,34 @@ func TestConcurrentCallersShareOneFetch(t *testing.T) {
 			t.Errorf("upstream was asked %d times; want 1", n)
 		}
 	})
+}
+
+// TestCallersAtTheEndOfAFetch: who finds no copy just before there is one asks
+// for no other.
+func TestCallersAtTheEndOfAFetch(t *testing.T) {
+	t.Parallel()
+	const keys, callers = 5000, 8
+	var calls atomic.Int32
+	l := newLookup(t, func(c *lookup.Config) {
+		c.Fetch = func(_ context.Context, key string) (*voximplant.KeyValueItem, error) {
+			calls.Add(1)
+			return &voximplant.KeyValueItem{Key: key, ExpiresAt: time.Now().Add(time.Hour)}, nil
+		}
+	})
+	for i := range keys {
+		var asking sync.WaitGroup
+		for range callers {
+			asking.Go(func() {
+				if _, err := l.Item(t.Context(), fmt.Sprint(i)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		asking.Wait()
+	}
+	if n := calls.Load(); n != keys {
+		t.Errorf("upstream was asked %d times for %d keys", n, keys)
+	}
 }
 
 func TestKeysDoNotWaitForEachOther(t *testing.T) {

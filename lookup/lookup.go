@@ -124,7 +124,7 @@ func (l *Lookup) Item(ctx context.Context, key string) (Answer, error) {
 	if ok && held.young(now, l.maxAge(held)) && !held.expired(now) {
 		return held.answer(now, FromCopy)
 	}
-	fetched, err := l.fetch(ctx, key)
+	fetched, err := l.fetch(ctx, key, held.question)
 	took, now := l.now().Sub(now), l.now()
 	var a Answer
 	switch {
@@ -158,10 +158,15 @@ func (l *Lookup) maxAge(k known) time.Duration {
 	return l.LocalMaxAge
 }
 
-// fetch asks upstream, once for all who ask for key at the time. The question
-// outlives a caller that is cancelled, since others wait for it too.
-func (l *Lookup) fetch(ctx context.Context, key string) (known, error) {
+// fetch asks upstream, once for all who ask for key at the time and know the
+// answer to the question seen. The question outlives a caller that is
+// cancelled, since others wait for it too.
+func (l *Lookup) fetch(ctx context.Context, key string, seen uint64) (known, error) {
 	shared := l.flight.DoChan(key, func() (any, error) {
+		// The answer may have come between the caller's look at it and now.
+		if k, ok := l.held(key); ok && k.question > seen && k.young(l.now(), l.maxAge(k)) {
+			return k, nil
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.Timeout)
 		defer cancel()
 		return l.ask(ctx, key)
