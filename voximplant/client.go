@@ -202,14 +202,21 @@ func (c *Client) post(ctx context.Context, method, token string, params url.Valu
 	req.Header["Idempotency-Key"] = []string{}
 	res, err := c.httpClient().Do(req)
 	if err != nil {
-		return reply{}, networkError(err)
+		return reply{}, c.lost(err)
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	if err != nil {
-		return reply{}, networkError(err)
+		return reply{}, c.lost(err)
 	}
 	return read(res, body)
+}
+
+// lost classifies a call whose connection failed. Idle connections may be as
+// dead, after a freeze for instance, and each would cost a try to find out.
+func (c *Client) lost(err error) *Error {
+	c.httpClient().CloseIdleConnections()
+	return networkError(err)
 }
 
 func (c *Client) form(params url.Values) string {

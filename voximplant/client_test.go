@@ -199,6 +199,34 @@ func TestTryTimeout(t *testing.T) {
 	}
 }
 
+// TestDeadConnections: where one turns out to be dead, no try is lost on others.
+func TestDeadConnections(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]answer{"hangs": hangs, "stalls": stalls, "fails": fails(io.ErrUnexpectedEOF)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, ctx context.Context) {
+				idle := &idleConnections{network: network{answers: []answer{first, says(200, item)}}}
+				c := &voximplant.Client{Tokens: tokens(oneToken), ApplicationID: 42, HTTPClient: &http.Client{Transport: idle}}
+				if got := ask(t, ctx, c); got != found || idle.closed != 1 {
+					t.Errorf("%s, idle connections closed %d times; want %s, 1", got, idle.closed, found)
+				}
+				if got := ask(t, ctx, c); got != found || idle.closed != 1 {
+					t.Errorf("all well: %s, idle connections closed %d times; want %s, and not again", got, idle.closed, found)
+				}
+			})
+		})
+	}
+}
+
+// idleConnections counts how often they are closed.
+type idleConnections struct {
+	network
+	closed int
+}
+
+func (i *idleConnections) CloseIdleConnections() { i.closed++ }
+
 func TestDeadlineAmidATry(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, ctx context.Context) {
