@@ -6,20 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
 	"voxkv/test/caches/cachetest"
+	"voxkv/test/tools"
 )
 
-const (
-	installTimeout = 2 * time.Minute
-	runTimeout     = time.Minute
-)
+const runTimeout = time.Minute
 
 // A plan is what browser.mjs is told to do.
 type plan struct {
@@ -71,32 +67,11 @@ type script struct{ dir, chromium string }
 // install makes the script ready in a directory of its own.
 func install(t *testing.T) script {
 	t.Helper()
-	s := script{dir: t.TempDir()}
-	for _, program := range []string{"node", "npm", "chromium"} {
-		path, err := exec.LookPath(program)
-		if err != nil {
-			t.Skipf("NOT CHECKED in a browser: %v; test/caches/install.sh -browser installs chromium", err)
-		}
-		s.chromium = path
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skipf("NOT CHECKED in a browser: %v; test/caches/install.sh -browser installs chromium", err)
 	}
-	for _, name := range []string{"package.json", "package-lock.json", "browser.mjs"} {
-		text, err := os.ReadFile(name)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(s.dir, name), text, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), installTimeout)
-	defer cancel()
-	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund",
-		"--prefer-offline", "--fetch-retries=1")
-	npm.Dir = s.dir
-	if out, err := npm.CombinedOutput(); err != nil {
-		t.Skipf("NOT CHECKED in a browser: npm ci: %v\n%s", err, out)
-	}
-	return s
+	return script{dir: tools.NPM(t, "browser.mjs"), chromium: chromium}
 }
 
 // A visitor is a page that waits to be told what to fetch.

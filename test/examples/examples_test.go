@@ -12,7 +12,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,7 +20,6 @@ import (
 	"voxkv/auth"
 	"voxkv/internal/function"
 	"voxkv/internal/voximplanttest"
-	"voxkv/test/openapi/tools"
 )
 
 // patience bounds one run of a program; they take up to 10 seconds.
@@ -108,25 +106,6 @@ func serve(t *testing.T, h http.Handler) string {
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	return server.URL
-}
-
-// workshop returns a directory with copies of files, in which node finds what package-lock.json names.
-func workshop(t *testing.T, files ...string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := os.Symlink(filepath.Join(tools.NPM(t, "."), "node_modules"), filepath.Join(dir, "node_modules")); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range files {
-		text, err := os.ReadFile(name)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, filepath.Base(name)), text, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
 }
 
 // A program is a command to run in dir, with environ, name=value, put over the test's own.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"voxkv/test/openapi/tools"
+	"voxkv/test/tools"
 )
 
 const invokeDir = "../../examples/invoke"
@@ -32,7 +32,7 @@ func TestInvokeFromNode(t *testing.T) {
 	gated(t)
 	t.Parallel()
 	node := need(t, "node")
-	testInvoke(t, program{dir: workshop(t, invokeDir+"/read.mjs"), environ: []string{"NODE_NO_WARNINGS=1"}, command: []string{node, "read.mjs"}})
+	testInvoke(t, program{dir: tools.NPM(t, invokeDir+"/read.mjs"), environ: []string{"NODE_NO_WARNINGS=1"}, command: []string{node, "read.mjs"}})
 }
 
 func TestInvokeFromPython(t *testing.T) {

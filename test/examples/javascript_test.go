@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"voxkv/test/tools"
 )
 
 var update = flag.Bool("update", false, "write examples/javascript/types.d.ts anew")
@@ -22,7 +24,7 @@ func TestNode(t *testing.T) {
 	node := need(t, "node")
 	s := newStorage(t)
 	s.Put("order:short", "value", time.Now().Add(20*time.Second))
-	dir := workshop(t, "../../examples/javascript/voxkv.mjs", "voxkv.test.mjs")
+	dir := tools.NPM(t, "../../examples/javascript/voxkv.mjs", "voxkv.test.mjs")
 	environ := []string{"VOXKV_URL=" + serve(t, newFunction(t, s, nil))}
 	stdout, stderr, code := program{dir, environ, []string{node, "--test", "--test-reporter=spec", "voxkv.test.mjs"}}.run(t)
 	if code != 0 {
@@ -35,7 +37,7 @@ func TestNode(t *testing.T) {
 func TestTypes(t *testing.T) {
 	gated(t)
 	node := need(t, "node")
-	dir := workshop(t, "../../openapi.yaml", "../../examples/javascript/voxkv.d.mts", "../../examples/javascript/voxkv.mjs", "usage.mts")
+	dir := tools.NPM(t, "../../openapi.yaml", "../../examples/javascript/voxkv.d.mts", "../../examples/javascript/voxkv.mjs", "usage.mts")
 	generated := filepath.Join(dir, "types.d.ts")
 	stdout, stderr, code := program{dir: dir, command: []string{node, "node_modules/openapi-typescript/bin/cli.js", "openapi.yaml", "--output", "types.d.ts", "--empty-objects-unknown"}}.run(t)
 	if code != 0 {
@@ -89,8 +91,8 @@ type visit struct {
 func TestChromium(t *testing.T) {
 	gated(t)
 	node, chromium := need(t, "node"), need(t, "chromium")
-	page := serve(t, http.FileServer(http.Dir(workshop(t, "../../examples/javascript/voxkv.mjs", "page.html"))))
-	dir := workshop(t, "chromium.mjs")
+	page := serve(t, http.FileServer(http.Dir(tools.NPM(t, "../../examples/javascript/voxkv.mjs", "page.html"))))
+	dir := tools.NPM(t, "chromium.mjs")
 	s := newStorage(t)
 	shared := &counter{Handler: newFunction(t, s, nil), seen: map[string]int{}}
 	private := newFunction(t, s, map[string]string{"CACHE_SCOPE": "private"})

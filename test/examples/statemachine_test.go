@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"voxkv/test/openapi/tools"
+	"voxkv/test/tools"
 )
 
 // The machines are checked by asl-validator and run by moto, whose interpreter is LocalStack's.
@@ -24,7 +24,7 @@ func TestStateMachinesAreValid(t *testing.T) {
 	gated(t)
 	t.Parallel()
 	node := need(t, "node")
-	dir := workshop(t)
+	dir := tools.NPM(t)
 	for _, name := range machines {
 		definition := filepath.Join(dir, name)
 		if err := os.WriteFile(definition, []byte(machine(t, name)), 0o600); err != nil {

@@ -4,7 +4,6 @@
 package nodeclient
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"encoding/pem"
@@ -16,12 +15,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"voxkv/internal/voximplanttest"
+	"voxkv/test/tools"
 )
 
 const (
@@ -44,7 +43,7 @@ func TestOfficialClient(t *testing.T) {
 	if os.Getenv("VOXKV_NODE_CLIENT") == "" {
 		t.Skip("VOXKV_NODE_CLIENT is not set")
 	}
-	dir := install(t)
+	dir := tools.NPM(t, "nodeclient.mjs")
 	s, host := serve(t, dir)
 	before := time.Now().Unix()
 	steps := run(t, dir, host)
@@ -150,47 +149,6 @@ func serve(t *testing.T, dir string) (*voximplanttest.Server, string) {
 	write(t, filepath.Join(dir, "ca.pem"), certificate)
 	write(t, filepath.Join(dir, "credentials.json"), account.Credentials())
 	return s, server.Listener.Addr().String()
-}
-
-// install returns a fresh directory that holds the script and the client it needs.
-func install(t *testing.T) string {
-	t.Helper()
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("NOT CHECKED against the official client: %v", err)
-		}
-	}
-	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", "nodeclient.mjs"} {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(dir, name), b)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund",
-		"--prefer-offline", "--fetch-retries=1")
-	npm.Dir = dir
-	if out, err := npm.CombinedOutput(); err != nil {
-		if offline(out) || ctx.Err() != nil {
-			t.Skipf("NOT CHECKED against the official client: npm cannot reach its registry: %v\n%s", err, out)
-		}
-		t.Fatalf("npm ci: %v\n%s", err, out)
-	}
-	return dir
-}
-
-// offline reports whether the output of npm blames the network.
-func offline(out []byte) bool {
-	codes := []string{
-		"ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH", "EHOSTUNREACH",
-		"ETIMEDOUT", "ERR_SOCKET_TIMEOUT", "ENOTCACHED",
-	}
-	return slices.ContainsFunc(codes, func(code string) bool {
-		return bytes.Contains(out, []byte(code))
-	})
 }
 
 func run(t *testing.T, dir, host string) map[string]step {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"voxkv/test/openapi/tools"
+	"voxkv/test/tools"
 )
 
 // patience bounds one run of a program; they take 1 to 20 seconds.
@@ -26,7 +26,7 @@ func gated(t *testing.T) {
 func TestLint(t *testing.T) {
 	gated(t)
 	t.Parallel()
-	redocly := filepath.Join(tools.NPM(t, "."), "node_modules", ".bin", "redocly")
+	redocly := filepath.Join(tools.NPM(t), "node_modules", ".bin", "redocly")
 	// recommended-strict makes an error of every warning.
 	out, err := run(t, ".", redocly, "lint", "--config", "redocly.yaml", "../../openapi.yaml")
 	if err != nil {

@@ -7,14 +7,13 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/pquerna/cachecontrol/cacheobject"
 
-	"voxkv/test/openapi/tools"
+	"voxkv/test/tools"
 )
 
 // patience bounds the run of node, which takes a second.
@@ -126,20 +125,15 @@ func TestHTTPCacheSemanticsAgrees(t *testing.T) {
 // consult runs oracles.mjs on all and returns its verdicts, by kind of cache, in the same order.
 func consult(t *testing.T, all []exchange) []map[string]verdict {
 	t.Helper()
-	dir := tools.NPM(t, ".")
-	script, err := os.ReadFile("oracles.mjs")
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := tools.NPM(t, "oracles.mjs")
 	input, err := json.Marshal(all)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	// A module finds node_modules beside itself, or for a script on the command line where it runs.
-	node := exec.CommandContext(ctx, "node", "--input-type=module", "--eval", string(script))
-	node.Dir = filepath.Clean(dir)
+	node := exec.CommandContext(ctx, "node", "oracles.mjs")
+	node.Dir = dir
 	node.Stdin = bytes.NewReader(input)
 	node.Stderr = t.Output()
 	out, err := node.Output()

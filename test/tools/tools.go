@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,13 +20,13 @@ import (
 // patience bounds one installation.
 const patience = 3 * time.Minute
 
-// NPM returns a directory whose node_modules holds what package-lock.json in dir names. The test is skipped where node,
-// npm or the registry are missing.
-func NPM(t *testing.T, dir string) string {
+// NPM returns a directory of the test's own with copies of files, in which node finds what package-lock.json names. The
+// test is skipped where node, npm or the registry are missing.
+func NPM(t *testing.T, files ...string) string {
 	t.Helper()
-	return install(t, filepath.Join(dir, "package-lock.json"), []string{"node", "npm"}, func(ctx context.Context, into string) ([]byte, error) {
+	installed := install(t, "package-lock.json", []string{"node", "npm"}, func(ctx context.Context, into string) ([]byte, error) {
 		for _, name := range []string{"package.json", "package-lock.json"} {
-			if err := copyFile(filepath.Join(dir, name), filepath.Join(into, name)); err != nil {
+			if err := copyInto(into, name); err != nil {
 				return nil, err
 			}
 		}
@@ -33,6 +34,15 @@ func NPM(t *testing.T, dir string) string {
 		npm.Dir = into
 		return npm.CombinedOutput()
 	})
+	dir := t.TempDir()
+	err := os.Symlink(filepath.Join(installed, "node_modules"), filepath.Join(dir, "node_modules"))
+	for _, name := range files {
+		err = errors.Join(err, copyInto(dir, name))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // Python returns the interpreter of a virtual environment with what the file requirements names. The test is skipped
@@ -116,11 +126,11 @@ func unreachable(out []byte) bool {
 	return slices.ContainsFunc(complaints, func(c string) bool { return bytes.Contains(out, []byte(c)) })
 }
 
-// copyFile copies a small file.
-func copyFile(from, to string) error {
-	b, err := os.ReadFile(from)
+// copyInto copies a small file.
+func copyInto(dir, name string) error {
+	b, err := os.ReadFile(name)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, b, 0o644)
+	return os.WriteFile(filepath.Join(dir, filepath.Base(name)), b, 0o600)
 }
