@@ -86,7 +86,7 @@ func TestDirectBatch(t *testing.T) {
 	}
 }
 
-// TestHTTPBatch: the query form with several keys is for its caller alone, and
+// TestHTTPBatch is B3-24: the query form with several keys is for its caller alone, and
 // may be kept only if there is an item for each.
 func TestHTTPBatch(t *testing.T) {
 	t.Parallel()

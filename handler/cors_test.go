@@ -1,6 +1,7 @@
 package handler_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -8,17 +9,38 @@ import (
 	"voxkv/voximplant"
 )
 
-// TestAnyOrigin is B3-26 and B3-28.
+// TestAnyOrigin is B3-26 and B3-28, for every status.
 func TestAnyOrigin(t *testing.T) {
 	t.Parallel()
-	s := newSite(living(time.Hour, 0))
-	for _, target := range []string{"/v1/items/k", "/v1/items/%20", "/other", "/v1/health"} {
+	item, missing := newSite(living(time.Hour, 0)), newSite(failing(voximplant.ErrNotFound))
+	for _, row := range []struct {
+		s              *site
+		method, target string
+		status         int
+		header         []string
+	}{
+		{item, "GET", "/v1/items/k", 200, nil},
+		{item, "GET", "/v1/items/k", 304, []string{"If-None-Match", "*"}},
+		{item, "GET", "/v1/items?key=k&key=l", 200, nil},
+		{item, "GET", "/v1/parsed/k", 200, nil},
+		{item, "GET", "/v1/health", 200, nil},
+		{item, "OPTIONS", "/v1/items/k", 204, nil},
+		{item, "OPTIONS", "/v1/items/k", 204, []string{"Access-Control-Request-Method", "GET"}},
+		{item, "GET", "/v1/items/%20", 400, nil},
+		{missing, "GET", "/v1/items/k", 404, nil},
+		{item, "GET", "/other", 404, nil},
+		{item, "POST", "/v1/items/k", 405, nil},
+		{newSite(failing(errAny)), "GET", "/v1/items/k", 500, nil},
+		{newSite(failing(apiError(voximplant.KindFailed, 0))), "GET", "/v1/items/k", 502, nil},
+		{newSite(failing(apiError(voximplant.KindThrottled, 0))), "GET", "/v1/items/k", 503, nil},
+		{newSite(failing(context.DeadlineExceeded)), "GET", "/v1/items/k", 504, nil},
+	} {
 		for _, origin := range []string{"", "https://example.com", "null"} {
-			got := s.get(t, target, "Origin", origin)
-			if got.header.Get("Access-Control-Allow-Origin") != "*" || got.header.Get("Vary") != "" ||
+			got := row.s.ask(t, row.method, row.target, append([]string{"Origin", origin}, row.header...)...)
+			if got.status != row.status || got.header.Get("Access-Control-Allow-Origin") != "*" || got.header.Get("Vary") != "" ||
 				got.header.Get("Access-Control-Allow-Credentials") != "" ||
 				got.header.Get("Access-Control-Expose-Headers") != "ETag, Date, Age, Retry-After, X-Request-Id" {
-				t.Errorf("%s from %q: header = %v", target, origin, got.header)
+				t.Errorf("%s %s from %q: %d %v; want %d", row.method, row.target, origin, got.status, got.header, row.status)
 			}
 		}
 	}
@@ -65,7 +87,7 @@ func TestListedOrigins(t *testing.T) {
 	}
 }
 
-// TestPreflight is B3-29.
+// TestPreflight is B3-29 and E5-19.
 func TestPreflight(t *testing.T) {
 	t.Parallel()
 	s := newSite(failing(errAny))

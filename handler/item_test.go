@@ -42,7 +42,7 @@ func TestItem(t *testing.T) {
 	}
 }
 
-// TestLifetime is B3-1, B3-2, B3-3, B3-6, B3-8 and E5-2, with the rules of B3
+// TestLifetime is B3-1, B3-2, B3-3, B3-5, B3-6, B3-8, B3-23, B3-24 and E5-2, with the rules of B3
 // written out anew: 2·max-age + 2 s never reach beyond the item's end.
 func TestLifetime(t *testing.T) {
 	t.Parallel()
@@ -137,6 +137,9 @@ func TestETag(t *testing.T) {
 	if len(far) < 2+16 || far[0] != '"' || far[len(far)-1] != '"' || strings.ContainsAny(far[1:len(far)-1], `"\ `) {
 		t.Errorf("ETag = %q; want a strong one of at least 16 base64url characters", far)
 	}
+	overwritten := newSite(func(_ context.Context, key string) (lookup.Answer, error) {
+		return lookup.Answer{Item: &voximplant.KeyValueItem{Key: key, Value: "another", ExpiresAt: at.Add(time.Hour)}, At: at, Left: time.Hour}, nil
+	})
 	for _, row := range []struct {
 		name string
 		tag  string
@@ -144,6 +147,7 @@ func TestETag(t *testing.T) {
 	}{
 		{"E5-10: another container, another age", tag(time.Hour, 30*time.Second), true},
 		{"E5-11: expires_at prolonged", tag(2*time.Hour, 0), false},
+		{"E5-11: value overwritten", overwritten.get(t, "/v1/items/k").header.Get("Etag"), false},
 		{"B3-9: clipped, the ETag is another", tag(100*time.Second, 0), false},
 	} {
 		if (row.tag == far) != row.same {
@@ -239,7 +243,7 @@ func check304(t *testing.T, got, full reply) {
 	}
 }
 
-// TestOtherConditions is B3-14.
+// TestOtherConditions is B3-14, together with TestFailures and TestNotFound.
 func TestOtherConditions(t *testing.T) {
 	t.Parallel()
 	s := newSite(living(time.Hour, 0))
@@ -252,6 +256,9 @@ func TestOtherConditions(t *testing.T) {
 		if got := s.get(t, "/v1/items/k", header...); got.status != 200 {
 			t.Errorf("with %q: status %d; want 200", header, got.status)
 		}
+	}
+	if got := s.get(t, "/v1/items/%20", "If-None-Match", "*"); got.status != 400 {
+		t.Errorf("a bad key, conditionally: status %d; want 400", got.status)
 	}
 }
 
@@ -340,7 +347,7 @@ func TestRequestHeadersChangeNothing(t *testing.T) {
 	}
 }
 
-// FuzzLifetime holds B3-1 for any life, age and ceiling.
+// FuzzLifetime holds B3-1 and B3-2 for any life, age and ceiling.
 func FuzzLifetime(f *testing.F) {
 	f.Add(int64(time.Hour), int64(0), int64(time.Minute))
 	f.Add(int64(4*time.Second), int64(time.Second), int64(6*time.Second))

@@ -39,7 +39,8 @@ func apiError(kind voximplant.Kind, after time.Duration) error {
 	return fmt.Errorf("wrapped: %w", &voximplant.Error{Kind: kind, Code: 100, RetryAfter: after})
 }
 
-// TestFailures is E5-13 and B3-21: what went wrong inside, and what comes out.
+// TestFailures is E5-13, B3-14 and B3-21: what went wrong inside, and what
+// comes out, however conditional the request.
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -100,7 +101,7 @@ func checkFunctionError(t *testing.T, err error, want string) {
 	}
 }
 
-// TestNotFound is B3-22, B3-23 and the body of a 404.
+// TestNotFound is B3-14, B3-22, B3-23, B3-24 and the body of a 404.
 func TestNotFound(t *testing.T) {
 	t.Parallel()
 	s := newSite(failing(voximplant.ErrNotFound))
@@ -121,7 +122,8 @@ func TestNotFound(t *testing.T) {
 	}
 }
 
-// TestBadRequests is E5-4, E5-5 and E5-7 as far as net/http lets them through.
+// TestBadRequests is B3-21, E5-4, E5-5, E5-7 and the keys of E5-16, as far as
+// net/http lets them through.
 func TestBadRequests(t *testing.T) {
 	t.Parallel()
 	s := newSite(func(context.Context, string) (lookup.Answer, error) {
