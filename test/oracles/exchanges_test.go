@@ -34,6 +34,7 @@ type exchange struct {
 	Header  map[string]string `json:"header"`           // names in lower case
 	Stored  map[string]string `json:"stored,omitempty"` // of the response that a 304 is about
 
+	Of      life  `json:"-"` // zero where there is no item
 	Shared  int64 `json:"-"` // what a cache for many should make of it
 	Private int64 `json:"-"` // and a browser
 }
@@ -157,6 +158,9 @@ func (l life) exchanges() []exchange {
 		not := ask(h, name+", not modified", "GET", l.target, request)
 		not.Stored, not.Shared, not.Private = full.Header, shared, m
 		all = append(all, not)
+	}
+	for i := range all {
+		all[i].Of = l
 	}
 	return all
 }

@@ -59,6 +59,28 @@ func TestCacheControlAgrees(t *testing.T) {
 	}
 }
 
+// TestOverwrittenValue is B3-7. A value may be overwritten right after the function read it. One cache gives the old one
+// for CACHE_MAX_AGE from then on, two in a row for twice that, if the first sends no Age.
+func TestOverwrittenValue(t *testing.T) {
+	t.Parallel()
+	reused := 0
+	for _, e := range exchanges() {
+		lifetime := e.lifetime(t, true, "Expires")
+		if e.Of == (life{}) || lifetime <= 0 {
+			continue
+		}
+		reused++
+		for caches, bound := range map[int64]time.Duration{1: e.Of.ceiling, 2: 2 * e.Of.ceiling} {
+			if gone := e.Of.age + time.Duration(caches*lifetime)*time.Second; gone > bound {
+				t.Errorf("%s: %s: behind %d caches the old value is gone after %v; want %v", e.Name, e.Header["cache-control"], caches, gone, bound)
+			}
+		}
+	}
+	if reused < 500 {
+		t.Errorf("%d answers may be reused; want 500 or more", reused)
+	}
+}
+
 // lifetime is how long github.com/pquerna/cachecontrol would reuse the answer if it came without a header.
 func (e exchange) lifetime(t *testing.T, private bool, without string) int64 {
 	t.Helper()
