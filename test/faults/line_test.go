@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func newLine(t *testing.T, target string) *line {
 	t.Helper()
 	l := &line{target: target}
 	l.take = l.forward
-	if err := l.listen(anyPort); err != nil {
+	if err := l.listen(nextPort); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.refuse)
@@ -57,9 +58,14 @@ func (l *line) listen(choose func() string) error {
 	}
 }
 
-// anyPort is one that the system gives to nobody who asks for any, so that it
-// can be closed and opened again.
-func anyPort() string { return fmt.Sprintf("127.0.0.1:%d", 15_000+rand.N(15_000)) }
+var (
+	ports     atomic.Uint32 // taken so far
+	firstPort = rand.Uint32N(15_000)
+)
+
+// nextPort is one that the system gives to nobody who asks for any, and that no
+// other line takes while this one is closed.
+func nextPort() string { return fmt.Sprintf("127.0.0.1:%d", 15_000+(firstPort+ports.Add(1))%15_000) }
 
 func (l *line) addr() string { return l.listener.Addr().String() }
 

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -52,18 +51,26 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
+// raced builds the command of pkg with the race detector. Packages built
+// untrimmed are those that go test -race has built already.
+func raced(dir, pkg string) (string, error) {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		return "", errors.New("the race detector needs cgo, and so gcc")
+	}
+	return e2etest.Build(context.Background(), dir, pkg, "-race", "-trimpath=false")
+}
+
 func prepare(dir string) (err error) {
 	bootstrap, err = e2etest.Build(context.Background(), dir, "voxkv/cmd/lambda")
 	if err != nil {
 		return err
 	}
 	racing = sync.OnceValues(func() (string, error) {
-		if _, err := exec.LookPath("gcc"); err != nil {
-			return "", errors.New("the race detector needs cgo, and so gcc")
+		dir, err := os.MkdirTemp(dir, "race-")
+		if err != nil {
+			return "", err
 		}
-		// Untrimmed, the packages are those that go test -race has built already.
-		dir := filepath.Join(dir, "race")
-		return e2etest.Build(context.Background(), dir, "voxkv/cmd/lambda", "-race", "-trimpath=false")
+		return raced(dir, "voxkv/cmd/lambda")
 	})
 	for i := range accounts {
 		if accounts[i], err = voximplanttest.NewServiceAccount(e2etest.AccountID); err != nil {

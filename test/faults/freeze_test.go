@@ -1,0 +1,183 @@
+//go:build linux
+
+package faults
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// frozen stops the process as Lambda does between invocations, does what
+// happens meanwhile, and lets it go on.
+func (s *sandbox) frozen(t *testing.T, meanwhile func()) {
+	t.Helper()
+	s.signal(t, syscall.SIGSTOP)
+	for s.state(t) != 'T' {
+		time.Sleep(time.Millisecond)
+	}
+	meanwhile()
+	s.signal(t, syscall.SIGCONT)
+}
+
+func (s *sandbox) signal(t *testing.T, signal os.Signal) {
+	t.Helper()
+	if err := s.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// state is how the kernel sees the process (proc(5)); T is stopped.
+func (s *sandbox) state(t *testing.T) byte {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, fields, _ := bytes.Cut(stat, []byte(") "))
+	return fields[0]
+}
+
+// TestFreezeOverAnEnd: an item that ends during a freeze is not there after it,
+// however young its copy is and whatever Voximplant does.
+func TestFreezeOverAnEnd(t *testing.T) {
+	t.Parallel()
+	for _, after := range []struct {
+		name   string
+		do     func(*testing.T, *sandbox)
+		status int
+	}{
+		{"well", func(*testing.T, *sandbox) {}, 404},
+		{"failing", reply(500, html), 503},
+		{"unreachable", func(_ *testing.T, s *sandbox) { s.api.refuse() }, 503},
+	} {
+		t.Run(after.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSandbox(t, "LOCAL_MAX_AGE=60s")
+			end := time.Now().Add(3 * time.Second).Truncate(time.Second)
+			s.Voximplant.Put("order:brief", itemValue, end)
+			s.get(t, "order:brief", 10*time.Second).want(t, "before", 200)
+			s.frozen(t, func() {
+				after.do(t, s)
+				time.Sleep(time.Until(end))
+			})
+			s.get(t, "order:brief", 10*time.Second).want(t, "after", after.status)
+		})
+	}
+}
+
+// TestFreezeOverAQuestion: a question that an invocation left behind is
+// answered during the freeze, and what it answers has ended when it is read.
+func TestFreezeOverAQuestion(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t, "LOCAL_MAX_AGE=60s", "UPSTREAM_TIMEOUT=1m")
+	end := time.Now().Add(4 * time.Second).Truncate(time.Second)
+	s.Voximplant.Put("order:brief", itemValue, end)
+	var answered, release = make(chan bool), make(chan bool)
+	s.serve(func(w http.ResponseWriter, r *http.Request) {
+		<-release
+		fmt.Fprintf(w, `{"result":{"key":"order:brief","value":"v","expires_at":%d}}`, end.Unix())
+		w.(http.Flusher).Flush()
+		close(answered)
+	})
+	s.get(t, "order:brief", 1500*time.Millisecond).want(t, "while Voximplant hangs", 504)
+	s.frozen(t, func() {
+		close(release)
+		<-answered
+		s.Voximplant.Intercept(nil)
+		time.Sleep(time.Until(end))
+	})
+	s.get(t, "order:brief", 10*time.Second).want(t, "after", 404)
+}
+
+// TestFreezeOverConnections: whatever became of the connections, no request is
+// lost, and none is made twice.
+func TestFreezeOverConnections(t *testing.T) {
+	t.Parallel()
+	for name, happens := range map[string]func(*line){"closed": (*line).cut, "reset": (*line).reset, "dead": (*line).stall} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSandbox(t, bare...)
+			s.get(t, "order:1", 10*time.Second).want(t, "before", 200)
+			s.frozen(t, func() { happens(s.api) })
+			before := s.counts()
+			s.get(t, "order:1", 10*time.Second).want(t, "after", 200)
+			if calls := s.counts().calls - before.calls; calls != 1 {
+				t.Errorf("the item was asked for %d times; want 1", calls)
+			}
+		})
+	}
+}
+
+// TestFreezeOverManyConnections is the same where many were open.
+func TestFreezeOverManyConnections(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t, concurrent...)
+	s.open(t, callers)
+	s.frozen(t, s.api.stall)
+	s.get(t, "order:1", 10*time.Second).want(t, "after", 200)
+}
+
+// open lets n requests be under way at once, so that each has a connection.
+func (s *sandbox) open(t *testing.T, n int) {
+	t.Helper()
+	arrived, release := make(chan bool), make(chan bool)
+	s.Voximplant.Intercept(func(http.ResponseWriter, *http.Request) bool {
+		arrived <- true
+		<-release
+		return false
+	})
+	done := make(chan bool)
+	for i := range n {
+		go func() {
+			s.get(t, fmt.Sprint("order:", 1+i), 10*time.Second).want(t, "before", 200)
+			done <- true
+		}()
+	}
+	for range n {
+		<-arrived
+	}
+	s.Voximplant.Intercept(nil)
+	close(release)
+	for range n {
+		<-done
+	}
+}
+
+// TestFreezeOverAToken: a token that expired meanwhile costs one more call.
+// That its age is told by the wall clock, and none is sent, is TestRenewal's.
+func TestFreezeOverAToken(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t, bare...)
+	s.get(t, "order:1", 10*time.Second).want(t, "before", 200)
+	s.frozen(t, func() {
+		nextSecond()
+		refuseToken(t, s)
+	})
+	s.get(t, "order:1", 10*time.Second).want(t, "after", 200)
+	if n := s.Secrets.Calls(); n != 2 {
+		t.Errorf("the secret was read %d times; want 2", n)
+	}
+}
+
+// TestFreezeOverARest: the while for which a failing Voximplant is left alone
+// goes on during a freeze.
+func TestFreezeOverARest(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t, bare...)
+	failFive(t, s)
+	calls := s.counts().calls
+	s.get(t, "order:1", 10*time.Second).want(t, "left alone", 503)
+	if n := s.counts().calls; n != calls {
+		t.Fatalf("Voximplant was called %d times while it is left alone", n-calls)
+	}
+	s.frozen(t, func() {
+		s.Voximplant.Intercept(nil)
+		time.Sleep(1600 * time.Millisecond) // the first rest is at most 1.5 s
+	})
+	s.get(t, "order:1", 10*time.Second).want(t, "after", 200)
+}
