@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,11 +51,12 @@ type directRequest struct {
 	Count     int     `json:"count"`
 }
 
-const accepted = `A direct invocation takes {"key":"…"}, {"keys":["…"]} or {"operation":"list|keys|set|delete",…}.`
+const accepted = `A direct invocation takes {"key":"…"}, a list of such, {"keys":["…"]} or {"operation":"list|keys|set|delete",…}.`
 
 // Direct answers an invocation with {"key":"…"}: the item with max_age, or null
 // where HTTP says 404, so that an absent key is an answer and no error.
-// {"keys":[…]} is answered key by key, {"operation":…} by Storage. The error is
+// {"keys":[…]} is answered key by key, [{"key":"…"},…] by a list, and
+// {"operation":…} by Storage. The error is
 // a *FunctionError.
 func (h *Handler) Direct(ctx context.Context, payload []byte) ([]byte, error) {
 	e := h.begin(ctx, "")
@@ -83,6 +85,9 @@ func (h *Handler) Direct(ctx context.Context, payload []byte) ([]byte, error) {
 }
 
 func (h *Handler) direct(ctx context.Context, payload []byte, e *entry) (any, error) {
+	if bytes.HasPrefix(bytes.TrimSpace(payload), []byte("[")) {
+		return h.directList(ctx, payload, e)
+	}
 	var request directRequest
 	// encoding/json would mend bytes that are no text, and so change a value.
 	if err := json.Unmarshal(payload, &request); err != nil || !utf8.Valid(payload) {
@@ -121,6 +126,36 @@ func (h *Handler) directBatch(ctx context.Context, keys []string, e *entry) (any
 		answers.add(f, h.directItem)
 	}
 	return answers, nil
+}
+
+// directList answers a list of requests with the list of their items, null for
+// absent ones: what EventBridge Pipes sends to and wants from an enrichment.
+// It retries the whole list, so one failure fails it.
+func (h *Handler) directList(ctx context.Context, payload []byte, e *entry) (any, error) {
+	var requests []struct {
+		Key string `json:"key"`
+	}
+	if err := json.Unmarshal(payload, &requests); err != nil {
+		return nil, &invalidError{wrongMember(err) + accepted}
+	}
+	keys := make([]string, len(requests))
+	for i, request := range requests {
+		keys[i] = request.Key
+	}
+	all, err := h.findAll(ctx, keys, e)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]*directItem, len(all))
+	for i, f := range all {
+		switch {
+		case f.err == nil:
+			items[i] = new(h.directItem(f.answer))
+		case !f.absent():
+			return nil, f.err
+		}
+	}
+	return items, nil
 }
 
 // operate serves the operations on the storage.

@@ -57,6 +57,9 @@ func decode(payload []byte, headers []string) (*event, sender) {
 	// A payload may come from anybody who may invoke the function: where JSON leaves a choice, we take what comes.
 	d := jsontext.NewDecoder(bytes.NewBuffer(payload), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	e := &event{headers: fields{only: headers}, multiValueHeaders: fields{only: headers}}
+	if d.PeekKind() == '[' && jsontext.Value(payload).IsValid() {
+		return nil, direct
+	}
 	if d.PeekKind() != '{' || members(d, e.member) != nil {
 		return nil, unknown
 	}

@@ -157,6 +157,7 @@ func TestDirect(t *testing.T) {
 		{"an operation", `{"operation":"get","source":"s","detail-type":"d"}`},
 		{"a source alone", `{"source":"crm"}`},
 		{"a context of null", `{"requestContext":null}`},
+		{"an array, as a pipe sends it", `[{"key":"order:1001"}]`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -183,8 +184,8 @@ func TestRefusal(t *testing.T) {
 		{"null", "null"},
 		{"a number", "5"},
 		{"a string", `"` + marker + `"`},
-		{"an array", `["` + marker + `"]`},
 		{"no JSON", marker},
+		{"half an array", `[{"key":"` + marker},
 		{"half an object", `{"key":"` + marker},
 		{"two objects", `{"key":"` + marker + `"}{}`},
 		{"a byte order mark", "\ufeff{}"},
