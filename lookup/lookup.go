@@ -119,8 +119,8 @@ func (l *Lookup) Item(ctx context.Context, key string) (Answer, error) {
 	if !l.Scope.Allows(key) {
 		return Answer{At: l.now(), Source: FromScope}, voximplant.ErrNotFound
 	}
-	now := l.now()
 	held, ok := l.held(key)
+	now := l.now() // after the look: a copy made in between would be from the future
 	if ok && held.young(now, l.maxAge(held)) && !held.expired(now) {
 		return held.answer(now, FromCopy)
 	}
