@@ -151,7 +151,7 @@ func TestStorageRefuses(t *testing.T) {
 // TestExamples pastes the printed command lines into a shell, one after the other.
 func TestExamples(t *testing.T) {
 	t.Parallel()
-	for _, tool := range []string{"sh", "curl", "sed", "tr"} {
+	for _, tool := range []string{"sh", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip(err)
 		}
@@ -172,7 +172,7 @@ func TestExamples(t *testing.T) {
 		status, _, _ := strings.Cut(string(out), "\r\n")
 		got = append(got, strings.TrimPrefix(status, "HTTP/1.1 "))
 	}
-	want := []string{"200 OK", "304 Not Modified", "404 Not Found", "404 Not Found", "204 No Content", "200 OK", "204 No Content"}
+	want := []string{"200 OK", "204 No Content", "200 OK", "204 No Content"}
 	if !slices.Equal(got, want) {
 		t.Errorf("the examples answer %q; want %q\n%s", got, want, examples)
 	}

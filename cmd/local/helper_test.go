@@ -27,10 +27,16 @@ func (p printed) Write(text []byte) (int, error) {
 // one, what it printed below it.
 func start(t *testing.T, environ map[string]string, args ...string) (root, examples string) {
 	t.Helper()
+	return startLogging(t, io.Discard, environ, args...)
+}
+
+// startLogging is start with a place for the log.
+func startLogging(t *testing.T, log io.Writer, environ map[string]string, args ...string) (root, examples string) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	out, ended := make(printed, 2), make(chan error, 1)
 	go func() {
-		ended <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), environ, out, io.Discard)
+		ended <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), environ, out, log)
 	}()
 	select {
 	case line := <-out:

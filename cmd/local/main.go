@@ -1,6 +1,6 @@
 // Command local serves the function on this machine, against an embedded
 // Voximplant storage with a few demo items, or with -credentials against the
-// real Management API.
+// real Management API. At / it has a page to try the function out with.
 package main
 
 import (
@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -18,7 +17,6 @@ import (
 	"syscall"
 	"time"
 
-	"voxkv/auth"
 	"voxkv/internal/function"
 )
 
@@ -33,42 +31,13 @@ func main() {
 	}
 }
 
-// options are the command line.
-type options struct {
-	addr          string
-	credentials   string
-	applicationID string
-	allowedKeys   string
-}
-
-func parse(args []string, stderr io.Writer) (options, error) {
-	var o options
-	flags := flag.NewFlagSet("local", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // whose error main prints
-	flags.StringVar(&o.addr, "addr", "localhost:8080", "`host:port` to listen on")
-	flags.StringVar(&o.credentials, "credentials", "", "service-account `file`: use the real Management API")
-	flags.StringVar(&o.applicationID, "application-id", "", "`id` of the application (with -credentials)")
-	flags.StringVar(&o.allowedKeys, "allowed-keys", "", "comma-separated `keys` and prefix* patterns to serve")
-	const accepted = "accepted: -addr, -credentials, -application-id and -allowed-keys, see -help"
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		flags.SetOutput(stderr)
-		flags.Usage()
-		return o, err
-	case err != nil:
-		return o, fmt.Errorf("%w; %s", err, accepted)
-	case flags.NArg() > 0:
-		return o, fmt.Errorf("unexpected argument %q; %s", flags.Arg(0), accepted)
-	case o.applicationID != "" && o.credentials == "":
-		return o, errors.New("-application-id needs -credentials: the embedded storage has an application of its own")
-	}
-	return o, nil
-}
-
 // run serves until ctx ends.
 func run(ctx context.Context, args []string, environ map[string]string, stdout, stderr io.Writer) error {
 	o, err := parse(args, stderr)
 	if err != nil {
+		return err
+	}
+	if environ, err = addDotEnv(environ, ".env"); err != nil {
 		return err
 	}
 	listener, err := listen(ctx, o.addr)
@@ -76,21 +45,45 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 		return err
 	}
 	defer listener.Close()
-	root := "http://" + listener.Addr().String()
-	var h http.Handler
+	var p *playground
 	if o.credentials != "" {
-		h, err = realAPI(ctx, o, environ, stderr)
+		p, err = realAPI(ctx, o, environ, stderr)
 	} else {
-		h, err = embedded(ctx, o, environ, stderr)
+		p, err = embedded(ctx, o, environ, stderr)
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "voxkv is at %s\n", root)
-	if o.credentials == "" {
-		printExamples(stdout, root)
+	printStart(stdout, root(o.addr, listener.Addr()), p.storage != nil)
+	return serve(ctx, listener, p)
+}
+
+// root is the URL to open: the name that was asked for, with the port that it became.
+func root(asked string, got net.Addr) string {
+	host, _, _ := net.SplitHostPort(asked) // listen has accepted it
+	_, port, _ := net.SplitHostPort(got.String())
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
 	}
-	return serve(ctx, listener, h)
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// printStart prints the URL, and command lines to paste.
+func printStart(w io.Writer, root string, storage bool) {
+	fmt.Fprintf(w, "voxkv is at %s\n", root)
+	if !storage {
+		return
+	}
+	fmt.Fprintf(w, `
+Open it to try things out; the storage is embedded and has demo items. In a terminal:
+
+  curl -i %[1]s/v1/items/order:1001
+  curl -i -X PUT '%[1]s/storage/order:2000?ttl=90s' -d 'on its way'
+  curl -i %[1]s/v1/items/order:2000
+  curl -i -X DELETE %[1]s/storage/order:2000
+
+Ctrl-C ends it.
+`, root)
 }
 
 func listen(ctx context.Context, addr string) (net.Listener, error) {
@@ -122,52 +115,4 @@ func serve(ctx context.Context, listener net.Listener, h http.Handler) error {
 		return err
 	}
 	return nil
-}
-
-// realAPI is the function with a key from a file.
-func realAPI(ctx context.Context, o options, environ map[string]string, stderr io.Writer) (http.Handler, error) {
-	environ = overlay(environ, map[string]string{
-		"VOXIMPLANT_SECRET_ID":      "file", // required, and not used
-		"VOXIMPLANT_APPLICATION_ID": o.applicationID,
-		"ALLOWED_KEYS":              o.allowedKeys,
-	})
-	if o.applicationID != "" {
-		delete(environ, "VOXIMPLANT_APPLICATION_NAME")
-	}
-	key := auth.KeyFile(o.credentials)
-	if _, err := key(ctx); err != nil {
-		return nil, fmt.Errorf("-credentials: %w; accepted: the JSON file that Voximplant issues for a service account", err)
-	}
-	switch {
-	case environ["VOXIMPLANT_APPLICATION_ID"] == "" && environ["VOXIMPLANT_APPLICATION_NAME"] == "":
-		return nil, errors.New("-credentials needs -application-id, the number of the application whose items are read")
-	case environ["ALLOWED_KEYS"] == "":
-		return nil, errors.New("-credentials needs -allowed-keys, the keys and prefix* patterns to serve")
-	}
-	return build(ctx, environ, key, stderr)
-}
-
-// build makes the function just as cmd/lambda does, but for where the key comes from.
-func build(ctx context.Context, environ map[string]string, key func(context.Context) (*auth.ServiceAccountKey, error), stderr io.Writer) (http.Handler, error) {
-	settings, err := function.ReadSettings(environ)
-	if err != nil {
-		return nil, err
-	}
-	f, err := function.New(settings, key, "local", function.NewLog(stderr, settings))
-	if err != nil {
-		return nil, err
-	}
-	f.Warm(ctx)
-	return f, nil
-}
-
-// overlay is a copy of environ with what is set in over.
-func overlay(environ, over map[string]string) map[string]string {
-	environ = maps.Clone(environ)
-	for name, value := range over {
-		if value != "" {
-			environ[name] = value
-		}
-	}
-	return environ
 }

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"regexp"
+	"strings"
+)
+
+// addDotEnv is environ with what the file at path holds besides, if there is such a file.
+func addDotEnv(environ map[string]string, path string) (map[string]string, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return environ, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	held, err := parseDotEnv(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", path, err)
+	}
+	maps.Copy(held, environ)
+	return held, nil
+}
+
+// parseDotEnv reads lines of NAME=value. The error does not show the line, which may hold a secret.
+func parseDotEnv(text string) (map[string]string, error) {
+	environ := map[string]string{}
+	for i, line := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		name, value, assigns := strings.Cut(line, "=")
+		name = strings.TrimSpace(strings.TrimPrefix(name, "export "))
+		value, whole := unquote(strings.TrimSpace(value))
+		if !assigns || !whole || !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
+			return nil, fmt.Errorf(`line %d is malformed; accepted: NAME=value, NAME="value", NAME='value' and # comment`, i+1)
+		}
+		environ[name] = value
+	}
+	return environ, nil
+}
+
+// unquote is what stands in quotes, or what stands before a comment. It reports false where a quote does not end, or
+// anything but a comment follows.
+func unquote(text string) (value string, whole bool) {
+	if text == "" || text[0] != '"' && text[0] != '\'' {
+		value, _, _ = strings.Cut(" "+text, " #")
+		return strings.TrimSpace(value), true
+	}
+	value, rest, ends := strings.Cut(text[1:], text[:1])
+	rest = strings.TrimSpace(rest)
+	return value, ends && (rest == "" || rest[0] == '#')
+}

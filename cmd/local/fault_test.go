@@ -1,0 +1,60 @@
+package main
+
+import (
+	"testing"
+)
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		mode   string
+		status int
+		text   string
+	}{
+		{"off", 200, `"value":"on"`},
+		{"throttled", 503, `"code":"upstream_busy"`},
+		{"unavailable", 503, `"code":"upstream_unavailable"`},
+		{"slow", 504, `"code":"upstream_timeout"`},
+		{"hang", 504, `"code":"upstream_timeout"`},
+		{"garbage", 502, `"code":"upstream_failure"`},
+		{"refused", 502, `"code":"upstream_failure"`},
+	}
+	if len(tests) != len(faults()) {
+		t.Errorf("%d faults are tested; want all %d", len(tests), len(faults()))
+	}
+	for _, tt := range tests {
+		t.Run(tt.mode, func(t *testing.T) {
+			t.Parallel()
+			environ := map[string]string{"UPSTREAM_TIMEOUT": "1s", "LOCAL_MAX_AGE": "0s"}
+			if tt.mode == "slow" || tt.mode == "hang" {
+				environ["UPSTREAM_TIMEOUT"] = "100ms"
+			}
+			byFlag, _ := start(t, environ, "-fault", tt.mode)
+			check(t, "GET", byFlag+"/v1/items/feature:dark-mode", "", tt.status, tt.text)
+
+			byPage, _ := start(t, environ)
+			check(t, "PUT", byPage+"/playground/fault", tt.mode, 204, "")
+			check(t, "GET", byPage+"/v1/items/feature:dark-mode", "", tt.status, tt.text)
+			check(t, "GET", byPage+"/", "", 200, `<option value="`+tt.mode+`" selected>`)
+		})
+	}
+}
+
+// TestSlow has the storage answer after all.
+func TestSlow(t *testing.T) {
+	t.Parallel()
+	root, _ := start(t, map[string]string{}, "-fault", "slow")
+	check(t, "GET", root+"/v1/items/feature:dark-mode", "", 200, `"value":"on"`)
+}
+
+func TestFaultEnds(t *testing.T) {
+	t.Parallel()
+	root, _ := start(t, map[string]string{"LOCAL_MAX_AGE": "0s"}, "-fault", "garbage")
+	check(t, "GET", root+"/v1/items/feature:dark-mode", "", 502, "upstream_failure")
+	check(t, "PUT", root+"/playground/fault", "off", 204, "")
+	check(t, "GET", root+"/v1/items/feature:dark-mode", "", 200, `"value":"on"`)
+	for _, mode := range []string{"", "explode", "off\n", "garbage garbage"} {
+		check(t, "PUT", root+"/playground/fault", mode, 400, "accepted: off, throttled, unavailable, slow, hang, garbage, refused")
+	}
+	check(t, "GET", root+"/playground/fault", "", 405, "")
+}

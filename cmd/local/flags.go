@@ -1,0 +1,49 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+)
+
+// options are the command line.
+type options struct {
+	addr          string
+	credentials   string
+	applicationID string
+	allowedKeys   string
+	fault         string
+	json          bool
+}
+
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("local", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // whose error main prints
+	flags.StringVar(&o.addr, "addr", "localhost:8080", "`host:port` to listen on")
+	flags.StringVar(&o.credentials, "credentials", "", "service-account `file`: use the real Management API")
+	flags.StringVar(&o.applicationID, "application-id", "", "`id` of the application (with -credentials)")
+	flags.StringVar(&o.allowedKeys, "allowed-keys", "", "comma-separated `keys` and prefix* patterns to serve")
+	flags.StringVar(&o.fault, "fault", noFault, "how the embedded storage fails, a `mode` of: "+faultNames())
+	flags.BoolVar(&o.json, "json", false, "log in JSON, as on AWS")
+	const accepted = "accepted: -addr, -credentials, -application-id, -allowed-keys, -fault and -json, see -help"
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		flags.SetOutput(stderr)
+		flags.Usage()
+		return o, err
+	case err != nil:
+		return o, fmt.Errorf("%w; %s", err, accepted)
+	case flags.NArg() > 0:
+		return o, fmt.Errorf("unexpected argument %q; %s", flags.Arg(0), accepted)
+	case o.applicationID != "" && o.credentials == "":
+		return o, errors.New("-application-id needs -credentials: the embedded storage has an application of its own")
+	case o.fault != noFault && o.credentials != "":
+		return o, errors.New("-fault goes without -credentials: only the embedded storage can be made to fail")
+	}
+	if _, ok := faultNamed(o.fault); !ok {
+		return o, fmt.Errorf("-fault %q; accepted: %s", o.fault, faultNames())
+	}
+	return o, nil
+}

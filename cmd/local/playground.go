@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"html/template"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+//go:embed playground
+var files embed.FS
+
+const pagePath = "/playground/"
+
+// A playground serves the function, and beside it what is only for this machine: a page to try it out with, and the
+// embedded storage.
+type playground struct {
+	function http.Handler
+	storage  *storage // nil with the real API
+	page     *http.ServeMux
+	visits   visits
+}
+
+func newPlayground(function http.Handler, s *storage) *playground {
+	p := &playground{function: function, storage: s, page: http.NewServeMux()}
+	p.page.HandleFunc("GET /{$}", p.serveIndex)
+	p.page.HandleFunc("GET "+pagePath+"requests/{mark}", p.serveVisit)
+	for _, name := range []string{"style.css", "page.js"} {
+		p.page.HandleFunc("GET "+pagePath+name, func(w http.ResponseWriter, r *http.Request) {
+			http.ServeFileFS(w, r, files, "playground/"+name)
+		})
+	}
+	if s != nil {
+		p.page.HandleFunc("PUT "+pagePath+"fault", s.serveFault)
+	}
+	return p
+}
+
+// ServeHTTP leaves to the function all that is not the playground's own.
+func (p *playground) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	own := http.Handler(p.page)
+	switch {
+	case path == "/", strings.HasPrefix(path, pagePath):
+	case p.storage != nil && strings.HasPrefix(path, storagePath):
+		own = http.HandlerFunc(p.storage.serve) // a ServeMux would clean the keys . and .. away
+	default:
+		p.visits.serve(p.function, w, r)
+		return
+	}
+	if why := foreign(r); why != "" {
+		http.Error(w, why, http.StatusForbidden)
+		return
+	}
+	pageHeaders(w.Header())
+	own.ServeHTTP(w, r)
+}
+
+// foreign tells why r is not from this machine's own page, its address bar or a command line; "" if it is. Without the
+// first rule, a page could give its own name the address 127.0.0.1, and so become of our origin.
+func foreign(r *http.Request) string {
+	if !loopback(r.Host) {
+		return "only by a name of this machine, such as http://localhost:8080"
+	}
+	switch site := r.Header.Get("Sec-Fetch-Site"); {
+	case site == "same-origin", site == "none", r.URL.Path == "/" && r.Header.Get("Sec-Fetch-Mode") == "navigate":
+		return ""
+	case site == "" && (r.Header.Get("Origin") == "" || r.Header.Get("Origin") == "http://"+r.Host):
+		return "" // no browser, or one from before 2023
+	}
+	return "not for pages of another origin"
+}
+
+func loopback(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = strings.Trim(hostport, "[]")
+	}
+	ip, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
+}
+
+// pageHeaders lets the page load nothing and talk to nobody but its own origin.
+func pageHeaders(header http.Header) {
+	header.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "+
+		"img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	header.Set("Referrer-Policy", "no-referrer")
+}
+
+// serveIndex serves the page, with controls of the storage if there is one.
+func (p *playground) serveIndex(w http.ResponseWriter, _ *http.Request) {
+	page := struct {
+		Storage bool
+		Failing string
+		Faults  []fault
+	}{Storage: p.storage != nil, Faults: faults()}
+	if p.storage != nil {
+		page.Failing = p.storage.fault()
+	}
+	var html bytes.Buffer
+	index, err := template.ParseFS(files, "playground/index.html")
+	if err == nil {
+		err = index.Execute(&html, page)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Write(html.Bytes())
+}
+
+// serveVisit tells what became of a request of the page; null if the browser's cache has answered it.
+func (p *playground) serveVisit(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, p.visits.marked(r.Context(), r.PathValue("mark")))
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(body)
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"voxkv/internal/voximplanttest"
+	"voxkv/voximplant"
+)
+
+const (
+	storagePath = "/storage/"
+	defaultTTL  = 30 * 24 * time.Hour // the Management API's own
+	maxTTL      = 90 * 24 * time.Hour
+)
+
+// A storage is the embedded one, whose items can be changed, and which can be made to fail.
+type storage struct {
+	voximplanttest.Server
+
+	mu      sync.Mutex // guards failing
+	failing string
+}
+
+// serve lists the items at /storage/, and changes the one at /storage/{key}.
+func (s *storage) serve(w http.ResponseWriter, r *http.Request) {
+	key := strings.TrimPrefix(r.URL.Path, storagePath)
+	if key == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		s.list(w)
+		return
+	}
+	if err := voximplant.CheckKey(key); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	switch r.Method {
+	case http.MethodPut:
+		s.write(w, r, key)
+	case http.MethodDelete:
+		s.Delete(key)
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		w.Header().Set("Allow", "PUT, DELETE")
+		http.Error(w, "only PUT and DELETE", http.StatusMethodNotAllowed)
+	}
+}
+
+func (s *storage) list(w http.ResponseWriter) {
+	type item struct {
+		Key       string `json:"key"`
+		Value     string `json:"value"`
+		ExpiresAt int64  `json:"expires_at"`
+	}
+	items := []item{}
+	for _, i := range s.Items() {
+		items = append(items, item{i.Key, i.Value, i.ExpiresAt.Unix()})
+	}
+	writeJSON(w, items)
+}
+
+// write stores the body under key for ?ttl=.
+func (s *storage) write(w http.ResponseWriter, r *http.Request, key string) {
+	ttl := defaultTTL
+	if text := r.URL.Query().Get("ttl"); text != "" {
+		var err error
+		if ttl, err = time.ParseDuration(text); err != nil || ttl < 0 || ttl > maxTTL {
+			http.Error(w, "ttl must be a duration from 0s to 2160h, such as 90s", http.StatusBadRequest)
+			return
+		}
+	}
+	value, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 8000))
+	if err != nil || len([]rune(string(value))) > 2000 {
+		http.Error(w, "a value has at most 2000 characters", http.StatusRequestEntityTooLarge)
+		return
+	}
+	s.Put(key, string(value), time.Now().Add(ttl).Truncate(time.Second))
+	w.WriteHeader(http.StatusNoContent)
+}
