@@ -1,0 +1,84 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"voxkv/bench/floor"
+	"voxkv/internal/e2etest"
+)
+
+// A standIn puts a latency before what stands in for a service, and measures it.
+type standIn struct {
+	http.Handler
+	latency atomic.Int64 // nanoseconds
+	calls   atomic.Int64
+	took    atomic.Int64 // nanoseconds of the last call
+}
+
+// ServeHTTP lets a HEAD through: it only opens a connection.
+func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodHead {
+		s.Handler.ServeHTTP(w, r)
+		return
+	}
+	start := time.Now()
+	time.Sleep(time.Duration(s.latency.Load()))
+	s.Handler.ServeHTTP(w, r)
+	s.took.Store(int64(time.Since(start)))
+	s.calls.Add(1)
+}
+
+// A world is that of the end-to-end tests, with latencies.
+type world struct {
+	*e2etest.World
+	secrets, api       standIn
+	secretsURL, apiURL string
+	close              func()
+}
+
+// items is how many there are: more than one series of misses asks for.
+const items = 20_000
+
+func newWorld() (*world, error) {
+	w := &world{}
+	var err error
+	if w.World, err = e2etest.New(); err != nil {
+		return nil, err
+	}
+	expires := time.Now().Add(12 * time.Hour).Truncate(time.Second)
+	for i := range items {
+		w.Voximplant.Put(orderKey(i), floor.Value, expires)
+	}
+	w.secrets.Handler, w.api.Handler = w.Secrets, w.Voximplant
+	// httptest has one certificate, which the World's environment makes trusted.
+	secrets, api := httptest.NewServer(&w.secrets), httptest.NewTLSServer(&w.api)
+	w.secretsURL, w.apiURL = secrets.URL, api.URL
+	w.close = func() {
+		for _, server := range []*httptest.Server{secrets, api} {
+			server.CloseClientConnections()
+			server.Close()
+		}
+		w.Close()
+	}
+	return w, nil
+}
+
+// environment is that of a function between the stand-ins.
+func (w *world) environment(more ...string) []string {
+	env := w.Environment(append([]string{
+		"VOXIMPLANT_API_URL=" + w.apiURL + "/platform_api",
+		"VOXIMPLANT_HOST=" + strings.TrimPrefix(w.apiURL, "https://"),
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + w.secretsURL,
+	}, more...)...)
+	for _, variable := range env {
+		// The official clients have their own names for it.
+		if file, ok := strings.CutPrefix(variable, "SSL_CERT_FILE="); ok {
+			return append(env, "NODE_EXTRA_CA_CERTS="+file, "REQUESTS_CA_BUNDLE="+file)
+		}
+	}
+	return env
+}
