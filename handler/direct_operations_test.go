@@ -55,7 +55,7 @@ func newStorageSite(t *testing.T) *storageSite {
 		t.Fatal(err)
 	}
 	s := &storageSite{newSite(found.Item), api}
-	s.Storage = &storage.Storage{Client: client, Scope: scope, Learned: found.Learn, Writable: true}
+	s.Storage = &storage.Storage{Client: client, Scope: scope, Learned: found.Learn, Writable: true, Timeout: 10 * time.Second}
 	return s
 }
 

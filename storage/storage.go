@@ -34,6 +34,9 @@ type Storage struct {
 	Learned func(key string, since time.Time, item *voximplant.KeyValueItem)
 
 	Writable bool
+
+	// Timeout bounds one operation. It must be positive.
+	Timeout time.Duration
 }
 
 // Set stores an item and returns it as the API answers it. The error is
@@ -42,17 +45,29 @@ func (s *Storage) Set(ctx context.Context, key, value string, life voximplant.Li
 	if err := s.mayWrite(key); err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
 	since := time.Now()
 	item, err := s.Client.SetKeyValueItem(ctx, key, value, life)
-	if err != nil {
+	switch {
+	case err != nil:
+		s.forget(key, since, err)
 		return nil, err
+	case item.Value != value:
+		s.forget(key, since, nil) // perhaps that is the item from before the write
+	default:
+		s.Learned(key, since, item)
 	}
-	known := *item
-	if item.Value != value {
-		known.ExpiresAt = time.Time{} // perhaps that is the item from before the write
-	}
-	s.Learned(key, since, &known)
 	return item, nil
+}
+
+// forget drops what was known of key before a write whose outcome is unknown,
+// unless err says that nothing was sent.
+func (s *Storage) forget(key string, since time.Time, err error) {
+	if _, unsent := errors.AsType[*voximplant.LimitError](err); unsent {
+		return
+	}
+	s.Learned(key, since, &voximplant.KeyValueItem{Key: key})
 }
 
 // Delete removes the item stored under key, if there is one. The errors are
@@ -61,9 +76,12 @@ func (s *Storage) Delete(ctx context.Context, key string) error {
 	if err := s.mayWrite(key); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
 	since := time.Now()
 	err := s.Client.DelKeyValueItem(ctx, key)
 	if err != nil && !errors.Is(err, voximplant.ErrNotFound) {
+		s.forget(key, since, err)
 		return err
 	}
 	s.Learned(key, since, nil)
@@ -84,12 +102,16 @@ func (s *Storage) mayWrite(key string) error {
 // those outside the allow-list, and the offset of the next page, 0 after the
 // last. The error is a *voximplant.LimitError or a *voximplant.Error.
 func (s *Storage) Items(ctx context.Context, prefix string, page voximplant.Page) ([]voximplant.KeyValueItem, int, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
 	items, err := s.Client.GetKeyValueItems(ctx, prefix, page)
 	return s.inScope(items, prefix, page, err)
 }
 
 // Keys is Items without the values.
 func (s *Storage) Keys(ctx context.Context, prefix string, page voximplant.Page) ([]voximplant.KeyValueItem, int, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
 	items, err := s.Client.GetKeyValueKeys(ctx, prefix, page)
 	return s.inScope(items, prefix, page, err)
 }

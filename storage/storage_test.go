@@ -59,6 +59,7 @@ func newWorld(t *testing.T) *world {
 		},
 		Scope:    scope,
 		Writable: true,
+		Timeout:  10 * time.Second,
 		Learned: func(key string, since time.Time, item *voximplant.KeyValueItem) {
 			w.learned, w.since = append(w.learned, inWords(key, item)), append(w.since, since)
 		},
@@ -189,7 +190,7 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 	}
 }
 
-// TestWhatIsLearned: only what the API has confirmed.
+// TestWhatIsLearned: what the API has confirmed; where it has not, that nothing is known any more.
 func TestWhatIsLearned(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -200,9 +201,9 @@ func TestWhatIsLearned(t *testing.T) {
 		{"done", `{"result":{"key":"order:1","value":"v","expires_at":4000000000}}`, `{"result":1}`, false, []string{`order:1 "v"`, "order:1 gone"}},
 		{"another value", `{"result":{"key":"order:1","value":"before","expires_at":4000000000}}`, `{"result":0}`, false, []string{"order:1 unknown", "order:1 gone"}},
 		{"no expiry", `{"result":{"key":"order:1","value":"v"}}`, `{"result":null}`, false, []string{"order:1 unknown", "order:1 gone"}},
-		{"refused", `{"error":{"code":497}}`, `{"error":{"code":104}}`, true, nil},
-		{"no answer to it", `{}`, `{"result":2}`, true, nil},
-		{"not JSON", `<html>`, `<html>`, true, nil},
+		{"refused", `{"error":{"code":497}}`, `{"error":{"code":104}}`, true, []string{"order:1 unknown", "order:1 unknown"}},
+		{"no answer to it", `{}`, `{"result":2}`, true, []string{"order:1 unknown", "order:1 unknown"}},
+		{"not JSON", `<html>`, `<html>`, true, []string{"order:1 unknown", "order:1 unknown"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
