@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"errors"
+	stdlog "log"
 	"log/slog"
 	"os"
 	"strings"
@@ -24,6 +25,7 @@ var version = "dev"
 const margin = 500 * time.Millisecond
 
 func main() {
+	stdlog.SetOutput(function.DiscreetLog(os.Stderr))
 	environ := function.Environment()
 	settings, err := function.ReadSettings(environ)
 	log := function.NewLog(os.Stdout, settings)

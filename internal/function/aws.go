@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,12 +25,15 @@ func SecretsManager(environ map[string]string) (*secretsmanager.Client, error) {
 		HTTPClient:       &http.Client{Transport: transport()},
 		RetryMaxAttempts: retry.DefaultMaxAttempts,
 	}
+	var endpointErr, region error
 	if endpoint := cmp.Or(environ["AWS_ENDPOINT_URL_SECRETS_MANAGER"], environ["AWS_ENDPOINT_URL"]); endpoint != "" {
 		options.BaseEndpoint = aws.String(endpoint)
+		if !isRoot(endpoint) {
+			endpointErr = fmt.Errorf("AWS_ENDPOINT_URL_SECRETS_MANAGER or AWS_ENDPOINT_URL %s; accepted: the URL of an endpoint", held(endpoint))
+		}
 	}
-	var region error
-	if options.Region == "" {
-		region = errors.New("AWS_REGION is not set; accepted: the region of the secret, such as eu-central-1")
+	if strings.ContainsFunc(options.Region, notInRegion) || options.Region == "" {
+		region = fmt.Errorf("AWS_REGION %s; accepted: the region of the secret, such as eu-central-1", held(options.Region))
 	}
 	fips, fipsErr := isOn(environ, "AWS_USE_FIPS_ENDPOINT")
 	if fips {
@@ -39,10 +43,22 @@ func SecretsManager(environ map[string]string) (*secretsmanager.Client, error) {
 	if dual {
 		options.EndpointOptions.UseDualStackEndpoint = aws.DualStackEndpointStateEnabled
 	}
-	if err := errors.Join(region, fipsErr, dualErr); err != nil {
+	if err := errors.Join(endpointErr, region, fipsErr, dualErr); err != nil {
 		return nil, err
 	}
 	return secretsmanager.New(options), nil
+}
+
+// isRoot reports whether endpoint is a URL that an error may show: the SDK's do.
+func isRoot(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil &&
+		!strings.ContainsAny(endpoint, "?#")
+}
+
+// notInRegion reports whether no region's name holds r.
+func notInRegion(r rune) bool {
+	return r != '-' && (r < '0' || '9' < r) && (r < 'a' || 'z' < r)
 }
 
 // isOn reads a switch. As in AWS's SDKs, one that is misspelt is an error: who
@@ -54,7 +70,7 @@ func isOn(environ map[string]string, variable string) (bool, error) {
 	case "false", "":
 		return false, nil
 	default:
-		return false, fmt.Errorf("%s is %q; accepted: true or false", variable, value)
+		return false, fmt.Errorf("%s %s; accepted: true or false", variable, held(value))
 	}
 }
 

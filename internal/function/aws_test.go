@@ -129,6 +129,11 @@ func TestSecretsManagerRefuses(t *testing.T) {
 		want    string
 	}{
 		{"no region", awsEnviron("AWS_REGION", ""), "AWS_REGION is not set; accepted: the region of the secret, such as eu-central-1"},
+		{"a region that is none", awsEnviron("AWS_REGION", "Frankfurt"), `AWS_REGION is "Frankfurt"; accepted: the region of the secret, such as eu-central-1`},
+		{"a key for a region", awsEnviron("AWS_REGION", "-----BEGIN PRIVATE KEY-----"), "AWS_REGION holds something that is not shown here; accepted: the region of the secret, such as eu-central-1"},
+		{"no endpoint", awsEnviron("AWS_ENDPOINT_URL", "localhost"), `AWS_ENDPOINT_URL_SECRETS_MANAGER or AWS_ENDPOINT_URL is "localhost"; accepted: the URL of an endpoint`},
+		{"a password for an endpoint", awsEnviron("AWS_ENDPOINT_URL_SECRETS_MANAGER", "https://a:b@host"), "AWS_ENDPOINT_URL_SECRETS_MANAGER or AWS_ENDPOINT_URL holds something that is not shown here; accepted: the URL of an endpoint"},
+		{"a key for a switch", awsEnviron("AWS_USE_FIPS_ENDPOINT", `{"private_key":""}`), "AWS_USE_FIPS_ENDPOINT holds something that is not shown here; accepted: true or false"},
 		{"misspelt FIPS", awsEnviron("AWS_USE_FIPS_ENDPOINT", "yes"), `AWS_USE_FIPS_ENDPOINT is "yes"; accepted: true or false`},
 		{"misspelt dual stack", awsEnviron("AWS_USE_DUALSTACK_ENDPOINT", "1"), `AWS_USE_DUALSTACK_ENDPOINT is "1"; accepted: true or false`},
 	}

@@ -87,6 +87,7 @@ func New(s Settings, key func(context.Context) (*auth.ServiceAccountKey, error),
 			Scope:    s.AllowedKeys,
 			Learned:  found.Learn,
 			Writable: s.AllowWrites,
+			Timeout:  s.UpstreamTimeout,
 		},
 	}}, nil
 }
@@ -113,17 +114,17 @@ func (f *Function) Warm(ctx context.Context) {
 
 // transport speaks HTTP/1.1 only: a sandbox serves one request at a time, and a
 // dead HTTP/1.1 connection is given up with the try that met it.
-func transport() *http.Transport {
+func transport() http.RoundTripper {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
-	return &http.Transport{
+	return discreetTransport{&http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
 		TLSHandshakeTimeout: dialTimeout,
 		IdleConnTimeout:     idleTimeout,
 		MaxIdleConnsPerHost: 16,
 		Protocols:           &http1,
-	}
+	}}
 }
 
 // keyHash returns what logs show of a key: the key itself, or a keyed hash.

@@ -108,17 +108,22 @@ func (r *reader) refuse(variable string) {
 	r.problems = append(r.problems, fmt.Errorf("%s %s; accepted: %s", cmp.Or(r.from[variable], variable), held(r.set[variable]), r.accepts[variable]))
 }
 
-// held shows a variable's value, unless it may hold a secret that is in the
-// wrong place: a key document, or a password or API key in a URL.
+// held shows a variable's value, unless that may be a secret.
 func held(value string) string {
 	switch {
 	case value == "":
 		return "is not set"
-	case strings.ContainsAny(value, "{\r\n"), strings.Contains(value, "PRIVATE KEY"), len(value) > 200,
-		strings.Contains(value, "://") && strings.ContainsAny(value, "@?"):
+	case mayBeSecret(value):
 		return "holds something that is not shown here"
 	}
 	return fmt.Sprintf("is %q", value)
+}
+
+// mayBeSecret reports whether value looks like a secret that is in the wrong
+// place: a key document, a token, or a password or API key in a URL.
+func mayBeSecret(value string) bool {
+	return strings.ContainsAny(value, "{\r\n") || strings.Contains(value, "PRIVATE KEY") || len(value) > 200 || isToken(value) ||
+		strings.Contains(value, "://") && strings.ContainsAny(value, "@?")
 }
 
 // check applies the rules that a type alone cannot tell, and the defaults that
@@ -153,10 +158,18 @@ func (r *reader) check(s *Settings) {
 	slices.SortFunc(r.problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 }
 
+// isToken reports whether value looks like a JSON Web Token.
+func isToken(value string) bool {
+	return strings.HasPrefix(value, "eyJ") && strings.Count(value, ".") == 2
+}
+
 // isSecretID reports whether id may be the name of a secret (at most 512
-// characters) or its ARN. A key pasted in its place must not get into the
-// errors that name the secret.
+// characters) or its ARN. A key, a token or a URL with a password that is
+// pasted in its place must not get into the errors that name the secret.
 func isSecretID(id string) bool {
+	if strings.Contains(id, ":") && !strings.HasPrefix(id, "arn:") || isToken(id) {
+		return false
+	}
 	return id != "" && len(id) <= 600 && !strings.ContainsFunc(id, func(r rune) bool {
 		switch {
 		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':

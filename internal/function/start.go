@@ -9,8 +9,11 @@ import (
 // Voximplant application are often phone numbers.
 func (s Settings) LogValue() slog.Value {
 	application := slog.String("application_name", s.ApplicationName)
-	if s.ApplicationID != 0 {
+	switch {
+	case s.ApplicationID != 0:
 		application = slog.Int64("application_id", s.ApplicationID)
+	case mayBeSecret(s.ApplicationName):
+		application = slog.String("application_name", "not shown here")
 	}
 	attrs := []slog.Attr{
 		application,

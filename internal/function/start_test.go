@@ -64,6 +64,10 @@ func TestStartIsLogged(t *testing.T) {
 	if settings, _ := named[0]["settings"].(map[string]any); settings["application_name"] != "shop" || settings["application_id"] != nil {
 		t.Errorf("settings = %v; want the application by its name", settings)
 	}
+	misplaced := started(t, map[string]string{"VOXIMPLANT_APPLICATION_ID": "", "VOXIMPLANT_APPLICATION_NAME": `{"private_key":"wJalrXUtnFEMI"}`})
+	if settings, _ := misplaced[0]["settings"].(map[string]any); settings["application_name"] != "not shown here" {
+		t.Errorf("settings = %v; want a name that is not shown", settings)
+	}
 }
 
 // TestEverythingIsWarnedOf: a lone * is accepted and not passed over.

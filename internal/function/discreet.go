@@ -1,0 +1,84 @@
+package function
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+)
+
+// A discreetTransport keeps to itself what the other side sent. The errors of
+// net/http quote an answer that is no HTTP, and whoever gave it may have put
+// anything there, such as the token of the request. A redirect is an answer
+// like any other: its address is forgotten, since nothing may follow it.
+type discreetTransport struct{ *http.Transport }
+
+// RoundTrip implements http.RoundTripper.
+func (t discreetTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := t.Transport.RoundTrip(r)
+	if err != nil {
+		return nil, discreet(err)
+	}
+	res.Header.Del("Location")
+	res.Body = discreetBody{res.Body}
+	return res, nil
+}
+
+type discreetBody struct{ io.ReadCloser }
+
+func (b discreetBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	return n, discreet(err)
+}
+
+// A discreetError is what it wraps, but for the text.
+type discreetError struct{ err error }
+
+func (*discreetError) Error() string { return "no whole HTTP answer" }
+
+func (e *discreetError) Unwrap() error { return e.err }
+
+// discreet hides the text of err unless it is one of those that hold nothing of
+// an answer, and tell what is wrong with the network.
+func discreet(err error) error {
+	for _, known := range []error{nil, io.EOF, io.ErrUnexpectedEOF, context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, known) {
+			return err
+		}
+	}
+	_, network := errors.AsType[*net.OpError](err)
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	if network || certificate || slices.Contains(harmless, err.Error()) {
+		return err
+	}
+	return &discreetError{err}
+}
+
+// harmless are texts of net/http whose errors have no type to tell them by.
+var harmless = []string{
+	"http: server closed idle connection",
+	"http: server gave HTTP response to HTTPS client",
+	"net/http: TLS handshake timeout",
+}
+
+// DiscreetLog is where the standard library's log may go. What net/http reads
+// on a connection that no request waits on is the rest of an answer whose
+// length was wrong, such as a value; it would quote that.
+func DiscreetLog(w io.Writer) io.Writer { return discreetLog{w} }
+
+type discreetLog struct{ w io.Writer }
+
+func (l discreetLog) Write(p []byte) (int, error) {
+	line, _, quoted := bytes.Cut(p, []byte(" starting with "))
+	if quoted {
+		line = append(bytes.Clone(line), '\n')
+	}
+	if _, err := l.w.Write(line); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
