@@ -84,3 +84,26 @@ smoke: ## check a deployment: make smoke URL=https://… KEY=order:1001
 .PHONY: live
 live: ## ask the real API (VOXIMPLANT_CREDENTIALS, VOXIMPLANT_APPLICATION_ID)
 	go test -count=1 -v -run TestLive ./test/live/
+
+.PHONY: test-examples
+test-examples: ## the programs in examples/, in Node, Python and Chromium (needs npm and pip)
+	test/caches/install.sh -browser
+	VOXKV_EXAMPLES=1 go test -count=1 -v -timeout 10m ./test/examples
+
+.PHONY: types
+types: ## examples/javascript/types.d.ts from openapi.yaml (needs npm)
+	VOXKV_EXAMPLES=1 go test -count=1 -run TestTypes ./test/examples/ -update
+
+.PHONY: test-playground
+test-playground: ## the page of cmd/local in Chromium (installs it with apt as root; needs npm)
+	test/caches/install.sh -browser
+	VOXKV_PLAYGROUND=1 go test -count=1 -v ./test/playground
+
+.PHONY: faults
+faults: ## everything around the function, broken one thing at a time
+	go test -count=1 -v ./test/faults
+
+.PHONY: soak
+REQUESTS ?= 1000000
+soak: ## load, changes and faults at once, for $(REQUESTS) requests each
+	VOXKV_SOAK=$(REQUESTS) go test -count=1 -v -timeout 60m ./test/soak

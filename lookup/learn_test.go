@@ -27,7 +27,7 @@ func TestLearnReplacesTheCopy(t *testing.T) {
 		find(t, l, "b", "before", lookup.FromUpstream) // another key is not concerned
 		time.Sleep(10*time.Second - 1)
 		find(t, l, "a", "after", lookup.FromCopy)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		find(t, l, "a", "before", lookup.FromUpstream)
 		if s.asked != 3 {
 			t.Errorf("upstream was asked %d times; want 3", s.asked)
@@ -61,7 +61,7 @@ func TestLearnDeletion(t *testing.T) {
 		find(t, l, "a", "", lookup.FromCopy)
 		time.Sleep(5*time.Second - 1)
 		find(t, l, "a", "", lookup.FromCopy)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		s.err = errDown
 		if a, err := l.Item(t.Context(), "a"); !errors.Is(err, errDown) || a.Source != lookup.FromNowhere {
 			t.Errorf("Item = %+v, %v; want %v: what was deleted stands in for nothing", a, err, errDown)
@@ -118,7 +118,7 @@ func TestLearnedEnd(t *testing.T) {
 				}
 				time.Sleep(left - 1)
 				find(t, l, "a", "v", lookup.FromCopy)
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				find(t, l, "a", "", lookup.FromUpstream)
 			})
 		})

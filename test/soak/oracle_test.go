@@ -399,7 +399,7 @@ func (o *oracle) judgeFailure(q question, r reply) error {
 	if err := judgeProblem(q.head, r, codes...); err != nil {
 		return err
 	}
-	if !o.troubled(q.start) && !(q.hurried && r.status == http.StatusGatewayTimeout) {
+	if !o.troubled(q.start) && (!q.hurried || r.status != http.StatusGatewayTimeout) {
 		return fmt.Errorf("status %d, though nothing went wrong upstream: %s", r.status, r.body)
 	}
 	return nil

@@ -109,10 +109,9 @@ func newRun(t *testing.T, requests, clients int) *run {
 
 // A measurement is what may not grow.
 type measurement struct {
-	memory, peak   int64 // bytes; peak is 0 where it is not known
-	files          int   // open, or 0
-	goroutines     int   // or 0
-	requests, call int64
+	memory, peak int64 // bytes; peak is 0 where it is not known
+	files        int   // open, or 0
+	goroutines   int   // or 0
 }
 
 func (m measurement) String() string {
