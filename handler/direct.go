@@ -51,6 +51,10 @@ type directRequest struct {
 	Count     int     `json:"count"`
 }
 
+// maxPayload is far more than 50 keys or a value take. Lambda lets 6 MB through,
+// which as a list of short keys would take a hundred of memory.
+const maxPayload = 1 << 20
+
 const accepted = `A direct invocation takes {"key":"…"}, a list of such, {"keys":["…"]} or {"operation":"list|keys|set|delete",…}.`
 
 // Direct answers an invocation with {"key":"…"}: the item with max_age, or null
@@ -87,6 +91,9 @@ func (h *Handler) Direct(ctx context.Context, payload []byte) ([]byte, error) {
 func (h *Handler) direct(ctx context.Context, payload []byte, e *entry) (any, error) {
 	if bytes.HasPrefix(bytes.TrimSpace(payload), []byte("[")) {
 		return h.directList(ctx, payload, e)
+	}
+	if len(payload) > maxPayload {
+		return nil, &invalidError{"A direct invocation takes 1 MiB at most."}
 	}
 	var request directRequest
 	// encoding/json would mend bytes that are no text, and so change a value.

@@ -1,6 +1,7 @@
 package handler_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -41,10 +42,10 @@ func TestDirectAbsent(t *testing.T) {
 func TestDirectInvalid(t *testing.T) {
 	t.Parallel()
 	s := newSite(living(time.Hour, 0))
-	for _, payload := range []string{`{}`, `{"key":null}`, `{"key":1}`, `{"key":["a"]}`, `{"key":""}`, `{"key":"a b"}`, `{"key":"a%2Bb"}`, `{"kay":"a"}`, `[]`, `nonsense`} {
+	for _, payload := range []string{`{}`, `{"key":null}`, `{"key":1}`, `{"key":["a"]}`, `{"key":""}`, `{"key":"a b"}`, `{"key":"a%2Bb"}`, `{"kay":"a"}`, `[]`, `nonsense`, `{"key":"a","x":"` + strings.Repeat("x", 1<<20) + `"}`} {
 		got, err := s.Direct(t.Context(), []byte(payload))
 		if got != nil {
-			t.Errorf("Direct(%s) = %s; want nothing", payload, got)
+			t.Errorf("Direct(%.100s) = %s; want nothing", payload, got)
 		}
 		checkFunctionError(t, err, "InvalidRequest")
 	}
