@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -175,7 +176,7 @@ func (l *line) drop(t *testing.T) {
 			t.Cleanup(func() { filler.Close() })
 		}
 	}
-	if failed, ok := err.(net.Error); !ok || !failed.Timeout() {
+	if failed, ok := errors.AsType[net.Error](err); !ok || !failed.Timeout() {
 		t.Fatal(err)
 	}
 }
