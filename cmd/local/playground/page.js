@@ -98,9 +98,10 @@ function show({ key, response, body, ms, visit, now }) {
   });
   $('body').textContent = parsed ? JSON.stringify(parsed, null, 2) : body;
   $('headers').replaceChildren(...readable(response.headers).flatMap(([name, value]) => [element('dt', name), element('dd', value)]));
-  shown = { key, now, ends: parsed?.expires_at * 1000, fresh: freshUntil(response.headers) };
+  shown = { key, now, ends: parsed?.expires_at ? parsed.expires_at * 1000 : NaN, fresh: freshUntil(response.headers) };
   $('answer').hidden = false;
   tick();
+  $('way').scrollIntoView({ block: 'nearest' }); // on a phone it may be below the fold
   log(`GET ${key}`, status, by, ms, !response.ok);
 }
 
@@ -111,10 +112,10 @@ function readable(headers) {
   return [...headers].filter(([name]) => always.includes(name) || exposed.includes(name));
 }
 
-// freshUntil is by the server's clock, in milliseconds.
+// freshUntil is by the server's clock, in milliseconds; null where the browser asks each time.
 function freshUntil(headers) {
-  const maxAge = /max-age=(\d+)/.exec(headers.get('Cache-Control'))?.[1] ?? 0;
-  return Date.parse(headers.get('Date')) + (maxAge - Number(headers.get('Age'))) * 1000;
+  const maxAge = Number(/max-age=(\d+)/.exec(headers.get('Cache-Control'))?.[1]);
+  return maxAge > 0 ? Date.parse(headers.get('Date')) + (maxAge - Number(headers.get('Age'))) * 1000 : null;
 }
 
 function tick() {
@@ -123,7 +124,7 @@ function tick() {
   const over = ends <= 0;
   if (over && !$('body').classList.contains('over')) say('summary', `${shown.key} has ended: no page may show it any longer.`, 'bad');
   $('ends').textContent = Number.isNaN(ends) ? '–' : over ? 'ended' : clock(ends);
-  $('fresh').textContent = fresh > 0 ? clock(fresh) : 'not any more';
+  $('fresh').textContent = shown.fresh === null ? 'no time' : fresh > 0 ? clock(fresh) : 'not any more';
   for (const id of ['ends', 'body']) $(id).classList.toggle('over', over);
 }
 
@@ -174,25 +175,37 @@ async function showKeys() {
 }
 
 // change sends a change of the storage, and says what came of it.
-async function change(status, method, path, body, done) {
+async function change(status, what, path, { method, body, done }) {
   const elapsed = stopwatch();
   try {
     const response = await fetch(path, { method, body });
     const problem = response.ok ? '' : (await response.text()).trim();
     say(status, problem || done, problem ? 'bad' : '');
-    log(`${method} ${decodeURIComponent(path)}`, response.status, 'storage', elapsed(), !response.ok);
+    log(what, response.status, 'storage', elapsed(), !response.ok);
   } catch (error) {
     say(status, `No answer: ${error.message}`, 'bad');
   }
 }
 
-async function changeItem(method) {
-  const key = $('write-key').value;
-  const query = method === 'PUT' ? `?ttl=${$('ttl').value}` : '';
-  const done = method === 'PUT' ? `${key} is written.` : `${key} is deleted. Copies of it may live on for as long as caches may answer.`;
-  await change('written', method, `/storage/${encodeURIComponent(key)}${query}`, method === 'PUT' ? $('value').value : undefined, done);
+async function write(key) {
+  const path = `/storage/${encodeURIComponent(key)}?ttl=${$('ttl').value}`;
+  await change('written', `PUT ${key}`, path, { method: 'PUT', body: $('value').value, done: `${key} is written.` });
+  await showChanged(key);
+}
+
+async function remove(key) {
+  const done = `${key} is deleted. Copies of it may live on for as long as caches may answer.`;
+  await change('written', `DELETE ${key}`, `/storage/${encodeURIComponent(key)}`, { method: 'DELETE', done });
+  await showChanged(key);
+}
+
+async function showChanged(key) {
   $('key').value = key;
-  await showKeys().catch(() => {});
+  await showKeys().catch(() => {}); // a read will tell that nobody answers
+}
+
+function fail({ value, selectedOptions: [{ text }] }) {
+  return change('failing', `storage ${text}`, '/playground/fault', { method: 'PUT', body: value, done: `The storage ${text} from now on.` });
 }
 
 // --- events ---
@@ -205,19 +218,16 @@ setInterval(tick, 250);
 if (withStorage) {
   $('write').addEventListener('submit', (event) => {
     event.preventDefault();
-    changeItem('PUT');
+    write($('write-key').value);
   });
-  $('delete').addEventListener('click', () => changeItem('DELETE'));
-  $('fault').addEventListener('change', ({ target }) => {
-    change('failing', 'PUT', '/playground/fault', target.value, `The storage ${target.selectedOptions[0].text} from now on.`);
-  });
+  $('delete').addEventListener('click', () => $('write').reportValidity() && remove($('write-key').value));
+  $('fault').addEventListener('change', ({ target }) => fail(target));
   $('keys').addEventListener('click', ({ target }) => {
     const key = target.closest('button')?.textContent;
     if (!key) return;
     [$('write-key').value, $('value').value] = [key, values.get(key)];
     read(key);
   });
-  const again = () => showKeys().catch(() => {}); // a read will tell that nobody answers
-  setInterval(again, 5000); // items end
-  again();
+  setInterval(() => showKeys().catch(() => {}), 5000); // items end
+  showKeys();
 }
