@@ -18,7 +18,7 @@ type scene struct {
 
 func newScene() *scene {
 	s := new(scene)
-	s.oracle = newOracle(told, []string{"soak:1", "soak:2"}, func(time.Time) bool { return s.troubled })
+	s.oracle = newOracle(told, []string{"soak:1", "soak:2"}, func(time.Time) bool { return s.troubled }, func(time.Time) bool { return false })
 	now := time.Now()
 	end := time.Unix(now.Unix()+30, 0).UTC()
 	s.put("soak:1", "v", end)
@@ -96,6 +96,7 @@ func TestOracleIsNotBlind(t *testing.T) {
 		{"gone for too long, in trouble", false, func(s *scene) { s.delete("soak:1"); s.troubled = true; s.later(3100*time.Millisecond, 1) }},
 		{"overwritten for longer", false, func(s *scene) { s.put("soak:1", "w", s.end()); s.later(750*time.Millisecond, 3) }},
 		{"kept for longer than the ceiling after it was gone", false, func(s *scene) { s.delete("soak:1"); s.later(600*time.Millisecond, 4) }},
+		{"the same, when it may have been on its way", true, func(s *scene) { s.delete("soak:1"); s.later(200*time.Millisecond, 4) }},
 		{"at its end", false, func(s *scene) { s.later(s.end().Sub(s.question.start), 0); s.noStore() }},
 		{"just before its end", true, func(s *scene) { s.later(s.end().Sub(s.question.start)-2*time.Millisecond, 0); s.noStore() }},
 		{"too long a life near the end", false, func(s *scene) { s.later(s.end().Sub(s.question.start)-9*time.Second, 4) }},

@@ -154,7 +154,7 @@ type receipt struct {
 
 // limits are the settings that answers are judged by.
 type limits struct {
-	ceiling, local, stale, absence time.Duration
+	ceiling, local, stale, absence, timeout time.Duration
 }
 
 // An oracle knows what the storage held when, from those who changed it, and
@@ -163,14 +163,15 @@ type oracle struct {
 	limits
 	histories map[string]*history        // by key in scope; the map itself does not change
 	troubled  func(since time.Time) bool // reports whether faults of upstream could still be felt
+	late      func(since time.Time) bool // reports whether answers were maxLate on their way
 
 	mu   sync.Mutex
 	tags map[string]representation // the newest of each key, guarded by mu
 	of   map[string]string         // key -> its newest tag, guarded by mu
 }
 
-func newOracle(l limits, keys []string, troubled func(time.Time) bool) *oracle {
-	o := &oracle{limits: l, troubled: troubled, tags: map[string]representation{}, of: map[string]string{}, histories: map[string]*history{}}
+func newOracle(l limits, keys []string, troubled, late func(time.Time) bool) *oracle {
+	o := &oracle{limits: l, troubled: troubled, late: late, tags: map[string]representation{}, of: map[string]string{}, histories: map[string]*history{}}
 	for _, key := range keys {
 		o.histories[key] = new(history)
 	}
@@ -340,7 +341,7 @@ func (o *oracle) judgeLifetime(q question, v *version, life, copyAge time.Durati
 		return fmt.Errorf("a lifetime of %v; the ceiling is %v", life, o.ceiling)
 	case life > 0 && q.start.Add(caches*life+margin).After(v.end):
 		return fmt.Errorf("a lifetime of %v, %v before the end", life, v.end.Sub(q.start))
-	case life > 0 && q.start.Add(life).After(v.last().Add(o.ceiling)):
+	case life > 0 && q.start.Add(life).After(v.last().Add(o.ceiling+o.underWay(q))):
 		return fmt.Errorf("a lifetime of %v for a value gone for %v", life, q.start.Sub(v.last()))
 	}
 	least := min((v.end.Sub(q.end)-margin)/caches, o.ceiling-copyAge).Truncate(time.Second)
@@ -348,6 +349,15 @@ func (o *oracle) judgeLifetime(q question, v *version, life, copyAge time.Durati
 		return fmt.Errorf("a lifetime of only %v, %v before the end", life, v.end.Sub(q.end))
 	}
 	return nil
+}
+
+// underWay is how long an answer may have been on its way from the storage. It
+// counts as one of just now, also to a question that joined in only then.
+func (o *oracle) underWay(q question) time.Duration {
+	if o.troubled(q.start) {
+		return o.timeout
+	}
+	return 250 * time.Millisecond
 }
 
 // lifetime reads the header fields of a 200 or 304 that tell how long it may be
@@ -378,7 +388,11 @@ func lifetime(q question, header http.Header) (time.Duration, error) {
 }
 
 func (o *oracle) judgeAbsence(q question) error {
-	if !o.histories[q.key].absent(q.start.Add(-o.absence), q.end) {
+	since := q.start.Add(-o.absence)
+	if o.late(q.start) {
+		since = since.Add(-maxLate)
+	}
+	if !o.histories[q.key].absent(since, q.end) {
 		return errors.New("absence of an item that is there")
 	}
 	return nil

@@ -43,7 +43,7 @@ var settings = []string{
 	"LOCAL_MAX_ITEMS=1000", "UPSTREAM_TIMEOUT=4s",
 }
 
-var told = limits{ceiling: 4 * time.Second, local: 700 * time.Millisecond, stale: 3 * time.Second, absence: 700 * time.Millisecond}
+var told = limits{ceiling: 4 * time.Second, local: 700 * time.Millisecond, stale: 3 * time.Second, absence: 700 * time.Millisecond, timeout: 4 * time.Second}
 
 // requests is how many the run has.
 func requests(t *testing.T) int {
@@ -98,7 +98,7 @@ func newRun(t *testing.T, requests, clients int) *run {
 	r.storm = &storm{world: world, keys: keys, short: requests < tellingRun, progress: func() float64 {
 		return float64(r.asked.Load()) / float64(requests)
 	}}
-	r.oracle = newOracle(told, keys, r.storm.troubled)
+	r.oracle = newOracle(told, keys, r.storm.troubled, r.storm.late)
 	r.storm.oracle = r.oracle
 	r.storm.fill()
 	for i := range hiddenKeys {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -22,6 +23,9 @@ const (
 
 	// changeEvery is the pause between two changes of the storage.
 	changeEvery = 5 * time.Millisecond
+
+	// maxLate is how long an answer may be on its way; one try waits for it.
+	maxLate = time.Second
 
 	// rotateEvery is the pause between two rotations of the key. A key that is
 	// refused within 5 s of the last refusal is not replaced, by design.
@@ -42,6 +46,7 @@ type storm struct {
 	mode      atomic.Int32 // what happens to calls now: an index of faults
 	chance    atomic.Int32 // to how many of 100
 	lastFault atomic.Int64 // Unix nanoseconds
+	lastLate  atomic.Int64 // the same, of an answer that was late
 	counts    [16]atomic.Int64
 	changes   atomic.Int64
 	rotations atomic.Int64
@@ -69,6 +74,7 @@ var faults = []fault{
 	{"truncated", truncated},
 	{"reset", reset},
 	{"slow", slow},
+	{"late", late},
 	{"another key", anotherKey},
 	{"unknown code", canned(200, `{"error":{"code":9999,"msg":"zq7-"}}`)},
 }
@@ -120,6 +126,21 @@ func slow(s *storm, _ http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
+// again marks a call that late has passed on to the server.
+const again = "Soak-Again"
+
+// late answers with what the storage held a while ago.
+func late(s *storm, w http.ResponseWriter, r *http.Request) bool {
+	r.Header.Set(again, "1")
+	answer := httptest.NewRecorder()
+	s.world.Voximplant.ServeHTTP(answer, r)
+	time.Sleep(rand.N(maxLate))
+	s.lastFault.Store(time.Now().UnixNano())
+	s.lastLate.Store(time.Now().UnixNano())
+	w.Write(answer.Body.Bytes())
+	return true
+}
+
 // anotherKey is the worst an API can do: the item of somebody else.
 func anotherKey(s *storm, w http.ResponseWriter, _ *http.Request) bool {
 	fmt.Fprintf(w, `{"result":{"key":%q,"value":"zq7-another","expires_at":%d}}`, s.keys[rand.IntN(len(s.keys))]+"_", time.Now().Unix()+60)
@@ -131,10 +152,16 @@ func (s *storm) troubled(since time.Time) bool {
 	return s.lastFault.Load() > since.Add(-aftermath).UnixNano()
 }
 
+// late reports whether an answer that was on its way at the time since or later
+// may have been read from the storage maxLate before.
+func (s *storm) late(since time.Time) bool {
+	return s.lastLate.Load() > since.Add(-maxLate).UnixNano()
+}
+
 // intercept does to a call what the mode says.
 func (s *storm) intercept(w http.ResponseWriter, r *http.Request) bool {
 	mode := int(s.mode.Load())
-	if mode == 0 || !strings.HasSuffix(r.URL.Path, "/GetKeyValueItem") || rand.Int32N(100) >= s.chance.Load() {
+	if mode == 0 || r.Header.Get(again) != "" || !strings.HasSuffix(r.URL.Path, "/GetKeyValueItem") || rand.Int32N(100) >= s.chance.Load() {
 		return false
 	}
 	s.counts[mode].Add(1)
