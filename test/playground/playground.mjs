@@ -184,11 +184,28 @@ const withoutStorage = async (page) => {
   await says(page, 'summary', /^200\. Voximplant answered/);
   await fits(page);
   await accessible(page);
+  await read(page, 'order:endless');
+  await says(page, 'summary', /^200\. Voximplant answered/);
+  assert.equal(await page.locator('#ends').textContent(), '–');
+};
+
+const withoutCopies = async (page) => {
+  await read(page, 'order:1001');
+  await says(page, 'summary', /^200\. Voximplant answered/);
+  await page.getByLabel('The storage', { exact: true }).selectOption({ label: 'fails (HTTP 503)' });
+  await says(page, 'failing', /fails/);
+  await read(page, 'order:1001');
+  await says(page, 'summary', /^200\. The browser’s cache answered by itself/);
+  await page.getByLabel('is left out').check();
+  await read(page, 'order:1001');
+  await says(page, 'summary', /^200\. Voximplant failed\. An older copy of the function, not expired, stood in/);
+  assert.deepEqual(await states(page), ['asked', 'answered', 'failed']);
 };
 
 try {
   const complaints = {};
   for (const [name, use] of Object.entries(visits)) complaints[name] = await visit(plan.embedded, use);
+  complaints['sees an old copy stand in'] = await visit(plan.forgetful, withoutCopies);
   complaints['reads from the real API'] = await visit(plan.real, withoutStorage);
   console.log(JSON.stringify(complaints));
 } finally {

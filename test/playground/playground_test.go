@@ -38,10 +38,13 @@ func TestPlayground(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "voxkv/cmd/local").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
+	t.Setenv("LOCAL_MAX_AGE", "0s")
+	forgetful := serve(t, binary)
 	t.Setenv("LOCAL_MAX_AGE", "60s") // copies live for as long as a visit takes
 	plan, err := json.Marshal(map[string]any{
 		"chromium":    chromium,
 		"embedded":    serve(t, binary),
+		"forgetful":   forgetful,
 		"real":        serve(t, binary, realAPI(t)...),
 		"screenshots": pictures(t),
 	})
@@ -111,6 +114,7 @@ func realAPI(t *testing.T) []string {
 	api := &voximplanttest.Server{AccountID: 1, ApplicationID: 42}
 	api.AddKey(account.KeyID, &account.PrivateKey.PublicKey)
 	api.Put("order:1", "for real", time.Now().Add(time.Hour))
+	api.Put("order:endless", "for ever", time.Time{})
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
 	t.Setenv("VOXIMPLANT_API_URL", server.URL+"/platform_api")
