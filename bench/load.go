@@ -85,7 +85,7 @@ func serveLocal(ctx context.Context, b builder) (root string, stop func(), err e
 		stop()
 		return "", nil, fmt.Errorf("cmd/local said %q, %w", line, err)
 	}
-	go io.Copy(io.Discard, out)
+	go func() { _, _ = io.Copy(io.Discard, out) }() // until it ends
 	return root, stop, nil
 }
 

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/pquerna/cachecontrol/cacheobject"
+
+	"voxkv/handler"
+	"voxkv/lookup"
+	"voxkv/voximplant"
+)
+
+// freshness returns the max-age, in seconds, that the function really sends for
+// an item with so long to live, read so long ago; 0 is no-store.
+func freshness(maxAge time.Duration) func(left, age time.Duration) float64 {
+	var answer lookup.Answer
+	h := &handler.Handler{
+		Lookup:  func(context.Context, string) (lookup.Answer, error) { return answer, nil },
+		MaxAge:  maxAge,
+		Origins: []string{"*"},
+		HashKey: func(key string) string { return key },
+		Log:     slog.New(slog.DiscardHandler),
+	}
+	return func(left, age time.Duration) float64 {
+		now := time.Now()
+		answer = lookup.Answer{At: now, Age: age, Left: left, Item: &voximplant.KeyValueItem{Key: "k", Value: "v", ExpiresAt: now.Add(left)}}
+		return sentMaxAge(h, "k")
+	}
+}
+
+// sentMaxAge asks h for key, and reads the header as a cache does.
+func sentMaxAge(h http.Handler, key string) float64 {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/items/"+key, nil))
+	control, err := cacheobject.ParseResponseCacheControl(w.Header().Get("Cache-Control"))
+	if err != nil || w.Code != http.StatusOK {
+		panic(fmt.Sprintf("GET %s: %d %v, %v", key, w.Code, w.Header(), err))
+	}
+	if control.NoStore {
+		return 0
+	}
+	return float64(control.MaxAge)
+}
