@@ -22,6 +22,9 @@ import (
 	"voxkv/internal/e2etest"
 )
 
+// The tests in this file do not run beside others: the race detector is slow,
+// and what is slow enough is asked again.
+
 // newRacing is newSandbox with the race detector and several requests at once.
 // Whatever it reports is in the output, and fails the test.
 func newRacing(t *testing.T, settings ...string) *sandbox {
@@ -82,21 +85,18 @@ func (c *crowd) ask(t *testing.T, keys int, get func(key string) (value string))
 }
 
 func TestConcurrency(t *testing.T) {
-	t.Parallel()
 	const keys = 50
 	s := newRacing(t, "LOCAL_MAX_AGE=60s")
 	newCrowd(s, keys).ask(t, keys, func(key string) string { return s.get(t, key, 10*time.Second).value })
 }
 
 func TestConcurrentRotation(t *testing.T) {
-	t.Parallel()
 	newRacing(t, bare...).checkRotation(t, callers)
 }
 
 // TestConcurrentFaults: what is shared is also used while all goes wrong.
 func TestConcurrentFaults(t *testing.T) {
-	t.Parallel()
-	s := newRacing(t, "LOCAL_MAX_AGE=0s", "UPSTREAM_TIMEOUT=500ms")
+	s := newRacing(t, "LOCAL_MAX_AGE=0s", "UPSTREAM_TIMEOUT=1s")
 	answers, stop := s.requests(t, callers)
 	for _, do := range []func(*testing.T, *sandbox){reply(429, html), raw("", ""), refuseToken, reply(200, html), failing} {
 		do(t, s)
@@ -112,10 +112,8 @@ func failing(_ *testing.T, s *sandbox) { s.api.cut() }
 
 // TestCancelledCaller: whoever has to give up leaves the others their answer.
 func TestCancelledCaller(t *testing.T) {
-	t.Parallel()
 	for _, first := range []string{"hurried", "patient"} {
 		t.Run("first the "+first, func(t *testing.T) {
-			t.Parallel()
 			s := newRacing(t, "UPSTREAM_TIMEOUT=1m")
 			asked, release := make(chan bool, 10), make(chan bool)
 			s.Voximplant.Intercept(func(http.ResponseWriter, *http.Request) bool {
@@ -145,7 +143,6 @@ func TestCancelledCaller(t *testing.T) {
 
 // TestLocalConcurrency is TestConcurrency behind net/http.
 func TestLocalConcurrency(t *testing.T) {
-	t.Parallel()
 	const keys = 50
 	local, err := raced(t.TempDir(), "voxkv/cmd/local")
 	if err != nil {

@@ -91,7 +91,7 @@ var (
 )
 
 // brief lets rows in which something hangs take less time.
-var brief = []string{"UPSTREAM_TIMEOUT=500ms"}
+var brief = []string{"UPSTREAM_TIMEOUT=1s"}
 
 func TestFaults(t *testing.T) {
 	t.Parallel()

@@ -48,7 +48,7 @@ func timeRows() []row {
 	const wait = 3 * time.Second // of which half a second is kept for the answer
 	long := []string{"UPSTREAM_TIMEOUT=1m"}
 	return []row{
-		{name: "nothing comes within `UPSTREAM_TIMEOUT`, here half a second", faults: hangs(), want: timeout, calls: times(1), settings: brief},
+		{name: "nothing comes within `UPSTREAM_TIMEOUT`, here 1 s", faults: hangs(), want: timeout, calls: times(1), settings: brief},
 		{name: "nothing comes within `UPSTREAM_TIMEOUT`, here the default", faults: hangs(), want: timeout, calls: span{2, 3}},
 		{name: "nothing comes before the invocation's time ends, here 3 s", faults: hangs(), want: timeout, calls: span{1, 2}, wait: wait, settings: long},
 		{name: "no connection comes about within any of these times", faults: one(dropping), want: timeout, calls: unseen, settings: brief},
