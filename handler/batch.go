@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -55,8 +56,37 @@ func (h *Handler) findAll(ctx context.Context, keys []string, e *entry) ([]found
 		})
 	}
 	err := group.Wait()
+	settle(all)
 	e.batch = all
 	return all, err
+}
+
+// settle brings the answers to the time of the last one: the first may have
+// lost its item while the others were waited for.
+func settle(all []found) {
+	var now time.Time
+	for _, f := range all {
+		if f.answer.At.After(now) {
+			now = f.answer.At
+		}
+	}
+	for i := range all {
+		all[i].settle(now)
+	}
+}
+
+func (f *found) settle(now time.Time) {
+	if f.err != nil {
+		return
+	}
+	waited := now.Sub(f.answer.At)
+	f.answer.At, f.answer.Age = now, f.answer.Age+waited
+	if f.answer.Item.ExpiresAt.IsZero() {
+		return
+	}
+	if f.answer.Left -= waited; f.answer.Left <= 0 {
+		f.answer.Item, f.err = nil, voximplant.ErrNotFound
+	}
 }
 
 // items serves several items at once. Only if each key has one may a browser

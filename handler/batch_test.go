@@ -76,8 +76,8 @@ func TestDirectBatch(t *testing.T) {
 	if *b.Items["short"].MaxAge != 28 || *b.Items["long"].MaxAge != 40 {
 		t.Errorf("max_age = %d and %d; want 28 and 40", *b.Items["short"].MaxAge, *b.Items["long"].MaxAge)
 	}
-	if line := s.lastLog(t); line["keys"] != 7.0 || line["failed"] != 3.0 || line["level"] != "WARN" || line["upstream_kind"] != "throttled" {
-		t.Errorf("log = %v; want 7 keys, 3 failed, a warning", line)
+	if line := s.lastLog(t); line["keys"] != 7.0 || line["failed"] != 3.0 || line["level"] != "ERROR" || line["upstream_kind"] != "throttled" {
+		t.Errorf("log = %v; want 7 keys, 3 failed, an error for the panic", line)
 	}
 	for _, payload := range []string{`{"keys":[]}`, `{"keys":[1]}`, `{"keys":"a"}`, `{"keys":null}`, `{"key":"a","keys":["b"]}`,
 		`{"keys":["` + strings.Repeat(`a","`, 50) + `a"]}`} {
@@ -108,6 +108,33 @@ func TestHTTPBatch(t *testing.T) {
 	first := far.get(t, "/v1/items?key=a&key=b")
 	if got := far.get(t, "/v1/items?key=a&key=b", "If-None-Match", first.header.Get("Etag")); got.status != 304 {
 		t.Errorf("the same batch again: %d; want 304", got.status)
+	}
+}
+
+// TestSlowestOfABatch: while one key is waited for, the items of the others
+// grow old and may end.
+func TestSlowestOfABatch(t *testing.T) {
+	t.Parallel()
+	s := newSite(func(ctx context.Context, key string) (lookup.Answer, error) {
+		a, err := living(map[string]time.Duration{"short": 3 * time.Second, "long": 14 * time.Second, "slow": time.Hour}[key], time.Second)(ctx, key)
+		if key == "slow" {
+			a.At = a.At.Add(4 * time.Second)
+		}
+		return a, err
+	})
+	got, err := s.Direct(t.Context(), []byte(`{"keys":["short","long","slow"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := decodeBatch(t, string(got))
+	if b.Items["short"] != nil || *b.Items["long"].MaxAge != 14-4-2 || *b.Items["slow"].MaxAge != 59 {
+		t.Errorf("Direct = %s; want short gone, long for 8 s, slow for 59 s", got)
+	}
+	if got := s.get(t, "/v1/items?key=long&key=slow"); directives(t, got)["max-age"] != "8" || got.header.Get("Expires") != "Mon, 23 Nov 2026 12:00:12 GMT" {
+		t.Errorf("GET = %v; want max-age=8 from the time of the last answer", got.header)
+	}
+	if got := s.get(t, "/v1/items?key=short&key=slow"); got.header.Get("Cache-Control") != "no-store" || decodeBatch(t, got.body).Items["short"] != nil {
+		t.Errorf("GET = %v %s; want no-store, short gone", got.header, got.body)
 	}
 }
 

@@ -55,7 +55,7 @@ func newStorageSite(t *testing.T) *storageSite {
 		t.Fatal(err)
 	}
 	s := &storageSite{newSite(found.Item), api}
-	s.Storage = &storage.Storage{Client: client, Scope: scope, Learned: found.Learn, Writable: true, Timeout: 10 * time.Second}
+	s.Storage = &storage.Storage{Client: client, Scope: scope, Forget: found.Forget, Writable: true, Timeout: 10 * time.Second}
 	return s
 }
 
@@ -99,7 +99,7 @@ func TestOperations(t *testing.T) {
 	end := time.Now().Add(time.Hour).Unix()
 	item := fmt.Sprintf(`{"key":"order:1","value":"%s","expires_at":%d}`, value, end)
 	s.check(t, `{"operation":"list","prefix":"order:"}`, `{"items":[],"next_offset":null}`)
-	s.check(t, `{"operation":"keys"}`, `{"items":[],"next_offset":null}`)
+	s.check(t, `{"operation":"keys","prefix":"order:"}`, `{"items":[],"next_offset":null}`)
 	s.check(t, `{"operation":"delete","key":"order:1"}`, "null")
 	s.check(t, `{"key":"order:1"}`, "null")
 	s.check(t, fmt.Sprintf(`{"operation":"set","key":"order:1","value":"%s","expires_at":%d}`, value, end), item)
@@ -111,12 +111,9 @@ func TestOperations(t *testing.T) {
 	s.check(t, `{"operation":"keys","prefix":"order:1"}`, fmt.Sprintf(`{"items":[{"key":"order:1","expires_at":%d}],"next_offset":null}`, end))
 	s.check(t, `{"operation":"delete","key":"order:1"}`, "null")
 	s.check(t, `{"key":"order:1"}`, "null")
-	if n := s.api.Calls("GetKeyValueItem"); n != 0 {
-		t.Errorf("GetKeyValueItem was called %d times; want never: the writes told all there is", n)
-	}
 	s.api.Put("order:1", value, time.Time{})
 	s.check(t, `{"operation":"list","prefix":"order:"}`, `{"items":[{"key":"order:1","value":"`+value+`","expires_at":null}],"next_offset":null}`)
-	s.check(t, `{"operation":"keys"}`, `{"items":[{"key":"order:1","expires_at":null}],"next_offset":null}`)
+	s.check(t, `{"operation":"keys","prefix":"order:"}`, `{"items":[{"key":"order:1","expires_at":null}],"next_offset":null}`)
 }
 
 func TestSetFor(t *testing.T) {
@@ -188,22 +185,22 @@ func TestOperationsRefused(t *testing.T) {
 		`{"operation":"set","key":"order:1","value":"` + strings.Repeat("я", 2001) + `","ttl":60}`: "Not accepted: the value is text of at most 2000 characters.",
 		`{"operation":"set","key":"secret:token","value":"v","ttl":60}`:                            scope,
 
-		`{"operation":"delete"}`:                          `delete takes {"operation":"delete","key":"…"}.`,
-		`{"operation":"delete","key":null}`:               `delete takes`,
-		`{"operation":"delete","keys":["order:1"]}`:       `delete takes`,
-		`{"operation":"delete","prefix":"order:"}`:        `delete takes`,
-		`{"operation":"delete","key":"order:*"}`:          outside,
-		`{"operation":"delete","key":"secret:token"}`:     scope,
-		`{"operation":"list"}`:                            `list takes {"operation":"list","prefix":"…"}`,
-		`{"operation":"list","key":"order:"}`:             `list takes {"operation":"list","prefix":"…"}`,
-		`{"operation":"list","prefix":1}`:                 `The member "prefix" has the wrong JSON type.`,
-		`{"operation":"list","prefix":"order:*"}`:         "Not accepted: as a prefix, the key has a character " + outside,
-		`{"operation":"list","prefix":"o","count":51}`:    page,
-		`{"operation":"list","prefix":"o","count":-1}`:    page,
-		`{"operation":"list","prefix":"o","count":"all"}`: `The member "count" has the wrong JSON type.`,
-		`{"operation":"keys","count":51}`:                 page,
-		`{"operation":"keys","offset":-1}`:                page,
-		`{"operation":"keys","prefix":"*"}`:               outside,
+		`{"operation":"delete"}`:                               `delete takes {"operation":"delete","key":"…"}.`,
+		`{"operation":"delete","key":null}`:                    `delete takes`,
+		`{"operation":"delete","keys":["order:1"]}`:            `delete takes`,
+		`{"operation":"delete","prefix":"order:"}`:             `delete takes`,
+		`{"operation":"delete","key":"order:*"}`:               outside,
+		`{"operation":"delete","key":"secret:token"}`:          scope,
+		`{"operation":"list"}`:                                 `list takes {"operation":"list","prefix":"…"}`,
+		`{"operation":"list","key":"order:"}`:                  `list takes {"operation":"list","prefix":"…"}`,
+		`{"operation":"list","prefix":1}`:                      `The member "prefix" has the wrong JSON type.`,
+		`{"operation":"list","prefix":"order:*"}`:              "Not accepted: as a prefix, the key has a character " + outside,
+		`{"operation":"list","prefix":"order:","count":51}`:    page,
+		`{"operation":"list","prefix":"order:","count":-1}`:    page,
+		`{"operation":"list","prefix":"order:","count":"all"}`: `The member "count" has the wrong JSON type.`,
+		`{"operation":"keys","prefix":"order:","count":51}`:    page,
+		`{"operation":"keys","prefix":"order:","offset":-1}`:   page,
+		`{"operation":"keys","prefix":"order:*"}`:              outside,
 	} {
 		s.checkRefused(t, payload, "InvalidRequest", want)
 	}
@@ -231,7 +228,7 @@ func TestWritesAreOff(t *testing.T) {
 	if n := s.calls(); n != 0 {
 		t.Errorf("the API was called %d times; want never", n)
 	}
-	s.check(t, `{"operation":"keys"}`, `{"items":[{"key":"order:1","expires_at":null}],"next_offset":null}`)
+	s.check(t, `{"operation":"keys","prefix":"order:"}`, `{"items":[{"key":"order:1","expires_at":null}],"next_offset":null}`)
 }
 
 func TestOperationsNotOffered(t *testing.T) {
@@ -256,9 +253,9 @@ func TestPagesOfOperations(t *testing.T) {
 		{`"operation":"list","prefix":"order:","count":6`, "6 until 6, 6 until 12, 0"},
 		{`"operation":"list","prefix":"order:"`, "10 until 10, 2"},
 		{`"operation":"list","prefix":"order:","count":50`, "12"},
-		{`"operation":"list","prefix":"ord"`, "0 until 10, 8 until 20, 4"},
-		{`"operation":"keys"`, "0 until 10, 8 until 20, 4"},
-		{`"operation":"keys","prefix":"none"`, "0"},
+		{`"operation":"list","prefix":"order:1"`, "2"},
+		{`"operation":"keys","prefix":"order:"`, "10 until 10, 2"},
+		{`"operation":"keys","prefix":"order:none"`, "0"},
 	} {
 		var pages []string
 		for offset := new(0); offset != nil && len(pages) < 9; {
@@ -329,7 +326,7 @@ var operations = []string{
 	`{"operation":"set","key":"order:1","value":"` + value + `","ttl":60}`,
 	`{"operation":"delete","key":"order:1"}`,
 	`{"operation":"list","prefix":"order:"}`,
-	`{"operation":"keys"}`,
+	`{"operation":"keys","prefix":"order:"}`,
 }
 
 func TestOperationsTimeOut(t *testing.T) {

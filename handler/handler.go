@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"voxkv/lookup"
 	"voxkv/storage"
@@ -27,7 +28,7 @@ const (
 	healthPath = "/v1/health"
 )
 
-// A Handler serves items. Lookup and Log are required.
+// A Handler serves items. Lookup, Log and HashKey are required.
 type Handler struct {
 	// Lookup finds what is stored under a key that voximplant.CheckKey accepts.
 	Lookup func(ctx context.Context, key string) (lookup.Answer, error)
@@ -175,10 +176,11 @@ func checkKey(key string) error {
 
 // query serves the query form: one item, or several.
 func (h *Handler) query(w http.ResponseWriter, r *http.Request, e *entry) error {
-	// What does not parse is no key; the rest of the query means nothing here.
-	values, _ := url.ParseQuery(r.URL.RawQuery)
+	values, err := url.ParseQuery(r.URL.RawQuery)
 	keys := values["key"]
 	switch {
+	case err != nil, slices.ContainsFunc(keys, func(key string) bool { return !utf8.ValidString(key) }):
+		return &invalidError{"The query is malformed. A semicolon in it is written %3B."}
 	case len(keys) == 0:
 		return &invalidError{"The query holds no key."}
 	case slices.ContainsFunc(keys, func(key string) bool { return strings.Contains(key, " ") }):

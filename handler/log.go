@@ -94,7 +94,7 @@ func (h *Handler) log(ctx context.Context, e *entry) {
 		attrs = append(attrs, slog.String("key", h.HashKey(e.key)), slog.String("cache", string(e.answer.Source)))
 	}
 	if len(e.batch) > 0 {
-		attrs = append(attrs, slog.Int("keys", len(e.batch)), slog.Int("failed", len(e.failures())))
+		attrs = append(attrs, slog.Int("keys", len(e.batch)), slog.Int("failed", e.failed()))
 	}
 	attrs = append(attrs, upstreamAttrs(e)...)
 	if h.Metrics {
@@ -114,7 +114,7 @@ func upstreamAttrs(e *entry) []slog.Attr {
 	if failed := e.upstreamError(); failed != nil {
 		attrs = append(attrs, slog.String("upstream_kind", string(failed.Kind)), slog.Int("upstream_code", failed.Code))
 	}
-	if e.status >= 500 || a.UpstreamErr != nil || len(e.failures()) > 0 {
+	if len(e.failures()) > 0 {
 		attrs = append(attrs, slog.String("error", cause.Error()))
 	}
 	if panicked, ok := errors.AsType[*lookup.PanicError](cause); ok {
@@ -129,26 +129,40 @@ func upstreamAttrs(e *entry) []slog.Attr {
 	return attrs
 }
 
-// cause is what went wrong, also where an old copy stood in or where it went
-// wrong for one of several keys.
+// failures are what went wrong upstream: for the request, for any of its keys,
+// or where an old copy stood in. A caller's bad key is none.
+func (e *entry) failures() (failures []error) {
+	if e.err == nil && e.answer.UpstreamErr == nil && e.batch == nil {
+		return nil // as nearly always
+	}
+	for _, f := range append(e.batch, found{answer: e.answer, err: e.err}) {
+		switch {
+		case f.answer.UpstreamErr != nil:
+			failures = append(failures, f.answer.UpstreamErr)
+		case f.err != nil && problemOf(f.err).Status >= 500:
+			failures = append(failures, f.err)
+		}
+	}
+	return failures
+}
+
+// cause is the failure that tells most: one of the API before any other.
 func (e *entry) cause() error {
-	switch failures := e.failures(); {
-	case e.answer.UpstreamErr != nil:
-		return e.answer.UpstreamErr
-	case e.err == nil && len(failures) > 0:
-		return failures[0].err
+	failures := e.failures()
+	for _, err := range failures {
+		if _, ok := errors.AsType[*voximplant.Error](err); ok {
+			return err
+		}
+	}
+	if len(failures) > 0 {
+		return failures[0]
 	}
 	return e.err
 }
 
-// failures are the keys of several that could not be answered.
-func (e *entry) failures() []found {
-	var failed []found
-	for _, f := range e.batch {
-		if f.err != nil && !f.absent() {
-			failed = append(failed, f)
-		}
-	}
+// upstreamError is the cause if the API is behind it, else nil.
+func (e *entry) upstreamError() *voximplant.Error {
+	failed, _ := errors.AsType[*voximplant.Error](e.cause())
 	return failed
 }
 
@@ -164,18 +178,36 @@ func (e *entry) answers() []lookup.Answer {
 	return answers
 }
 
-// upstreamError is the cause if the API is behind it, else nil.
-func (e *entry) upstreamError() *voximplant.Error {
-	failed, _ := errors.AsType[*voximplant.Error](e.cause())
-	return failed
+// failed counts the keys of several that got no answer.
+func (e *entry) failed() (n int) {
+	for _, f := range e.batch {
+		if f.err != nil && !f.absent() {
+			n++
+		}
+	}
+	return n
 }
 
 // level is what somebody must look at: errors need a hand, warnings may pass.
+// The worst of several keys decides; an old copy that stood in is a warning.
 func (e *entry) level() slog.Level {
+	level := levelOf(e.status)
+	for _, f := range e.batch {
+		if f.err != nil {
+			level = max(level, levelOf(problemOf(f.err).Status))
+		}
+	}
+	if len(e.failures()) > 0 {
+		level = max(level, slog.LevelWarn)
+	}
+	return level
+}
+
+func levelOf(status int) slog.Level {
 	switch {
-	case e.status == http.StatusInternalServerError, e.status == http.StatusBadGateway:
+	case status == http.StatusInternalServerError, status == http.StatusBadGateway:
 		return slog.LevelError
-	case e.status >= 500, e.answer.UpstreamErr != nil, len(e.failures()) > 0:
+	case status >= 500:
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo

@@ -62,6 +62,38 @@ func TestLogOfOldCopy(t *testing.T) {
 	}
 }
 
+// TestLogOfBatch: what goes wrong for one of several keys, or behind an old
+// copy, is told as it is for one; a caller's bad key is nobody's failure.
+func TestLogOfBatch(t *testing.T) {
+	t.Parallel()
+	refused := &voximplant.Error{Kind: voximplant.KindCredentials, Code: 433}
+	s := newSite(func(ctx context.Context, key string) (lookup.Answer, error) {
+		a, err := living(time.Hour, 0)(ctx, key)
+		switch key {
+		case "stale":
+			a.Source, a.UpstreamErr = lookup.FromOldCopy, refused
+		case "refused":
+			return lookup.Answer{At: at}, refused
+		}
+		return a, err
+	})
+	for query, want := range map[string]struct {
+		level string
+		kind  any
+	}{
+		"key=a&key=b":                  {"INFO", nil},
+		"key=a&key=no%20key%25":        {"INFO", nil},
+		"key=a&key=bad%25":             {"INFO", nil},
+		"key=a&key=stale":              {"WARN", "credentials"},
+		"key=bad%25&key=a&key=refused": {"ERROR", "credentials"},
+	} {
+		s.get(t, "/v1/items?"+query)
+		if line := s.lastLog(t); line["level"] != want.level || line["upstream_kind"] != want.kind || (line["error"] != nil) != (want.kind != nil) {
+			t.Errorf("%s: log = %v; want %+v", query, line, want)
+		}
+	}
+}
+
 // TestLogOfOddities is B3-16's difference of clocks and B3-19's long life.
 func TestLogOfOddities(t *testing.T) {
 	t.Parallel()

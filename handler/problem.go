@@ -49,6 +49,8 @@ func problemOf(err error) problem {
 		return newProblem(http.StatusBadRequest, "invalid_key", "Writes are off; ALLOW_WRITES=true switches them on.")
 	case errors.Is(err, storage.ErrOutOfScope):
 		return newProblem(http.StatusBadRequest, "invalid_key", "The key is outside ALLOWED_KEYS.")
+	case errors.Is(err, storage.ErrWidePrefix):
+		return newProblem(http.StatusBadRequest, "invalid_key", "A list takes a prefix that begins with one of those in ALLOWED_KEYS.")
 	case errors.Is(err, voximplant.ErrNotFound):
 		return newProblem(http.StatusNotFound, "not_found", "No item with this key.")
 	case errors.Is(err, errNoRoute):

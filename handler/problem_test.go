@@ -155,6 +155,8 @@ func TestBadRequests(t *testing.T) {
 		{"GET", "/v1/items?key=a+b", 400, "invalid_key"},
 		{"GET", "/v1/items?key=a;b", 400, "invalid_key"},
 		{"GET", "/v1/items?Key=a", 400, "invalid_key"},
+		{"GET", "/v1/items?key=a;b&key=c", 400, "invalid_key"},
+		{"GET", "/v1/items?key=%FF&key=%FE", 400, "invalid_key"},
 		{"POST", "/v1/items/k", 405, "method_not_allowed"},
 		{"PUT", "/v1/items/k", 405, "method_not_allowed"},
 		{"PATCH", "/v1/items", 405, "method_not_allowed"},
@@ -201,10 +203,10 @@ func TestKeys(t *testing.T) {
 		"/v1/items/a:b.c_d-e": "a:b.c_d-e",
 		"/v1/items/%D0%BA%D0%BB%D1%8E%D1%87%D0%81%D1%91": "ключЁё",
 		"/v1/items/" + strings.Repeat("%D1%8F", 200):     strings.Repeat("я", 200),
-		"/v1/items?key=.":          ".",
-		"/v1/items?key=..":         "..",
-		"/v1/items?key=a%2Bb":      "a+b",
-		"/v1/items?key=a%3Bb&x=;;": "a;b",
+		"/v1/items?key=.":           ".",
+		"/v1/items?key=..":          "..",
+		"/v1/items?key=a%2Bb":       "a+b",
+		"/v1/items?key=a%3Bb&x=%3B": "a;b",
 	} {
 		got := s.get(t, target)
 		if item := decodeItem(t, got.body); got.status != 200 || item.Key != want {

@@ -23,9 +23,10 @@ const (
 // the wall clock, which the libraries for this do not: a sandbox may be frozen
 // while upstream recovers.
 type breaker struct {
-	mu       sync.Mutex // guards what follows
-	failures int        // in a row
-	since    time.Time  // the current rest
+	mu       sync.Mutex      // guards what follows
+	failures int             // in a row
+	kind     voximplant.Kind // of the last one
+	since    time.Time       // the current rest
 	until    time.Time
 }
 
@@ -42,7 +43,7 @@ func (b *breaker) rest(now time.Time) time.Duration {
 	if left := b.until.Sub(now); 0 < left && left <= maxRest {
 		return left
 	}
-	b.pause(now)
+	b.pause(now, 0)
 	return 0
 }
 
@@ -51,34 +52,45 @@ func (b *breaker) rest(now time.Time) time.Duration {
 func (b *breaker) note(asked, now time.Time, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	failed := trouble(err)
 	switch {
-	case !troubled(err):
+	case failed == nil:
 		b.failures = 0
+		return
 	case b.failures >= breakAfter && asked.Before(b.since):
-	default:
-		b.failures++
-		b.pause(now)
+		return
+	case failed.RetryAfter > 0:
+		b.failures = max(b.failures, breakAfter-1) // it asks for the rest itself
 	}
+	b.failures++
+	b.kind = failed.Kind
+	b.pause(now, failed.RetryAfter)
 }
 
-// pause begins a rest. It grows with the failures, with jitter, so that
-// sandboxes that failed together do not try again together.
-func (b *breaker) pause(now time.Time) {
+// pause begins a rest of that length at least. It grows with the failures, with
+// jitter, so that sandboxes that failed together do not try again together.
+func (b *breaker) pause(now time.Time, atLeast time.Duration) {
 	doublings := min(max(b.failures-breakAfter, 0), 10)
 	rest := firstRest << doublings
-	b.since, b.until = now, now.Add(min(rest+rand.N(rest/2), maxRest))
+	b.since, b.until = now, now.Add(min(max(rest+rand.N(rest/2), atLeast), maxRest))
 }
 
-// troubled reports whether err says that upstream needs a rest. An answer, also
-// one that nobody can use, does not: it may be about one key alone. Nor does a
+// trouble returns err if it says that upstream needs a rest. An answer, also one
+// that nobody can use, does not: it may be about one key alone. Nor does a
 // refused key, which auth leaves alone by itself.
-func troubled(err error) bool {
+func trouble(err error) *voximplant.Error {
 	failed, ok := errors.AsType[*voximplant.Error](err)
-	return ok && (failed.Kind == voximplant.KindThrottled || failed.Kind == voximplant.KindUnavailable)
+	if ok && (failed.Kind == voximplant.KindThrottled || failed.Kind == voximplant.KindUnavailable) {
+		return failed
+	}
+	return nil
 }
 
-// resting is the answer while upstream is left alone.
-func resting(left time.Duration) error {
-	return fmt.Errorf("lookup: not asked, since the last %d questions failed: %w", breakAfter,
-		&voximplant.Error{Kind: voximplant.KindUnavailable, RetryAfter: left})
+// resting is the answer while upstream is left alone: of the kind that made it
+// need the rest.
+func (b *breaker) resting(left time.Duration) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return fmt.Errorf("lookup: not asked, since the last %d questions failed: %w", b.failures,
+		&voximplant.Error{Kind: b.kind, RetryAfter: left})
 }

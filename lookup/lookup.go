@@ -33,7 +33,7 @@ const (
 
 	// maxCopy is the largest value kept, in bytes. The API's own limit is 2000
 	// characters; with LOCAL_MAX_ITEMS this bounds the memory of the copies.
-	maxCopy = 16 << 10
+	maxCopy = 8 << 10
 )
 
 // An Answer is what is known of one key.
@@ -162,6 +162,9 @@ func (l *Lookup) maxAge(k known) time.Duration {
 // answer to the question seen. The question outlives a caller that is
 // cancelled, since others wait for it too.
 func (l *Lookup) fetch(ctx context.Context, key string, seen uint64) (known, error) {
+	if ctx.Err() != nil {
+		return known{}, ctx.Err() // nobody would wait for the answer
+	}
 	shared := l.flight.DoChan(key, func() (any, error) {
 		// The answer may have come between the caller's look at it and now.
 		if k, ok := l.held(key); ok && k.question > seen && k.young(l.now(), l.maxAge(k)) {
@@ -190,7 +193,7 @@ func (l *Lookup) ask(ctx context.Context, key string) (_ known, err error) {
 	defer Recover(&err)
 	k := known{question: l.asked.Add(1), since: l.now()}
 	if left := l.breaker.rest(k.since); left > 0 {
-		return known{}, resting(left)
+		return known{}, l.breaker.resting(left)
 	}
 	item, err := l.Fetch(ctx, key)
 	received := l.now()
@@ -198,7 +201,12 @@ func (l *Lookup) ask(ctx context.Context, key string) (_ known, err error) {
 	if err != nil && !errors.Is(err, voximplant.ErrNotFound) {
 		return known{}, err
 	}
-	k.take(item, received)
+	if item != nil && !item.Date.IsZero() {
+		k.ahead = item.Date.Sub(received)
+	}
+	if k.item = item; k.expired(received) {
+		k.item = nil
+	}
 	l.keep(key, k)
 	return k, nil
 }
@@ -226,13 +234,13 @@ func (l *Lookup) keep(key string, k known) {
 	}
 }
 
-// Learn takes over what a write that began at since made of key: item, nil if
-// it is gone. Answers to questions that were asked before are not kept any more.
-func (l *Lookup) Learn(key string, since time.Time, item *voximplant.KeyValueItem) {
+// Forget drops what is known of key, as when it was written: the next who asks
+// gets what upstream says then. Answers to questions that were asked before are
+// not kept any more.
+func (l *Lookup) Forget(key string) {
 	l.flight.Forget(key)
-	k := known{question: l.asked.Add(1), since: since.Round(0)}
-	k.take(item, l.now())
-	l.keep(key, k)
+	// A key alone, whose end is unknown, is not kept.
+	l.keep(key, known{question: l.asked.Add(1), item: &voximplant.KeyValueItem{Key: key}})
 }
 
 // now is the wall clock: the monotonic one stands still while a sandbox is frozen.
@@ -252,16 +260,6 @@ type known struct {
 	// freeze, so when it was read tells nothing of its age.
 	since time.Time
 	ahead time.Duration // of the API's clock
-}
-
-// take fills in what was received at that time: item, nil if there is none.
-func (k *known) take(item *voximplant.KeyValueItem, received time.Time) {
-	if item != nil && !item.Date.IsZero() {
-		k.ahead = item.Date.Sub(received)
-	}
-	if k.item = item; k.expired(received) {
-		k.item = nil
-	}
 }
 
 // young reports whether k is younger than limit. A clock that was set back

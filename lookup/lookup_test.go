@@ -187,8 +187,8 @@ func TestNotKept(t *testing.T) {
 		kept  bool
 	}{
 		{"a short value", "v", time.Hour, true},
-		{"16 KiB", strings.Repeat("v", 16<<10), time.Hour, true},
-		{"more than 16 KiB", strings.Repeat("v", 16<<10+1), time.Hour, false},
+		{"8 KiB", strings.Repeat("v", 8<<10), time.Hour, true},
+		{"more than 8 KiB", strings.Repeat("v", 8<<10+1), time.Hour, false},
 		{"an unknown end", "v", 0, false},
 	}
 	for _, tt := range tests {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"voxkv/voximplant"
@@ -19,9 +20,9 @@ type Scope struct {
 // A lone * is everything.
 func ParseScope(list string) (Scope, error) {
 	s := Scope{exact: map[string]bool{}}
-	for pattern := range strings.SplitSeq(list, ",") {
+	for i, pattern := range strings.Split(list, ",") {
 		if err := s.add(strings.TrimSpace(pattern)); err != nil {
-			return Scope{}, err
+			return Scope{}, fmt.Errorf("pattern %d: %w", i+1, err) // which may be a phone number, and is not quoted
 		}
 	}
 	return s, nil
@@ -30,11 +31,11 @@ func ParseScope(list string) (Scope, error) {
 func (s *Scope) add(pattern string) error {
 	key, open := strings.CutSuffix(pattern, "*")
 	if pattern == "" {
-		return errors.New("a pattern is empty")
+		return errors.New("it is empty")
 	}
 	if key != "" {
 		if err := voximplant.CheckKey(key); err != nil {
-			return fmt.Errorf("pattern %q: %w", pattern, err)
+			return err
 		}
 	}
 	if open {
@@ -64,15 +65,13 @@ func (s Scope) Allows(key string) bool {
 	return false
 }
 
-// Everything reports whether the scope leaves nothing out.
-func (s Scope) Everything() bool {
-	for _, prefix := range s.prefixes {
-		if prefix == "" {
-			return true
-		}
-	}
-	return false
+// Covers reports whether every key that begins with prefix is in the scope.
+func (s Scope) Covers(prefix string) bool {
+	return slices.ContainsFunc(s.prefixes, func(open string) bool { return strings.HasPrefix(prefix, open) })
 }
+
+// Everything reports whether the scope leaves nothing out.
+func (s Scope) Everything() bool { return s.Covers("") }
 
 // LogValue is the prefixes, and of the exact keys only how many there are: they
 // may be phone numbers.

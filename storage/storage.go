@@ -21,6 +21,9 @@ var (
 
 	// ErrOutOfScope says that a key is outside the allow-list.
 	ErrOutOfScope = errors.New("storage: the key is outside ALLOWED_KEYS")
+
+	// ErrWidePrefix says that keys outside the allow-list begin with a prefix too.
+	ErrWidePrefix = errors.New("storage: the prefix is wider than those of ALLOWED_KEYS")
 )
 
 // A Storage reaches one application's storage. All fields but Writable are required.
@@ -28,10 +31,10 @@ type Storage struct {
 	Client *voximplant.Client
 	Scope  lookup.Scope
 
-	// Learned is told what is known of a key after a write that began at since:
-	// its item, nil after a deletion. Where the item's end is not known, all
-	// that was known before is to be forgotten.
-	Learned func(key string, since time.Time, item *voximplant.KeyValueItem)
+	// Forget is told each key after a write, whether that succeeded or not: what
+	// was known of it before may be wrong. What the API answers to a write is
+	// not believed, since that may be the item from before.
+	Forget func(key string)
 
 	Writable bool
 
@@ -47,27 +50,8 @@ func (s *Storage) Set(ctx context.Context, key, value string, life voximplant.Li
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	since := time.Now()
-	item, err := s.Client.SetKeyValueItem(ctx, key, value, life)
-	switch {
-	case err != nil:
-		s.forget(key, since, err)
-		return nil, err
-	case item.Value != value:
-		s.forget(key, since, nil) // perhaps that is the item from before the write
-	default:
-		s.Learned(key, since, item)
-	}
-	return item, nil
-}
-
-// forget drops what was known of key before a write whose outcome is unknown,
-// unless err says that nothing was sent.
-func (s *Storage) forget(key string, since time.Time, err error) {
-	if _, unsent := errors.AsType[*voximplant.LimitError](err); unsent {
-		return
-	}
-	s.Learned(key, since, &voximplant.KeyValueItem{Key: key})
+	defer s.Forget(key)
+	return s.Client.SetKeyValueItem(ctx, key, value, life)
 }
 
 // Delete removes the item stored under key, if there is one. The errors are
@@ -78,14 +62,12 @@ func (s *Storage) Delete(ctx context.Context, key string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	since := time.Now()
+	defer s.Forget(key)
 	err := s.Client.DelKeyValueItem(ctx, key)
-	if err != nil && !errors.Is(err, voximplant.ErrNotFound) {
-		s.forget(key, since, err)
-		return err
+	if errors.Is(err, voximplant.ErrNotFound) {
+		return nil
 	}
-	s.Learned(key, since, nil)
-	return nil
+	return err
 }
 
 func (s *Storage) mayWrite(key string) error {
@@ -98,34 +80,37 @@ func (s *Storage) mayWrite(key string) error {
 	return nil
 }
 
-// Items returns a page of the items whose keys begin with prefix, without
-// those outside the allow-list, and the offset of the next page, 0 after the
-// last. The error is a *voximplant.LimitError or a *voximplant.Error.
+// Items returns a page of the items whose keys begin with prefix, and the
+// offset of the next page, 0 after the last. The error is ErrWidePrefix, a
+// *voximplant.LimitError or a *voximplant.Error.
 func (s *Storage) Items(ctx context.Context, prefix string, page voximplant.Page) ([]voximplant.KeyValueItem, int, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
-	defer cancel()
-	items, err := s.Client.GetKeyValueItems(ctx, prefix, page)
-	return s.inScope(items, prefix, page, err)
+	return s.list(ctx, s.Client.GetKeyValueItems, prefix, page)
 }
 
 // Keys is Items without the values.
 func (s *Storage) Keys(ctx context.Context, prefix string, page voximplant.Page) ([]voximplant.KeyValueItem, int, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
-	defer cancel()
-	items, err := s.Client.GetKeyValueKeys(ctx, prefix, page)
-	return s.inScope(items, prefix, page, err)
+	return s.list(ctx, s.Client.GetKeyValueKeys, prefix, page)
 }
 
-// inScope takes the offset of the next page from the whole page, before what
-// is outside the allow-list is left out, and what does not begin with prefix,
-// should the API ask for less than that.
-func (s *Storage) inScope(items []voximplant.KeyValueItem, prefix string, page voximplant.Page, err error) ([]voximplant.KeyValueItem, int, error) {
+// list refuses a prefix that other keys have too: even how many there are
+// would tell of keys that do not exist for callers. It takes the offset of the
+// next page from the whole page, before items that have expired are left out,
+// and those that do not begin with prefix, should the API ask for less.
+func (s *Storage) list(ctx context.Context, get func(context.Context, string, voximplant.Page) ([]voximplant.KeyValueItem, error),
+	prefix string, page voximplant.Page) ([]voximplant.KeyValueItem, int, error) {
+	if !s.Scope.Covers(prefix) {
+		return nil, 0, ErrWidePrefix
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	items, err := get(ctx, prefix, page)
 	if err != nil {
 		return nil, 0, err
 	}
-	next := page.Next(len(items))
+	next, now := page.Next(len(items)), time.Now()
 	items = slices.DeleteFunc(items, func(item voximplant.KeyValueItem) bool {
-		return !strings.HasPrefix(item.Key, prefix) || !s.Scope.Allows(item.Key)
+		ended := !item.ExpiresAt.IsZero() && !(item.ExpiresAt.After(now) && item.ExpiresAt.After(item.Date))
+		return ended || !strings.HasPrefix(item.Key, prefix)
 	})
 	return items, next, nil
 }

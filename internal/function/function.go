@@ -85,7 +85,7 @@ func New(s Settings, key func(context.Context) (*auth.ServiceAccountKey, error),
 		Storage: &storage.Storage{
 			Client:   client,
 			Scope:    s.AllowedKeys,
-			Learned:  found.Learn,
+			Forget:   found.Forget,
 			Writable: s.AllowWrites,
 			Timeout:  s.UpstreamTimeout,
 		},
