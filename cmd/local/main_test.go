@@ -97,7 +97,7 @@ func TestRunRefuses(t *testing.T) {
 		{"no application", []string{"-credentials", credentials, "-allowed-keys", "*"}, nil, []string{"-credentials needs -application-id, the number of the application"}},
 		{"no keys", []string{"-credentials", credentials, "-application-id", "42"}, nil, []string{"-credentials needs -allowed-keys, the keys and prefix* patterns"}},
 		{"an application that is no number", []string{"-credentials", credentials, "-application-id", "app", "-allowed-keys", "*"}, nil, []string{`VOXIMPLANT_APPLICATION_ID is "app"; accepted: `}},
-		{"keys that are none", []string{"-allowed-keys", "a b"}, nil, []string{`ALLOWED_KEYS is "a b"; accepted: `}},
+		{"keys that are none", []string{"-allowed-keys", "a b"}, nil, []string{"ALLOWED_KEYS is not accepted: pattern 1"}},
 		{"a malformed setting", nil, map[string]string{"CACHE_MAX_AGE": "60"}, []string{`CACHE_MAX_AGE is "60"; accepted: `}},
 		{"a malformed setting for the real API", []string{"-credentials", credentials, "-application-id", "42", "-allowed-keys", "*"}, map[string]string{"LOG_LEVEL": "loud"}, []string{`LOG_LEVEL is "loud"; accepted: `}},
 	}

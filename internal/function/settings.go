@@ -35,7 +35,7 @@ type Settings struct {
 	// The defaults of the next two follow CACHE_MAX_AGE.
 	LocalMaxAge     *time.Duration `env:"LOCAL_MAX_AGE" accepts:"a duration such as 10s, at most CACHE_MAX_AGE"`
 	StaleMaxAge     *time.Duration `env:"STALE_MAX_AGE" accepts:"a duration such as 60s"`
-	LocalMaxItems   int            `env:"LOCAL_MAX_ITEMS" envDefault:"4096" accepts:"a number from 1 to 1000000"`
+	LocalMaxItems   int            `env:"LOCAL_MAX_ITEMS" envDefault:"4096" accepts:"a number from 1 to 65536"`
 	UpstreamTimeout time.Duration  `env:"UPSTREAM_TIMEOUT" envDefault:"5s" accepts:"a duration from 100ms to 1m"`
 	CORSOrigins     origins        `env:"CORS_ORIGINS" envDefault:"*" accepts:"* alone, or origins such as https://example.com, comma-separated"`
 	LogLevel        level          `env:"LOG_LEVEL" accepts:"debug, info, warn or error"`
@@ -60,7 +60,7 @@ func ReadSettings(environ map[string]string) (Settings, error) {
 			set[name] = value
 		}
 	}
-	r := reader{set: set, accepts: map[string]string{}, from: map[string]string{}}
+	r := reader{set: set, accepts: map[string]string{}, from: map[string]string{}, why: map[string]error{}}
 	if set["LOG_LEVEL"] == "" {
 		set["LOG_LEVEL"] = set["AWS_LAMBDA_LOG_LEVEL"]
 		r.from["LOG_LEVEL"] = "AWS_LAMBDA_LOG_LEVEL"
@@ -76,6 +76,7 @@ type reader struct {
 	set      map[string]string
 	accepts  map[string]string // by variable
 	from     map[string]string // the variable that stands in for another
+	why      map[string]error  // what parsing a variable said
 	problems []error
 	wrong    []string // the variables already complained of
 }
@@ -91,6 +92,7 @@ func (r *reader) parse(s *Settings) {
 	if all, ok := errors.AsType[env.AggregateError](err); ok {
 		for _, err := range all.Errors {
 			if wrong, ok := errors.AsType[env.ParseError](err); ok {
+				r.why[variables[wrong.Name]] = wrong.Err
 				r.refuse(variables[wrong.Name])
 			} else {
 				r.problems = append(r.problems, err)
@@ -105,7 +107,16 @@ func (r *reader) refuse(variable string) {
 		return
 	}
 	r.wrong = append(r.wrong, variable)
-	r.problems = append(r.problems, fmt.Errorf("%s %s; accepted: %s", cmp.Or(r.from[variable], variable), held(r.set[variable]), r.accepts[variable]))
+	r.problems = append(r.problems, fmt.Errorf("%s %s; accepted: %s", cmp.Or(r.from[variable], variable), r.held(variable), r.accepts[variable]))
+}
+
+// held shows what a variable holds. Of ALLOWED_KEYS it tells only which pattern
+// is wrong: keys are often phone numbers.
+func (r *reader) held(variable string) string {
+	if why := r.why[variable]; variable == "ALLOWED_KEYS" && why != nil {
+		return "is not accepted: " + why.Error()
+	}
+	return held(r.set[variable])
 }
 
 // held shows a variable's value, unless that may be a secret.
@@ -142,7 +153,7 @@ func (r *reader) check(s *Settings) {
 		"NOT_FOUND_MAX_AGE":           s.NotFoundMaxAge < 0,
 		"LOCAL_MAX_AGE":               s.LocalMaxAge != nil && (*s.LocalMaxAge < 0 || *s.LocalMaxAge > ceiling),
 		"STALE_MAX_AGE":               s.StaleMaxAge != nil && *s.StaleMaxAge < 0,
-		"LOCAL_MAX_ITEMS":             s.LocalMaxItems < 1 || s.LocalMaxItems > 1_000_000,
+		"LOCAL_MAX_ITEMS":             s.LocalMaxItems < 1 || s.LocalMaxItems > 65_536,
 		"UPSTREAM_TIMEOUT":            s.UpstreamTimeout < 100*time.Millisecond || s.UpstreamTimeout > time.Minute,
 	} {
 		if wrong {
