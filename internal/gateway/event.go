@@ -216,10 +216,18 @@ func (e *event) request(ctx context.Context, from sender) *http.Request {
 	return r.WithContext(ctx)
 }
 
-// apiPath returns the decoded path from the API's own root on. A path that cannot be decoded stays as it is:
-// "%" is in no key, so it will be refused where keys are checked.
+// apiPath returns the decoded path from the first of the API's own routes on: a stage or a base path may stand before
+// it. The last would do as well for keys, which hold no slash; but whoever lets callers in to /v1/items/a* must not let
+// them in to /v1/items/a/v1/items/b. A path that cannot be decoded stays as it is: "%" is in no key, so it will be
+// refused where keys are checked.
 func apiPath(path string) string {
-	if root := strings.LastIndex(path, "/v1/"); root >= 0 {
+	root := len(path)
+	for _, route := range [...]string{"/v1/items", "/v1/parsed/", "/v1/values/", "/v1/health"} {
+		if i := strings.Index(path, route); i >= 0 {
+			root = min(root, i)
+		}
+	}
+	if root < len(path) {
 		path = path[root:]
 	}
 	if decoded, err := url.PathUnescape(path); err == nil {

@@ -112,6 +112,7 @@ func TestPath(t *testing.T) {
 		name, path, want string
 	}{
 		{"stage named like the root", "/v1/v1/items/k", "/v1/items/k"},
+		{"two routes", "/prod/v1/items/a/v1/items/b", "/v1/items/a/v1/items/b"},
 		{"base path of two segments", "/a/b/v1/items/k", "/v1/items/k"},
 		{"no root", "/ping", "/ping"},
 		{"empty", "", ""},
