@@ -105,7 +105,7 @@ func measureAll(ctx context.Context, o options, w *world, build builder) (*resul
 		Settings:   map[string]any{"starts": o.starts, "series": o.series.String(), "secrets": o.secrets.String(), "voximplant": o.voximplant.String()},
 		Contenders: contenders,
 		Conditions: []condition{
-			{Name: instant, startsOnly: true},
+			{Name: instant},
 			{Name: usual, Secrets: o.secrets, Voximplant: o.voximplant},
 			{Name: at256, Secrets: o.secrets, Voximplant: o.voximplant, Megabytes: 256},
 			{Name: at128, Secrets: o.secrets, Voximplant: o.voximplant, Megabytes: 128},

@@ -18,7 +18,6 @@ type condition struct {
 	Name                string
 	Secrets, Voximplant time.Duration // latencies
 	Megabytes           int           // whose CPU share processes have once Init is over; 0 for all of it
-	startsOnly          bool
 }
 
 // samples are all measurements of one contender under one condition.
@@ -51,6 +50,7 @@ func (b *bench) measure(ctx context.Context, contenders []*contender, under cond
 		}
 		defer limit.remove()
 	}
+	fmt.Fprintf(os.Stderr, "bench: %s, each contender %d times\n", under.Name, b.starts)
 	b.world.secrets.latency.Store(int64(under.Secrets))
 	b.world.api.latency.Store(int64(under.Voximplant))
 	all := make(map[string]*samples)
@@ -60,18 +60,16 @@ func (b *bench) measure(ctx context.Context, contenders []*contender, under cond
 			if all[c.Name] == nil {
 				all[c.Name] = &samples{}
 			}
-			if err := b.once(ctx, c, under, limit, all[c.Name]); err != nil {
+			if err := b.once(ctx, c, limit, all[c.Name]); err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", c.Name, under.Name, err)
 			}
 		}
-		fmt.Fprintf(os.Stderr, "\rbench: %s, %d of %d", under.Name, i+1, b.starts)
 	}
-	fmt.Fprintln(os.Stderr)
 	return all, nil
 }
 
 // once starts a contender and puts it through everything.
-func (b *bench) once(ctx context.Context, c *contender, under condition, limit share, s *samples) error {
+func (b *bench) once(ctx context.Context, c *contender, limit share, s *samples) error {
 	p, err := b.start(ctx, c)
 	if err != nil {
 		return err
@@ -86,9 +84,6 @@ func (b *bench) once(ctx context.Context, c *contender, under condition, limit s
 		return err
 	}
 	s.Init, s.First, s.Cold = append(s.Init, p.InitDuration()), append(s.First, took), append(s.Cold, p.InitDuration()+took)
-	if under.startsOnly {
-		return nil
-	}
 	if err := b.repeat(ctx, p, item, http.StatusOK, &s.Hit); err != nil {
 		return err
 	}

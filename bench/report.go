@@ -54,6 +54,7 @@ func (r *results) rows() []row {
 		r.times(usual, "**the same key again**", func(s *samples) durations { return s.Hit }),
 		r.times(usual, "the same with its ETag: 304", func(s *samples) durations { return s.NotModified }),
 		r.beyond(usual, "another key, beyond upstream's time"),
+		r.beyond(instant, "the same, instant stand-ins"),
 	}
 	for _, condition := range []string{at256, at128} {
 		if r.Samples[condition] == nil {

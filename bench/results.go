@@ -86,8 +86,8 @@ func (r *results) targets() []target {
 	t.ratio("it against the floor's own decode and encode", hit.Microseconds, least.Microseconds, 1)
 	t.atMost("warm miss beyond upstream's time, p50", "ms", v.Miss.p50(), 0.3)
 	t.ratio("warm hit at a 128 MB share, p50", r.of(at128, "voxkv").Hit.p50(), r.of(at128, "floor").Hit.p50(), 1.5)
-	t.ratio("peak memory", float64(v.PeakRSS)/1e6, float64(f.PeakRSS)/1e6, 1.5)
-	t.atMost("arm64 zip", "MB", float64(r.contender("voxkv").Zip)/1e6, 3.0)
+	t.ratio("peak memory", megabytes(v.PeakRSS), megabytes(f.PeakRSS), 1.5)
+	t.atMost("arm64 zip", "MB", megabytes(r.contender("voxkv").Zip), 3.0)
 	t.atMost("secret reads of 1,000 requests", "", float64(r.Counts["voxkv"].Secrets), 1)
 	t.atMost("signatures of 1,000 requests", "", float64(r.Counts["voxkv"].Signatures), 1)
 	for _, c := range []struct {

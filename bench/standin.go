@@ -37,6 +37,7 @@ type world struct {
 	*e2etest.World
 	secrets, api       standIn
 	secretsURL, apiURL string
+	trust              trust
 	close              func()
 }
 
@@ -54,31 +55,30 @@ func newWorld() (*world, error) {
 		w.Voximplant.Put(orderKey(i), floor.Value, expires)
 	}
 	w.secrets.Handler, w.api.Handler = w.Secrets, w.Voximplant
-	// httptest has one certificate, which the World's environment makes trusted.
 	secrets, api := httptest.NewServer(&w.secrets), httptest.NewTLSServer(&w.api)
 	w.secretsURL, w.apiURL = secrets.URL, api.URL
+	w.trust, err = newTrust(api.Certificate())
 	w.close = func() {
+		w.trust.remove()
 		for _, server := range []*httptest.Server{secrets, api} {
 			server.CloseClientConnections()
 			server.Close()
 		}
 		w.Close()
 	}
-	return w, nil
+	return w, err
 }
 
 // environment is that of a function between the stand-ins.
 func (w *world) environment(more ...string) []string {
-	env := w.Environment(append([]string{
+	return w.Environment(append([]string{
 		"VOXIMPLANT_API_URL=" + w.apiURL + "/platform_api",
 		"VOXIMPLANT_HOST=" + strings.TrimPrefix(w.apiURL, "https://"),
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + w.secretsURL,
-	}, more...)...)
-	for _, variable := range env {
+		"SSL_CERT_FILE=" + w.trust.bundle,
+		"SSL_CERT_DIR=" + w.trust.directory,
 		// The official clients have their own names for it.
-		if file, ok := strings.CutPrefix(variable, "SSL_CERT_FILE="); ok {
-			return append(env, "NODE_EXTRA_CA_CERTS="+file, "REQUESTS_CA_BUNDLE="+file)
-		}
-	}
-	return env
+		"REQUESTS_CA_BUNDLE=" + w.trust.bundle,
+		"NODE_EXTRA_CA_CERTS=" + w.trust.own,
+	}, more...)...)
 }
