@@ -708,7 +708,7 @@ export interface components {
          */
         Expires: string;
         /**
-         * @description Names this answer. In the last seconds of an item's life it changes every second, so that no cache prolongs it.
+         * @description Names this answer. While the item's end limits `max-age`, it changes every second, so that no cache prolongs a life.
          *     Absent with `no-store`.
          * @example "q83vASNFZ4mrze8B"
          */
