@@ -109,8 +109,8 @@ func (s *Storage) list(ctx context.Context, get func(context.Context, string, vo
 	}
 	next, now := page.Next(len(items)), time.Now()
 	items = slices.DeleteFunc(items, func(item voximplant.KeyValueItem) bool {
-		ended := !item.ExpiresAt.IsZero() && !(item.ExpiresAt.After(now) && item.ExpiresAt.After(item.Date))
-		return ended || !strings.HasPrefix(item.Key, prefix)
+		ended := !item.ExpiresAt.After(now) || !item.ExpiresAt.After(item.Date)
+		return ended && !item.ExpiresAt.IsZero() || !strings.HasPrefix(item.Key, prefix)
 	})
 	return items, next, nil
 }
