@@ -350,6 +350,9 @@ func TestBootstrap(t *testing.T) {
 }
 
 func soakBootstrap(t *testing.T, bootstrap string, requests, workers int) {
+	if requests < tellingRun/8 {
+		t.Parallel() // it mostly waits
+	}
 	r := newRun(t, requests, workers)
 	environ := append(settings, "LOG_LEVEL=error")
 	if workers > 1 {

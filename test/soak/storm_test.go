@@ -192,12 +192,12 @@ func (s *storm) run(ctx context.Context) {
 
 // gust begins or ends a fault and returns how long that lasts.
 func (s *storm) gust() time.Duration {
-	lull, blow := 2*time.Second, time.Second
+	lull, blow, calm := 2*time.Second, time.Second, 0.2
 	if s.short {
-		lull, blow = 80*time.Millisecond, 160*time.Millisecond
+		lull, blow, calm = 80*time.Millisecond, 160*time.Millisecond, 0.4
 	}
 	done := s.progress()
-	if s.mode.Load() != 0 || done < 0.15 || done > 0.9 {
+	if s.mode.Load() != 0 || done < calm || done > 0.9 {
 		s.mode.Store(0)
 		return lull/2 + rand.N(lull)
 	}
