@@ -96,6 +96,7 @@ func (r *results) targets() []target {
 	}{{"Node client", 5}, {"Python client", 3}} {
 		s := r.of(usual, c.name)
 		t.faster("cold against the "+c.name, s.Cold.p50(), v.Cold.p50(), c.times)
+		t.faster("the same at a 256 MB share, the template's", r.of(at256, c.name).Cold.p50(), r.of(at256, "voxkv").Cold.p50(), c.times)
 		t.faster("warm repeat against the "+c.name, s.Hit.p50(), v.Hit.p50(), 100)
 	}
 	return t.list
