@@ -59,8 +59,6 @@ func (b *breaker) note(asked, now time.Time, err error) {
 		return
 	case b.failures >= breakAfter && asked.Before(b.since):
 		return
-	case failed.RetryAfter > 0:
-		b.failures = max(b.failures, breakAfter-1) // it asks for the rest itself
 	}
 	b.failures++
 	b.kind = failed.Kind

@@ -183,3 +183,16 @@ func TestCopiesServeMeanwhile(t *testing.T) {
 		}
 	})
 }
+
+// TestRestIsOfItsKind: who is told to wait is told why, and as long as the API asked.
+func TestRestIsOfItsKind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		p.fail(t, 5, &voximplant.Error{Kind: voximplant.KindThrottled, RetryAfter: 20 * time.Second})
+		_, err := p.Item(t.Context(), "k")
+		if failed, ok := errors.AsType[*voximplant.Error](err); !ok || failed.Kind != voximplant.KindThrottled || failed.RetryAfter != 20*time.Second || p.asked != 5 {
+			t.Errorf("Item = %v after %d questions; want throttled, for 20 s, after 5", err, p.asked)
+		}
+	})
+}

@@ -25,8 +25,7 @@ Four things hold in every row, and the test looks at each of them:
   unexpired copy no older than ` + "`STALE_MAX_AGE`" + `, the answer is that copy with status 200 in place of any 5xx, and the
   log line is a WARN that names the cause. An item that has expired is never an answer.
 - **It heals by itself.** As soon as all is well again, so is the next request; nothing has to be restarted. After a
-  refused key it takes up to 5 s, and after five failures in a row, or where
-  the API itself asked to be left alone, as long as ` + "`Retry-After`" + ` says: half a minute at most.
+  refused key it takes up to 5 s, and after five failures in a row as long as ` + "`Retry-After`" + ` says.
 - **In time.** The answer leaves half a second before the invocation's time is up, however much is hanging.
 - **Nothing gets out.** No answer tells what is behind the function, and neither answers nor logs hold a key, a token, the
   account or a value, also where Voximplant or the secret shows them in a strange place.

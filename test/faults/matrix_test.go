@@ -158,11 +158,7 @@ func (r row) try(t *testing.T, f fault) {
 		nextSecond()
 		well = s.get(t, "order:3", 10*time.Second)
 	}
-	if r.retryAfter != "" {
-		well.want(t, "as long as the API asked to be left alone", r.want.status)
-	} else {
-		well.want(t, "once all is well", 200)
-	}
+	well.want(t, "once all is well", 200)
 	s.Stop()
 	if level := s.logged(got); level != r.want.level {
 		t.Errorf("logged at %s; want %s", level, r.want.level)
