@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,6 +28,7 @@ type options struct {
 	secrets, voximplant time.Duration
 	smoke               bool
 	work, json, svg     string
+	docs                string
 }
 
 func parse(args []string) (options, error) {
@@ -40,6 +42,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.work, "work", filepath.Join(".cache", "bench"), "`directory` for what is built")
 	flags.StringVar(&o.json, "json", "", "`file` to write the figures to")
 	flags.StringVar(&o.svg, "svg", "", "`file` to draw the plot in")
+	flags.StringVar(&o.docs, "docs", "", "comma-separated `files` to put the tables into")
 	err := flags.Parse(args)
 	if o.smoke {
 		o.starts, o.series = 1, 10*time.Millisecond
@@ -75,7 +78,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	r.Targets = r.targets()
-	r.table(stdout)
+	r.table(stdout, r.rows())
 	r.rest(stdout)
 	return r.write(o)
 }
@@ -176,10 +179,12 @@ func (r *results) write(o options) error {
 			return err
 		}
 	}
-	if o.svg == "" {
-		return nil
+	if o.svg != "" {
+		var svg bytes.Buffer
+		r.plot(&svg)
+		if err := os.WriteFile(o.svg, svg.Bytes(), 0o644); err != nil {
+			return err
+		}
 	}
-	var svg bytes.Buffer
-	r.plot(&svg)
-	return os.WriteFile(o.svg, svg.Bytes(), 0o644)
+	return r.update(slices.DeleteFunc(strings.Split(o.docs, ","), func(file string) bool { return file == "" }))
 }
