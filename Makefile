@@ -107,3 +107,7 @@ faults: ## everything around the function, broken one thing at a time
 REQUESTS ?= 1000000
 soak: ## load, changes and faults at once, for $(REQUESTS) requests each
 	VOXKV_SOAK=$(REQUESTS) go test -count=1 -v -timeout 60m ./test/soak
+
+.PHONY: bench
+bench: ## voxkv beside what else one could use: the tables and the plot of the README (a quarter of an hour)
+	go run ./bench -docs -json bench.json -svg docs/performance.svg
