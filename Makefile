@@ -110,4 +110,4 @@ soak: ## load, changes and faults at once, for $(REQUESTS) requests each
 
 .PHONY: bench
 bench: ## voxkv beside what else one could use: the tables and the plot of the README (a quarter of an hour)
-	go run ./bench -docs -json bench.json -svg docs/performance.svg
+	go run ./bench -docs README.md,docs/performance.md -json bench.json -svg docs/performance.svg
