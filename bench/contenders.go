@@ -24,8 +24,7 @@ type contender struct {
 // A builder makes the contenders in dir.
 type builder struct {
 	root, dir string
-	account   []byte // credentials file for the official clients
-	smoke     bool   // install nothing
+	smoke     bool // install nothing
 }
 
 // all builds every contender that the machine has the tools for. voxkv and
@@ -138,8 +137,7 @@ func (b builder) python(ctx context.Context) (*contender, error) {
 	return b.script(ctx, "Python client", dir, interpreter, filepath.Join(dir, "main.py"))
 }
 
-// copy puts the files of a contender into a directory of its own, with the
-// credentials file that the clients read.
+// copy puts the files of a contender into a directory of its own.
 func (b builder) copy(name string, files ...string) (string, error) {
 	dir := filepath.Join(b.dir, name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -154,7 +152,7 @@ func (b builder) copy(name string, files ...string) (string, error) {
 			return "", err
 		}
 	}
-	return dir, os.WriteFile(filepath.Join(dir, "credentials.json"), b.account, 0o600)
+	return dir, nil
 }
 
 // script makes a bootstrap that becomes the interpreter, and no child of a shell.
@@ -165,12 +163,7 @@ func (b builder) script(ctx context.Context, name, dir, interpreter, main string
 	}
 	bootstrap := filepath.Join(b.dir, strings.ReplaceAll(name, " ", "-"))
 	text := fmt.Sprintf("#!/bin/sh\nexec '%s' '%s'\n", interpreter, main)
-	return &contender{
-		Name:      name,
-		Zip:       size,
-		bootstrap: bootstrap,
-		env:       []string{"VOXIMPLANT_CREDENTIALS=" + filepath.Join(dir, "credentials.json")},
-	}, os.WriteFile(bootstrap, []byte(text), 0o755)
+	return &contender{Name: name, Zip: size, bootstrap: bootstrap}, os.WriteFile(bootstrap, []byte(text), 0o755)
 }
 
 func (b builder) run(ctx context.Context, dir string, env []string, name string, args ...string) ([]byte, error) {

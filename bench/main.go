@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	defer w.close()
-	build, err := newBuilder(ctx, o, w)
+	build, err := newBuilder(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -83,13 +83,13 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	return r.write(o)
 }
 
-func newBuilder(ctx context.Context, o options, w *world) (builder, error) {
+func newBuilder(ctx context.Context, o options) (builder, error) {
 	mod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
 	if err != nil {
 		return builder{}, fmt.Errorf("go env: %w", err)
 	}
 	work, err := filepath.Abs(o.work)
-	return builder{root: filepath.Dir(string(bytes.TrimSpace(mod))), dir: work, account: w.Account.Credentials(), smoke: o.smoke}, err
+	return builder{root: filepath.Dir(string(bytes.TrimSpace(mod))), dir: work, smoke: o.smoke}, err
 }
 
 // measureAll fills in everything but the judgement.

@@ -27,6 +27,7 @@ type samples struct {
 	NotModified       durations // the same, with its ETag
 	Miss              durations // another key, less the time upstream took
 	Upstream          durations // the time upstream took for Miss
+	Secret            durations // the time Secrets Manager took, in Init
 	PeakRSS           int64     // bytes, the most of all starts
 }
 
@@ -70,6 +71,7 @@ func (b *bench) measure(ctx context.Context, contenders []*contender, under cond
 
 // once starts a contender and puts it through everything.
 func (b *bench) once(ctx context.Context, c *contender, limit share, s *samples) error {
+	b.world.secrets.took.Store(0)
 	p, err := b.start(ctx, c)
 	if err != nil {
 		return err
@@ -77,6 +79,9 @@ func (b *bench) once(ctx context.Context, c *contender, limit share, s *samples)
 	defer p.Stop()
 	if err := limit.add(p.PID()); err != nil {
 		return err
+	}
+	if took := b.world.secrets.took.Load(); took > 0 {
+		s.Secret = append(s.Secret, time.Duration(took))
 	}
 	item := b.events.event(orderKey(0), "")
 	first, took, err := b.invoke(ctx, p, item, http.StatusOK)

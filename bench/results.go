@@ -149,17 +149,7 @@ func (j *judge) faster(figure string, slow, fast, bound float64) {
 // cold allows what nobody can avoid: one exchange with each service.
 func (j *judge) cold() {
 	f, v := j.r.of(usual, "floor"), j.r.of(usual, "voxkv")
-	exchanges := v.Upstream.p50() + j.r.secretsExchange()
+	exchanges := v.Upstream.p50() + v.Secret.p50()
 	beyond := v.Cold.p50() - f.Cold.p50() - exchanges
 	j.add("cold, beyond the floor and one exchange with each service", "≤ 5 ms", round(beyond)+" ms", beyond, beyond <= 5)
-}
-
-// secretsExchange is the latency of Secrets Manager, in milliseconds.
-func (r *results) secretsExchange() float64 {
-	for _, c := range r.Conditions {
-		if c.Name == usual {
-			return milliseconds(c.Secrets)
-		}
-	}
-	return 0
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -38,6 +40,7 @@ type world struct {
 	secrets, api       standIn
 	secretsURL, apiURL string
 	trust              trust
+	credentials        string // file for the official clients
 	close              func()
 }
 
@@ -57,7 +60,10 @@ func newWorld() (*world, error) {
 	w.secrets.Handler, w.api.Handler = w.Secrets, w.Voximplant
 	secrets, api := httptest.NewServer(&w.secrets), httptest.NewTLSServer(&w.api)
 	w.secretsURL, w.apiURL = secrets.URL, api.URL
-	w.trust, err = newTrust(api.Certificate())
+	if w.trust, err = newTrust(api.Certificate()); err == nil {
+		w.credentials = filepath.Join(w.trust.dir, "credentials.json")
+		err = os.WriteFile(w.credentials, w.Account.Credentials(), 0o600)
+	}
 	w.close = func() {
 		w.trust.remove()
 		for _, server := range []*httptest.Server{secrets, api} {
@@ -77,7 +83,8 @@ func (w *world) environment(more ...string) []string {
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + w.secretsURL,
 		"SSL_CERT_FILE=" + w.trust.bundle,
 		"SSL_CERT_DIR=" + w.trust.directory,
-		// The official clients have their own names for it.
+		// The official clients have their own names for what they read.
+		"VOXIMPLANT_CREDENTIALS=" + w.credentials,
 		"REQUESTS_CA_BUNDLE=" + w.trust.bundle,
 		"NODE_EXTRA_CA_CERTS=" + w.trust.own,
 	}, more...)...)
