@@ -60,12 +60,11 @@ const accepted = `A direct invocation takes {"key":"…"}, a list of such, {"key
 // Direct answers an invocation with {"key":"…"}: the item with max_age, or null
 // where HTTP says 404, so that an absent key is an answer and no error.
 // {"keys":[…]} is answered key by key, [{"key":"…"},…] by a list, and
-// {"operation":…} by Storage. The error is
-// a *FunctionError.
+// {"operation":…} by Storage. The error is a *FunctionError.
 func (h *Handler) Direct(ctx context.Context, payload []byte) ([]byte, error) {
 	e := h.begin(ctx, "")
 	ctx = e.trace(ctx)
-	e.route, e.private, e.status = "direct", true, http.StatusOK
+	e.route, e.status = "direct", http.StatusOK
 	var answer []byte
 	err := h.guarded(func() error {
 		result, err := h.direct(ctx, payload, e)
@@ -89,11 +88,11 @@ func (h *Handler) Direct(ctx context.Context, payload []byte) ([]byte, error) {
 }
 
 func (h *Handler) direct(ctx context.Context, payload []byte, e *entry) (any, error) {
-	if bytes.HasPrefix(bytes.TrimSpace(payload), []byte("[")) {
-		return h.directList(ctx, payload, e)
-	}
 	if len(payload) > maxPayload {
 		return nil, &invalidError{"A direct invocation takes 1 MiB at most."}
+	}
+	if bytes.HasPrefix(bytes.TrimSpace(payload), []byte("[")) {
+		return h.directList(ctx, payload, e)
 	}
 	var request directRequest
 	// encoding/json would mend bytes that are no text, and so change a value.

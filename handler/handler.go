@@ -158,10 +158,9 @@ func (h *Handler) item(w http.ResponseWriter, r *http.Request, key string, f for
 
 // find looks key up, for HTTP and direct invocation alike.
 func (h *Handler) find(ctx context.Context, key string, e *entry) (lookup.Answer, error) {
-	if err := checkKey(key); err != nil {
+	if err := e.noteKey(key); err != nil {
 		return lookup.Answer{}, err
 	}
-	e.key = key
 	a, err := h.Lookup(ctx, key)
 	e.answer = a
 	return a, err
