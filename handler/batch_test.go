@@ -86,6 +86,32 @@ func TestDirectBatch(t *testing.T) {
 	}
 }
 
+// TestDirectList is the enrichment of a pipe: a list in, a list out, and one
+// failure fails it, since a pipe tries the whole list again.
+func TestDirectList(t *testing.T) {
+	t.Parallel()
+	s := newSite(mixed)
+	got, err := s.Direct(t.Context(), []byte(` [{"key":"short"},{"key":"absent","more":1},{"key":"long"}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var items []*itemBody
+	if err := json.Unmarshal(got, &items); err != nil || len(items) != 3 || items[1] != nil || items[0].Key != "short" || *items[2].MaxAge != 40 {
+		t.Errorf("Direct = %s, %v; want short, null, long", got, err)
+	}
+	for payload, want := range map[string]string{
+		`[{"key":"short"},{"key":"busy"}]`: "UpstreamBusy",
+		`[{"key":"short"},{}]`:             "InvalidRequest",
+		`[]`:                               "InvalidRequest",
+		`["short"]`:                        "InvalidRequest",
+		`[{"key":1}]`:                      "InvalidRequest",
+		`[` + strings.Repeat(" ", 1<<20) + `{"key":"short"}]`: "InvalidRequest", // more than 1 MiB
+	} {
+		_, err := s.Direct(t.Context(), []byte(payload))
+		checkFunctionError(t, err, want)
+	}
+}
+
 // TestHTTPBatch is B3-24: the query form with several keys is for its caller alone, and
 // may be kept only if there is an item for each.
 func TestHTTPBatch(t *testing.T) {
