@@ -7,88 +7,194 @@ import (
 	"sync"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"voxkv/voximplant"
 )
 
 const (
-	// breakAfter is how many questions in a row must fail before upstream is left alone.
-	breakAfter = 5
+	// tripAfter is how many failures in a row open a circuit.
+	tripAfter = 5
 
-	// firstRest and maxRest bound how long it is left alone; each failed attempt doubles it.
-	firstRest = time.Second
-	maxRest   = 30 * time.Second
+	// firstCooldown and maxCooldown bound how long it stays open; each failure
+	// after that doubles the time.
+	firstCooldown = time.Second
+	maxCooldown   = 30 * time.Second
+
+	// maxFailingKeys bounds the keys that have a circuit of their own. One that
+	// is forgotten is only asked for more often.
+	maxFailingKeys = 1024
 )
 
-// A breaker leaves a failing upstream alone for a growing while. It goes by
-// the wall clock, which the libraries for this do not: a sandbox may be frozen
-// while upstream recovers.
+// A breaker is two kinds of circuit breaker in one. A key that fails again and
+// again is not asked for during a cooldown, and it alone. The service counts as
+// failing when questions for different keys fail in a row, and then no key is
+// asked for.
+//
+// It goes by the wall clock, which the libraries for this do not: a sandbox may
+// be frozen while upstream recovers.
 type breaker struct {
-	mu       sync.Mutex      // guards what follows
-	failures int             // in a row
-	kind     voximplant.Kind // of the last one
-	since    time.Time       // the current rest
-	until    time.Time
+	mu      sync.Mutex // guards what follows
+	keys    *lru.Cache[string, *circuit]
+	service circuit
+	failing map[string]bool // the keys that service has counted, tripAfter at most
+
+	// Of the trials after a cooldown of the service: the key of a first one that
+	// failed, and whether a second one has begun.
+	triedKey string
+	retried  bool
 }
 
-// rest returns how long upstream is still to be left alone, 0 if it may be
-// asked. Once a rest is over one question may try; others rest until it is
-// known what came of it.
-func (b *breaker) rest(now time.Time) time.Duration {
+func newBreaker() (*breaker, error) {
+	keys, err := lru.New[string, *circuit](maxFailingKeys)
+	return &breaker{keys: keys, failing: map[string]bool{}}, err
+}
+
+// allow returns nil if upstream may be asked for key, and otherwise the error
+// to answer with. Once a cooldown is over, one question is the trial, and the
+// others wait until its outcome is known or another cooldown has passed.
+func (b *breaker) allow(key string, now time.Time) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.failures < breakAfter {
-		return 0
+	own, failed := b.keys.Get(key)
+	if failed {
+		if left := own.left(now); left > 0 {
+			return own.openError(left)
+		}
 	}
-	// A clock that was set back must not make the rest longer than it ever is.
-	if left := b.until.Sub(now); 0 < left && left <= maxRest {
-		return left
+	left := b.service.left(now)
+	if left > 0 && !b.mayRetry(key) {
+		return b.service.openError(left)
 	}
-	b.pause(now, 0)
-	return 0
+	if left == 0 {
+		b.triedKey = ""
+	}
+	b.retried = left > 0
+	b.service.beginTrial(now)
+	if failed {
+		own.beginTrial(now)
+	}
+	return nil
 }
 
-// note records what came of a question that was asked at that time. Questions
-// that were under way when a rest began say nothing new by failing.
-func (b *breaker) note(asked, now time.Time, err error) {
+// mayRetry reports whether key may be a second trial at once: the first one
+// failed, and may have done so for its own key alone.
+func (b *breaker) mayRetry(key string) bool {
+	return !b.retried && b.triedKey != "" && b.triedKey != key
+}
+
+// record says what came of a question that was asked at the time asked.
+func (b *breaker) record(key string, asked, now time.Time, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	failed := trouble(err)
-	switch {
-	case failed == nil:
-		b.failures = 0
-		return
-	case b.failures >= breakAfter && asked.Before(b.since):
+	if failed := outage(err); failed != nil {
+		b.recordFailure(key, asked, now, failed)
+	} else if answered(err) {
+		b.recordAnswer(key)
+	}
+}
+
+// recordFailure counts a failure for its key, and for the service if it is news:
+// the key has not failed since the last answer, and the question was asked
+// after the last failure was known. So neither one key nor the keys of one
+// batch can close the service for all others.
+func (b *breaker) recordFailure(key string, asked, now time.Time, failed *voximplant.Error) {
+	own, ok := b.keys.Get(key)
+	if !ok {
+		own = &circuit{}
+		b.keys.Add(key, own)
+	}
+	if !asked.Before(own.since) {
+		own.fail(now, failed)
+	}
+	trial := b.service.open()
+	if asked.Before(b.service.since) || b.failing[key] && !trial {
 		return
 	}
-	b.failures++
-	b.kind = failed.Kind
-	b.pause(now, failed.RetryAfter)
+	if !trial {
+		b.failing[key] = true
+	} else if !b.retried {
+		b.triedKey = key
+	}
+	b.service.fail(now, failed)
 }
 
-// pause begins a rest of that length at least. It grows with the failures, with
-// jitter, so that sandboxes that failed together do not try again together.
-func (b *breaker) pause(now time.Time, atLeast time.Duration) {
-	doublings := min(max(b.failures-breakAfter, 0), 10)
-	rest := firstRest << doublings
-	b.since, b.until = now, now.Add(min(max(rest+rand.N(rest/2), atLeast), maxRest))
+// recordAnswer closes the service's circuit. If that was open, the keys' circuits
+// were most likely its fault too.
+func (b *breaker) recordAnswer(key string) {
+	b.keys.Remove(key)
+	if b.service.open() {
+		b.keys.Purge()
+	}
+	b.service = circuit{}
+	clear(b.failing)
 }
 
-// trouble returns err if it says that upstream needs a rest. An answer, also one
-// that nobody can use, does not: it may be about one key alone. Nor does a
-// refused key, which auth leaves alone by itself.
-func trouble(err error) *voximplant.Error {
+// outage returns err if it may be a failure of the service. An answer that
+// nobody can use is none, nor is a refused service-account key, which auth does
+// not try again for some time. Nor is the API's duplicate detector: other
+// sandboxes have asked the same question.
+func outage(err error) *voximplant.Error {
 	failed, ok := errors.AsType[*voximplant.Error](err)
-	if ok && (failed.Kind == voximplant.KindThrottled || failed.Kind == voximplant.KindUnavailable) {
+	if !ok || failed.Code == voximplant.CodeResend {
+		return nil
+	}
+	if failed.Kind == voximplant.KindThrottled || failed.Kind == voximplant.KindUnavailable {
 		return failed
 	}
 	return nil
 }
 
-// resting is the answer while upstream is left alone: of the kind that made it
-// need the rest.
-func (b *breaker) resting(left time.Duration) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return fmt.Errorf("lookup: not asked, since the last %d questions failed: %w", b.failures,
-		&voximplant.Error{Kind: b.kind, RetryAfter: left})
+// answered reports whether err, which is no outage, shows that upstream is well.
+func answered(err error) bool {
+	return err == nil || errors.Is(err, voximplant.ErrNotFound)
+}
+
+// A circuit counts failures in a row. It opens with tripAfter of them, for a
+// time that grows with each failure that follows.
+type circuit struct {
+	failures int
+	kind     voximplant.Kind // of the last failure
+	since    time.Time       // of the last failure, or of the trial under way
+	until    time.Time       // the end of the cooldown
+}
+
+func (c *circuit) open() bool { return c.failures >= tripAfter }
+
+// left is what is left of the cooldown, 0 if there is none. A clock that was
+// set back must not make it longer than it ever is.
+func (c *circuit) left(now time.Time) time.Duration {
+	left := c.until.Sub(now)
+	if !c.open() || left <= 0 || left > maxCooldown {
+		return 0
+	}
+	return left
+}
+
+func (c *circuit) fail(now time.Time, failed *voximplant.Error) {
+	c.failures++
+	c.kind, c.since = failed.Kind, now
+	c.coolDown(now, failed.RetryAfter)
+}
+
+// beginTrial keeps all other questions back, in case the trial hangs.
+func (c *circuit) beginTrial(now time.Time) {
+	if c.open() {
+		c.since = now
+		c.coolDown(now, 0)
+	}
+}
+
+// coolDown sets a cooldown of that length at least, with jitter, so that
+// sandboxes that failed together do not try again together.
+func (c *circuit) coolDown(now time.Time, atLeast time.Duration) {
+	doublings := min(max(c.failures-tripAfter, 0), 10)
+	cooldown := firstCooldown << doublings
+	c.until = now.Add(min(max(cooldown+rand.N(cooldown/2), atLeast), maxCooldown))
+}
+
+// openError is of the kind of failure that opened the circuit.
+func (c *circuit) openError(left time.Duration) error {
+	return fmt.Errorf("lookup: not asked, since the last %d questions failed: %w", c.failures,
+		&voximplant.Error{Kind: c.kind, RetryAfter: left})
 }

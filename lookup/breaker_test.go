@@ -12,26 +12,27 @@ import (
 	"voxkv/voximplant"
 )
 
-// A patient is an upstream that can be made to fail.
+// A patient is an upstream that can be made to fail, as a whole or for some keys.
 type patient struct {
 	*lookup.Lookup
-	err   error
-	asked int
+	err   error            // for every key
+	bad   map[string]error // for these keys
+	asked map[string]int   // by key
 }
 
 func newPatient(t *testing.T) *patient {
 	t.Helper()
-	p := &patient{}
+	p := &patient{bad: map[string]error{}, asked: map[string]int{}}
 	scope, err := lookup.ParseScope("*")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.Lookup, err = lookup.New(lookup.Config{
-		Scope: scope, MaxItems: 10, Timeout: time.Second, StaleMaxAge: time.Hour,
+		Scope: scope, MaxItems: 10, Timeout: 5 * time.Second, StaleMaxAge: time.Hour,
 		Fetch: func(_ context.Context, key string) (*voximplant.KeyValueItem, error) {
-			p.asked++
-			if p.err != nil {
-				return nil, p.err
+			p.asked[key]++
+			if err := errors.Join(p.err, p.bad[key]); err != nil {
+				return nil, err
 			}
 			return &voximplant.KeyValueItem{Key: key, ExpiresAt: time.Now().Add(24 * time.Hour)}, nil
 		},
@@ -42,112 +43,239 @@ func newPatient(t *testing.T) *patient {
 	return p
 }
 
-// fail asks for n items while upstream fails with err.
-func (p *patient) fail(t *testing.T, n int, err error) {
+// fail asks for each of keys, which must not succeed, and returns the last error.
+func (p *patient) fail(t *testing.T, keys ...string) (err error) {
 	t.Helper()
-	p.err = err
-	for range n {
-		if _, got := p.Item(t.Context(), "k"); got == nil {
-			t.Fatal("Item succeeded while upstream fails")
+	for _, key := range keys {
+		if _, err = p.Item(t.Context(), key); err == nil {
+			t.Fatalf("Item(%q) succeeded while upstream fails", key)
 		}
+	}
+	return err
+}
+
+// succeed asks for key, whose item must come from upstream.
+func (p *patient) succeed(t *testing.T, key string) {
+	t.Helper()
+	asked := p.asked[key]
+	if _, err := p.Item(t.Context(), key); err != nil || p.asked[key] != asked+1 {
+		t.Fatalf("Item(%q) = _, %v, asked %d times; want it asked once more than %d", key, err, p.asked[key], asked)
 	}
 }
 
-func TestFailingUpstreamIsLeftAlone(t *testing.T) {
+func (p *patient) total() (n int) {
+	for _, asked := range p.asked {
+		n += asked
+	}
+	return n
+}
+
+func names(prefix string, n int) (keys []string) {
+	for i := range n {
+		keys = append(keys, fmt.Sprint(prefix, i))
+	}
+	return keys
+}
+
+func unavailable() error { return &voximplant.Error{Kind: voximplant.KindUnavailable, Status: 503} }
+
+// waits checks that err says to wait, because of a failure of that kind.
+func waits(t *testing.T, err error, kind voximplant.Kind, least, most time.Duration) {
+	t.Helper()
+	failed, ok := errors.AsType[*voximplant.Error](err)
+	if !ok || failed.Kind != kind || failed.RetryAfter < least || failed.RetryAfter > most {
+		t.Errorf("the error is %+v (%v); want %s, with %v to %v to wait", failed, err, kind, least, most)
+	}
+}
+
+func TestFailingServiceIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient(t)
-		p.fail(t, 100, &voximplant.Error{Kind: voximplant.KindUnavailable, Status: 503})
-		if p.asked != 5 {
-			t.Errorf("100 requests asked a failing upstream %d times; want 5", p.asked)
+		p.err = unavailable()
+		err := p.fail(t, names("k", 100)...)
+		if p.total() != 5 {
+			t.Errorf("100 requests asked a failing upstream %d times; want 5", p.total())
 		}
-		_, err := p.Item(t.Context(), "other")
-		failed, ok := errors.AsType[*voximplant.Error](err)
-		if !ok || failed.Kind != voximplant.KindUnavailable || failed.RetryAfter <= 0 || failed.RetryAfter > 2*time.Second {
-			t.Errorf("while it is left alone: %v; want unavailable with 1 s or a little more to wait", err)
-		}
+		waits(t, err, voximplant.KindUnavailable, time.Millisecond, 1500*time.Millisecond)
 	})
 }
 
-// TestRestsGrow: in ten minutes of outage upstream is asked about every half
-// minute, and the first good answer ends it.
-func TestRestsGrow(t *testing.T) {
+// TestFailingKeyIsLeftAlone: one key that fails is soon not asked for any more,
+// and no other key notices.
+func TestFailingKeyIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient(t)
-		for range 6000 {
-			p.fail(t, 1, &voximplant.Error{Kind: voximplant.KindThrottled})
-			time.Sleep(100 * time.Millisecond)
+		p.bad["bad"] = unavailable()
+		for range 100 {
+			waits(t, p.fail(t, "bad"), voximplant.KindUnavailable, 0, 1500*time.Millisecond)
 		}
-		if p.asked < 5+600/30-2 || p.asked > 5+6+600/30 {
-			t.Errorf("in ten minutes of outage it was asked %d times; want about 28", p.asked)
+		if p.asked["bad"] != 5 {
+			t.Errorf("100 requests for a failing key asked %d times; want 5", p.asked["bad"])
 		}
-		p.err = nil
-		time.Sleep(31 * time.Second)
-		asked := p.asked
-		for range 3 {
-			if _, err := p.Item(t.Context(), "k"); err != nil {
-				t.Errorf("after the outage: %v", err)
+		for i := range 20 {
+			p.succeed(t, fmt.Sprint("good", i))
+			p.fail(t, "bad")
+		}
+		p.bad = nil
+		time.Sleep(2 * time.Second)
+		p.succeed(t, "bad")
+	})
+}
+
+// TestKeysOfOneBatch: keys that hang together are one failure, however many
+// they are, and whatever hangs is given up by the time limit.
+func TestKeysOfOneBatch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		p.Fetch = func(ctx context.Context, key string) (*voximplant.KeyValueItem, error) {
+			if key == "good" {
+				return nil, voximplant.ErrNotFound
 			}
-		}
-		if p.asked != asked+3 {
-			t.Errorf("after the outage 3 requests asked %d times; want 3", p.asked-asked)
-		}
-	})
-}
-
-// TestFailingTogetherIsOneFailure: many questions that fail at the same time
-// bring one rest, of the first length.
-func TestFailingTogetherIsOneFailure(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newPatient(t)
-		p.Fetch = func(context.Context, string) (*voximplant.KeyValueItem, error) {
-			time.Sleep(100 * time.Millisecond)
+			<-ctx.Done()
 			return nil, &voximplant.Error{Kind: voximplant.KindUnavailable}
 		}
-		for i := range 40 {
-			go p.Item(t.Context(), fmt.Sprint("k", i))
-		}
-		synctest.Wait()
-		time.Sleep(200 * time.Millisecond)
-		_, err := p.Item(t.Context(), "k")
-		if failed, ok := errors.AsType[*voximplant.Error](err); !ok || failed.RetryAfter > 1500*time.Millisecond {
-			t.Errorf("after 40 failures at once: %v; want a rest of 1.5 s at most", failed)
+		for range 4 { // four batches, and so four failures
+			for _, key := range names("bad", 50) {
+				go p.Item(t.Context(), key)
+			}
+			synctest.Wait()
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+			if _, err := p.Item(t.Context(), "good"); !errors.Is(err, voximplant.ErrNotFound) {
+				t.Fatalf("after 50 keys that hung: %v; want another key asked for", err)
+			}
 		}
 	})
 }
 
-// TestOneTries: when a rest is over, one question tries for all.
+// TestAnswersBetweenFailures: the service is well as long as any question
+// between the failures was answered.
+func TestAnswersBetweenFailures(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		for i := range 50 {
+			key := fmt.Sprint("bad", i)
+			p.bad[key] = unavailable()
+			p.fail(t, key)
+			if i%4 == 3 {
+				p.succeed(t, fmt.Sprint("good", i))
+			}
+		}
+		if p.total() != 62 {
+			t.Errorf("62 requests asked %d times; want each", p.total())
+		}
+	})
+}
+
+// TestCooldownsGrow: in ten minutes of outage upstream is asked about every half
+// minute, for one key as for many, and the first good answer ends it.
+func TestCooldownsGrow(t *testing.T) {
+	t.Parallel()
+	for name, keys := range map[string]int{"one key": 1, "many keys": 1000} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newPatient(t)
+				p.err = &voximplant.Error{Kind: voximplant.KindThrottled}
+				for i := range 6000 {
+					p.fail(t, fmt.Sprint("k", i%keys))
+					time.Sleep(100 * time.Millisecond)
+				}
+				// A second key tries at once after a trial has failed.
+				if most := (5 + 6 + 600/30) * min(keys, 2); p.total() < 5+600/30-2 || p.total() > most {
+					t.Errorf("in ten minutes of outage it was asked %d times; want 23 to %d", p.total(), most)
+				}
+				p.err = nil
+				time.Sleep(31 * time.Second)
+				for range 3 {
+					for _, key := range names("k", min(keys, 7)) {
+						p.succeed(t, key)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestOneTries: when a cooldown is over, one question tries for all, and if it
+// hangs another does after the next cooldown.
 func TestOneTries(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient(t)
-		p.fail(t, 5, &voximplant.Error{Kind: voximplant.KindUnavailable})
-		time.Sleep(2 * time.Second)
+		p.err = unavailable()
+		p.fail(t, names("k", 5)...)
+		time.Sleep(1500 * time.Millisecond)
 		hang := make(chan struct{})
-		asked := 0
+		fetch := p.Fetch
 		p.Fetch = func(context.Context, string) (*voximplant.KeyValueItem, error) {
-			asked++
 			<-hang
 			return nil, voximplant.ErrNotFound
 		}
 		go p.Item(t.Context(), "first")
 		synctest.Wait()
-		if _, err := p.Item(t.Context(), "second"); err == nil || asked != 1 {
-			t.Errorf("beside a question that tries, another got %v; %d were asked", err, asked)
+		p.Fetch = fetch
+		waits(t, p.fail(t, "second"), voximplant.KindUnavailable, time.Millisecond, 1500*time.Millisecond)
+		if p.asked["second"] != 0 {
+			t.Error("beside a question that tries, another was asked")
 		}
+		p.err = nil
+		time.Sleep(1500 * time.Millisecond)
+		p.succeed(t, "third")
 		close(hang)
 		synctest.Wait()
-		if _, err := p.Item(t.Context(), "third"); !errors.Is(err, voximplant.ErrNotFound) {
-			t.Errorf("after a good answer: %v; want it asked", err)
+		p.succeed(t, "fourth")
+	})
+}
+
+// TestFailingKeyAsTrial: a key that always fails may be the trial after a
+// cooldown, and still the service is found to be well by the next key.
+func TestFailingKeyAsTrial(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		p.err = unavailable()
+		p.fail(t, names("k", 5)...)
+		p.bad["bad"] = p.err
+		for range 6 { // the cooldown grows to 30 s
+			time.Sleep(30 * time.Second)
+			p.fail(t, "bad", "k0", "k1", "k2")
+		}
+		p.err = nil
+		time.Sleep(30 * time.Second)
+		p.fail(t, "bad")
+		p.succeed(t, "k3")
+		p.succeed(t, "k4")
+		p.fail(t, "bad")
+		p.succeed(t, "k0")
+	})
+}
+
+// TestTwoTrials: a failed trial lets one other key try, and no third.
+func TestTwoTrials(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		p.err = unavailable()
+		p.fail(t, names("k", 5)...)
+		for range 3 {
+			time.Sleep(30 * time.Second)
+			asked := p.total()
+			p.fail(t, names("new", 20)...)
+			if p.total() != asked+2 {
+				t.Errorf("after a cooldown 20 keys were asked for %d times; want 2", p.total()-asked)
+			}
 		}
 	})
 }
 
-// TestAnswersAreNoFailures: what is about one key, or about our own key, must
-// not keep the others from being asked for.
-func TestAnswersAreNoFailures(t *testing.T) {
+// TestNoFailuresOfTheService: what is about one key, about our own key, or about
+// what other sandboxes ask must not keep any key from being asked for.
+func TestNoFailuresOfTheService(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
 		voximplant.ErrNotFound,
@@ -155,44 +283,66 @@ func TestAnswersAreNoFailures(t *testing.T) {
 		&voximplant.Error{Kind: voximplant.KindFailed},
 		&voximplant.Error{Kind: voximplant.KindCredentials},
 		&voximplant.Error{Kind: voximplant.KindConfiguration},
+		&voximplant.Error{Kind: voximplant.KindThrottled, Code: 484, Repeat: true},
 	} {
 		p := newPatient(t)
-		p.fail(t, 50, err)
-		if p.asked != 50 {
-			t.Errorf("%v: 50 requests asked %d times; want 50", err, p.asked)
+		p.err = err
+		p.fail(t, append(names("k", 50), names("k", 50)...)...)
+		if p.total() != 100 {
+			t.Errorf("%v: 100 requests asked %d times; want 100", err, p.total())
 		}
 	}
 }
 
-// TestCopiesServeMeanwhile: a rest of upstream is no rest for the copies.
+// TestOnlyAnswersProveHealth: an error that says nothing of the service does not
+// hide that it fails.
+func TestOnlyAnswersProveHealth(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		for i := range 10 {
+			p.err = unavailable()
+			p.fail(t, fmt.Sprint("k", i))
+			p.err = &voximplant.Error{Kind: voximplant.KindMalformed}
+			p.fail(t, "k")
+		}
+		if p.total() != 5+4 {
+			t.Errorf("10 failures with other errors between asked %d times; want 9", p.total())
+		}
+	})
+}
+
+// TestCopiesServeMeanwhile: a cooldown of upstream is none of the copies.
 func TestCopiesServeMeanwhile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient(t)
-		if _, err := p.Item(t.Context(), "k"); err != nil {
-			t.Fatal(err)
-		}
-		p.err = &voximplant.Error{Kind: voximplant.KindUnavailable}
+		p.succeed(t, "k")
+		p.err = unavailable()
 		for range 20 {
 			if a, err := p.Item(t.Context(), "k"); err != nil || a.Source != lookup.FromOldCopy {
 				t.Fatalf("Item = %v, %v; want the old copy", a.Source, err)
 			}
 		}
-		if p.asked != 1+5 {
-			t.Errorf("asked %d times; want 6", p.asked)
+		if p.asked["k"] != 1+5 {
+			t.Errorf("asked %d times; want 6", p.asked["k"])
 		}
 	})
 }
 
-// TestRestIsOfItsKind: who is told to wait is told why, and as long as the API asked.
-func TestRestIsOfItsKind(t *testing.T) {
+// TestCooldownIsOfItsKind: who is told to wait is told why, and as long as the
+// API asked, up to a limit.
+func TestCooldownIsOfItsKind(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newPatient(t)
-		p.fail(t, 5, &voximplant.Error{Kind: voximplant.KindThrottled, RetryAfter: 20 * time.Second})
-		_, err := p.Item(t.Context(), "k")
-		if failed, ok := errors.AsType[*voximplant.Error](err); !ok || failed.Kind != voximplant.KindThrottled || failed.RetryAfter != 20*time.Second || p.asked != 5 {
-			t.Errorf("Item = %v after %d questions; want throttled, for 20 s, after 5", err, p.asked)
-		}
-	})
+	for asked, want := range map[time.Duration]time.Duration{20 * time.Second: 20 * time.Second, 1<<63 - 1: 30 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPatient(t)
+			p.err = &voximplant.Error{Kind: voximplant.KindThrottled, RetryAfter: asked}
+			p.fail(t, names("k", 5)...)
+			waits(t, p.fail(t, "k"), voximplant.KindThrottled, want, want)
+			if p.total() != 5 {
+				t.Errorf("asked %d times; want 5", p.total())
+			}
+		})
+	}
 }

@@ -164,21 +164,67 @@ func TestDeadlineOfOneCaller(t *testing.T) {
 		if !errors.Is(hurried.err, context.DeadlineExceeded) || hurried.took != time.Second {
 			t.Errorf("hurried caller: %+v; want its deadline's error after 1s", hurried)
 		}
-		next := ask(t.Context(), l) // must not hang with the first question
-		synctest.Wait()
-		if n := calls.Load(); n != 2 {
-			t.Errorf("upstream was asked %d times; want 2", n)
-		}
+		next := ask(t.Context(), l) // waits for the same answer
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
-		if patient.err != nil || patient.Item == nil || patient.Item.Value != "1" {
-			t.Errorf("patient caller: %+v; want the answer to the first question", patient)
+		for name, r := range map[string]*result{"patient": patient, "next": next} {
+			if r.err != nil || r.Item == nil || r.Item.Value != "1" || r.Age != 4*time.Second {
+				t.Errorf("%s caller: %+v; want the answer to the first question, 4s old", name, r)
+			}
 		}
-		time.Sleep(time.Second)
+		if n := calls.Load(); n != 1 {
+			t.Errorf("upstream was asked %d times; want 1", n)
+		}
+	})
+}
+
+// TestHurriedCallers: callers who wait less long than the answer takes share one
+// question, whether they come together or one after the other.
+func TestHurriedCallers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int32
+		l := newLookup(t, func(c *lookup.Config) { c.Fetch = slow(2*time.Second, &calls) })
+		for range 30 {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			together, _ := ask(ctx, l), ask(ctx, l)
+			if _, err := l.Item(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Item = _, %v; want the caller's deadline", err)
+			}
+			synctest.Wait()
+			if !errors.Is(together.err, context.DeadlineExceeded) {
+				t.Errorf("Item = _, %v; want the caller's deadline", together.err)
+			}
+			cancel()
+		}
+		time.Sleep(2 * time.Second)
+		if find(t, l, "a", "1", lookup.FromCopy); calls.Load() != 1 {
+			t.Errorf("upstream was asked %d times; want 1", calls.Load())
+		}
+	})
+}
+
+// TestOverdueQuestion: a question that should have ended long ago, as after a
+// freeze, keeps nobody waiting.
+func TestOverdueQuestion(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		thaw := make(chan bool)
+		l := newLookup(t, func(c *lookup.Config) {
+			c.Fetch = firstWaits(func(context.Context) (*voximplant.KeyValueItem, error) {
+				<-thaw
+				return item("before"), nil
+			})
+		})
+		frozen := ask(t.Context(), l)
+		time.Sleep(time.Minute)
+		find(t, l, "a", "after", lookup.FromUpstream)
+		close(thaw)
 		synctest.Wait()
-		if next.err != nil || next.Item == nil || next.Item.Value != "2" {
-			t.Errorf("next caller: %+v; want the answer to the second question", next)
+		if frozen.err != nil || frozen.Item.Value != "before" || frozen.Age != time.Minute {
+			t.Errorf("the first caller got %+v; want its answer, a minute old", frozen)
 		}
+		find(t, l, "a", "after", lookup.FromCopy)
 	})
 }
 
@@ -258,11 +304,8 @@ func TestOvertakenAnswer(t *testing.T) {
 						return item("after"), nil
 					}
 				})
-				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-				defer cancel()
-				ask(ctx, l)
-				time.Sleep(time.Second)
-				synctest.Wait()
+				ask(t.Context(), l)
+				time.Sleep(5 * time.Second)
 				find(t, l, "a", "after", lookup.FromUpstream)
 				close(arrive)
 				synctest.Wait()

@@ -122,15 +122,58 @@ func TestUnknownEndOvertakesQuestions(t *testing.T) {
 						return last, nil
 					}
 				})
-				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-				defer cancel()
-				ask(ctx, l)
-				time.Sleep(time.Second)
-				synctest.Wait()
+				ask(t.Context(), l)
+				time.Sleep(5 * time.Second)
 				find(t, l, "a", last.Value, lookup.FromUpstream)
 				close(arrive)
 				synctest.Wait()
 				find(t, l, "a", last.Value, lookup.FromUpstream)
+			})
+		})
+	}
+}
+
+// TestEvictionLetsNoOldAnswerIn: what came before a write, or before a later
+// answer, is not kept either when the cache has had to forget that since.
+func TestEvictionLetsNoOldAnswerIn(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]func(t *testing.T, l *lookup.Lookup){
+		"write": func(_ *testing.T, l *lookup.Lookup) { l.Forget("a") },
+		"later answer": func(t *testing.T, l *lookup.Lookup) {
+			time.Sleep(5 * time.Second) // the first question is overdue
+			find(t, l, "a", "after", lookup.FromUpstream)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				arrive := make(chan bool)
+				var asked atomic.Int32
+				l := newLookup(t, func(c *lookup.Config) {
+					c.MaxItems = 3
+					c.Fetch = func(_ context.Context, key string) (*voximplant.KeyValueItem, error) {
+						switch {
+						case strings.HasPrefix(key, "other"):
+							return &voximplant.KeyValueItem{Key: key, ExpiresAt: time.Now().Add(time.Hour)}, nil
+						case key != "a":
+							return nil, voximplant.ErrNotFound
+						case asked.Add(1) == 1:
+							<-arrive
+							return item("before"), nil
+						}
+						return item("after"), nil
+					}
+				})
+				ask(t.Context(), l)
+				synctest.Wait()
+				after(t, l)
+				for i := range 3 {
+					find(t, l, fmt.Sprint("absent", i), "", lookup.FromUpstream)
+					l.Item(t.Context(), fmt.Sprint("other", i))
+				}
+				close(arrive)
+				synctest.Wait()
+				find(t, l, "a", "after", lookup.FromUpstream)
 			})
 		})
 	}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -42,7 +41,7 @@ type Answer struct {
 	Item *voximplant.KeyValueItem
 
 	// At is our clock when the answer was made, Age the time since upstream was
-	// asked for it, 0 if that was just now.
+	// asked for it: an answer that took two seconds to come is two seconds old.
 	At  time.Time
 	Age time.Duration
 
@@ -94,9 +93,22 @@ type Lookup struct {
 	copies   *lru.Cache[string, known] // items
 	absences *lru.Cache[string, known] // apart, so that random keys evict no item
 	flight   singleflight.Group
-	breaker  breaker
-	asked    atomic.Uint64 // questions so far
-	keeping  sync.Mutex    // makes of comparing and replacing a copy one step
+	breaker  *breaker
+
+	mu       sync.Mutex           // guards what follows, and makes of checking and keeping an answer one step
+	asked    uint64               // questions and writes so far
+	underway map[string]*underway // by key
+}
+
+// underway is what must be known of a key while questions for it are under way.
+// It is kept apart from the copies, which may be evicted at any time.
+type underway struct {
+	questions int
+	since     time.Time // when the last of them was asked
+
+	// newest is the question whose answer was kept last, or the write that came
+	// after it. Answers to earlier questions are not kept.
+	newest uint64
 }
 
 // New returns a Lookup with no copies yet.
@@ -109,7 +121,11 @@ func New(c Config) (*Lookup, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Lookup{Config: c, copies: copies, absences: absences}, nil
+	breaker, err := newBreaker()
+	if err != nil {
+		return nil, err
+	}
+	return &Lookup{Config: c, copies: copies, absences: absences, breaker: breaker, underway: map[string]*underway{}}, nil
 }
 
 // Item returns what is stored under key. The error is voximplant.ErrNotFound
@@ -130,7 +146,6 @@ func (l *Lookup) Item(ctx context.Context, key string) (Answer, error) {
 	switch {
 	case err == nil:
 		a, err = fetched.answer(now, FromUpstream)
-		a.Age = 0 // just now, however long the answer took to get here
 	// A copy that has ended tells nothing: its item may have been prolonged since.
 	case ok && held.item != nil && held.young(now, l.StaleMaxAge) && !held.expired(now):
 		failure := err
@@ -159,11 +174,14 @@ func (l *Lookup) maxAge(k known) time.Duration {
 }
 
 // fetch asks upstream, once for all who ask for key at the time and know the
-// answer to the question seen. The question outlives a caller that is
-// cancelled, since others wait for it too.
+// answer to the question seen. The question outlives its callers: others wait
+// for it too, or will ask again at once.
 func (l *Lookup) fetch(ctx context.Context, key string, seen uint64) (known, error) {
 	if ctx.Err() != nil {
 		return known{}, ctx.Err() // nobody would wait for the answer
+	}
+	if l.overdue(key) {
+		l.flight.Forget(key)
 	}
 	shared := l.flight.DoChan(key, func() (any, error) {
 		// The answer may have come between the caller's look at it and now.
@@ -179,25 +197,32 @@ func (l *Lookup) fetch(ctx context.Context, key string, seen uint64) (known, err
 		k, _ := r.Val.(known)
 		return k, r.Err
 	case <-ctx.Done():
-		// A question that hangs, and may hang through a freeze, must not swallow the next one.
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			l.flight.Forget(key)
-		}
 		return known{}, ctx.Err()
 	}
+}
+
+// overdue reports whether the question under way for key should have ended
+// before now: it hangs, maybe since before a freeze, and must not swallow the
+// next one.
+func (l *Lookup) overdue(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	u, ok := l.underway[key]
+	return ok && !within(l.now().Sub(u.since), l.Timeout)
 }
 
 // ask asks upstream and keeps the answer.
 func (l *Lookup) ask(ctx context.Context, key string) (_ known, err error) {
 	// Nobody else could: this runs on a goroutine of its own.
 	defer Recover(&err)
-	k := known{question: l.asked.Add(1), since: l.now()}
-	if left := l.breaker.rest(k.since); left > 0 {
-		return known{}, l.breaker.resting(left)
+	k := l.begin(key)
+	defer l.end(key)
+	if err := l.breaker.allow(key, k.since); err != nil {
+		return known{}, err
 	}
 	item, err := l.Fetch(ctx, key)
 	received := l.now()
-	l.breaker.note(k.since, received, err)
+	l.breaker.record(key, k.since, received, err)
 	if err != nil && !errors.Is(err, voximplant.ErrNotFound) {
 		return known{}, err
 	}
@@ -211,25 +236,46 @@ func (l *Lookup) ask(ctx context.Context, key string) (_ known, err error) {
 	return k, nil
 }
 
-// keep remembers k, but not an answer that a later question overtook, as when
-// one hangs, nor an item whose end is unknown: nothing would then stop a copy
-// from outliving it. What stays of that is its question, an absence as old as
-// time, which answers nobody and keeps earlier answers out.
+// begin numbers a question and notes that it is under way; end notes that it is not.
+func (l *Lookup) begin(key string) known {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked++
+	u, ok := l.underway[key]
+	if !ok {
+		u = &underway{}
+		l.underway[key] = u
+	}
+	u.questions++
+	u.since = l.now()
+	return known{question: l.asked, since: u.since}
+}
+
+func (l *Lookup) end(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	u := l.underway[key]
+	if u.questions--; u.questions == 0 {
+		delete(l.underway, key)
+	}
+}
+
+// keep remembers k, the answer to a question under way, unless the answer to a
+// later question or a write overtook it. An item whose end is unknown is not
+// remembered: nothing would then stop a copy from outliving it.
 func (l *Lookup) keep(key string, k known) {
-	l.keeping.Lock()
-	defer l.keeping.Unlock()
-	if held, ok := l.held(key); ok && held.question > k.question {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	u := l.underway[key]
+	if u.newest > k.question {
 		return
 	}
+	u.newest = k.question
+	l.drop(key)
 	switch {
 	case k.item == nil:
-		l.copies.Remove(key)
 		l.absences.Add(key, k)
-	case k.item.ExpiresAt.IsZero(), len(k.item.Value) > maxCopy:
-		l.copies.Remove(key)
-		l.absences.Add(key, known{question: k.question})
-	default:
-		l.absences.Remove(key)
+	case !k.item.ExpiresAt.IsZero() && len(k.item.Value) <= maxCopy:
 		l.copies.Add(key, k)
 	}
 }
@@ -238,9 +284,19 @@ func (l *Lookup) keep(key string, k known) {
 // gets what upstream says then. Answers to questions that were asked before are
 // not kept any more.
 func (l *Lookup) Forget(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked++
+	if u, ok := l.underway[key]; ok {
+		u.newest = l.asked
+	}
 	l.flight.Forget(key)
-	// A key alone, whose end is unknown, is not kept.
-	l.keep(key, known{question: l.asked.Add(1), item: &voximplant.KeyValueItem{Key: key}})
+	l.drop(key)
+}
+
+func (l *Lookup) drop(key string) {
+	l.copies.Remove(key)
+	l.absences.Remove(key)
 }
 
 // now is the wall clock: the monotonic one stands still while a sandbox is frozen.
@@ -265,9 +321,10 @@ type known struct {
 // young reports whether k is younger than limit. A clock that was set back
 // makes a copy's age unknown, and so not young.
 func (k known) young(now time.Time, limit time.Duration) bool {
-	age := now.Sub(k.since)
-	return 0 <= age && age < limit
+	return within(now.Sub(k.since), limit)
 }
+
+func within(age, limit time.Duration) bool { return 0 <= age && age < limit }
 
 // left is the life left, by the stricter of the two clocks.
 func (k known) left(now time.Time) time.Duration {

@@ -37,13 +37,14 @@ const (
 	// resendPause is the least pause after the duplicate detector spoke.
 	resendPause = time.Second
 
-	// codeResend is the duplicate detector's code.
-	codeResend = 484
-
 	// maxBody bounds an answer in bytes: 50 items of 2200 characters, each of which
 	// JSON may write in 12 bytes.
 	maxBody = 50 * 2200 * 12
 )
+
+// CodeResend is the error code of the API's duplicate detector: the same
+// question came from elsewhere moments ago.
+const CodeResend = 484
 
 // A TokenSource yields bearer tokens. refused is a token that the API has
 // just refused, or "". An error may have a method Kind() string that returns
@@ -161,7 +162,7 @@ type pace struct {
 
 func (p *pace) failed(e *Error) {
 	p.atLeast = e.RetryAfter
-	if e.Code == codeResend {
+	if e.Code == CodeResend {
 		p.atLeast = max(p.atLeast, resendPause)
 	}
 }
