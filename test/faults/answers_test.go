@@ -125,16 +125,32 @@ func statusRows() []row {
 		{name: "429 with a `Retry-After` that is none", faults: one(reply(429, html, "Retry-After", "soon")), want: busy, calls: times(3)},
 		{name: "500, 502, 503, 504", faults: statuses(500, 502, 503, 504), want: unavailable, calls: times(3)},
 		{name: "503 with `Retry-After: 20`", faults: one(reply(503, html, "Retry-After", "20")), want: unavailable, retryAfter: "20", calls: times(1)},
-		{name: "five times in a row 500, and then no more calls for a while", faults: one(failFive), want: unavailable, calls: times(0), lasting: true},
+		{name: "five keys in a row 500, and then no more calls for a while", faults: one(failFive), want: unavailable, calls: times(0), lasting: true},
+		{name: "one key fails again and again, and the item of another is asked for", faults: one(failOneKey), want: found, calls: times(1)},
 		{name: "a redirect, which is not followed", faults: redirects(), want: failure, calls: times(1)},
 	}
 }
 
-// failFive makes requests until Voximplant is left alone.
+// failFive makes requests for different keys until Voximplant is left alone.
 func failFive(t *testing.T, s *sandbox) {
 	reply(500, html)(t, s)
 	for i := range 5 {
 		s.get(t, fmt.Sprint("order:", 4+i), 10*time.Second).want(t, "failing", 503)
+	}
+}
+
+// failOneKey makes requests for a key until it is not asked for any more, while
+// all others are well.
+func failOneKey(t *testing.T, s *sandbox) {
+	s.Voximplant.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Form.Get("key") != "order:3" {
+			return false
+		}
+		w.WriteHeader(http.StatusInternalServerError)
+		return true
+	})
+	for range 6 {
+		s.get(t, "order:3", 10*time.Second).want(t, "failing", 503)
 	}
 }
 

@@ -25,7 +25,8 @@ Four things hold in every row, and the test looks at each of them:
   unexpired copy no older than ` + "`STALE_MAX_AGE`" + `, the answer is that copy with status 200 in place of any 5xx, and the
   log line is a WARN that names the cause. An item that has expired is never an answer.
 - **It heals by itself.** As soon as all is well again, so is the next request; nothing has to be restarted. After a
-  refused key it takes up to 5 s, and after five failures in a row as long as ` + "`Retry-After`" + ` says.
+  refused key it takes up to 5 s, and after five failures in a row, of different keys or of
+  one and for that one alone, as long as ` + "`Retry-After`" + ` says.
 - **In time.** The answer leaves half a second before the invocation's time is up, however much is hanging.
 - **Nothing gets out.** No answer tells what is behind the function, and neither answers nor logs hold a key, a token, the
   account or a value, also where Voximplant or the secret shows them in a strange place.
@@ -33,7 +34,7 @@ Four things hold in every row, and the test looks at each of them:
 An answer is a problem document (RFC 9457); switch on its ` + "`code`" + `. A direct invocation fails with an ` + "`errorType`" + ` of the
 same name: ` + "`UpstreamBusy`" + ` for ` + "`upstream_busy`" + `. A 5xx is ` + "`no-store`" + ` always, so no cache keeps it. In the tables, *calls* are
 the requests that one question makes to Voximplant, *reads* those to Secrets Manager for the key, and – is what cannot be
-counted from outside. A public item is cacheable for ` + "`CACHE_MAX_AGE`" + ` at most; "…" stands for
+counted from outside. *N* is ` + "`CACHE_MAX_AGE`" + `, or ` + "`NOT_FOUND_MAX_AGE`" + ` for a 404, less the time that the answer took; "…" stands for
 ` + "`must-revalidate, stale-while-revalidate=0, stale-if-error=0`" + `. Every setting has its default where nothing else is said.
 
 Two levels matter: an ERROR needs somebody to do something, a WARN may pass by itself.
