@@ -143,14 +143,14 @@ func failFive(t *testing.T, s *sandbox) {
 // all others are well.
 func failOneKey(t *testing.T, s *sandbox) {
 	s.Voximplant.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
-		if r.Form.Get("key") != "order:3" {
+		if r.Form.Get("key") != "order:9" {
 			return false
 		}
 		w.WriteHeader(http.StatusInternalServerError)
 		return true
 	})
 	for range 6 {
-		s.get(t, "order:3", 10*time.Second).want(t, "failing", 503)
+		s.get(t, "order:9", 10*time.Second).want(t, "failing", 503)
 	}
 }
 
