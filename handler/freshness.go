@@ -81,5 +81,10 @@ func absentControl(maxAge time.Duration, private bool) string {
 	return "public, max-age=0, s-maxage=" + strconv.FormatInt(seconds(maxAge), 10) + neverStale
 }
 
-func seconds(d time.Duration) int64     { return int64(d / time.Second) }
-func ceilSeconds(d time.Duration) int64 { return seconds(d + time.Second - 1) }
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+// ceilSeconds rounds up. It adds nothing to d, which a peer may have chosen as
+// long as a Duration can be.
+func ceilSeconds(d time.Duration) int64 {
+	return seconds(d) + min(max(int64(d%time.Second), 0), 1)
+}

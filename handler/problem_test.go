@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -57,7 +58,14 @@ func TestFailures(t *testing.T) {
 		{"throttled", apiError(voximplant.KindThrottled, 0), 503, "upstream_busy", "1", "UpstreamBusy", slog.LevelWarn},
 		{"throttled for a while", apiError(voximplant.KindThrottled, 6500*time.Millisecond), 503, "upstream_busy", "7", "UpstreamBusy", slog.LevelWarn},
 		{"throttled for long", apiError(voximplant.KindThrottled, time.Hour), 503, "upstream_busy", "60", "UpstreamBusy", slog.LevelWarn},
+		{"throttled for ages", apiError(voximplant.KindThrottled, math.MaxInt64), 503, "upstream_busy", "60", "UpstreamBusy", slog.LevelWarn},
+		{"throttled until now", apiError(voximplant.KindThrottled, -time.Hour), 503, "upstream_busy", "1", "UpstreamBusy", slog.LevelWarn},
+		{"throttled until long ago", apiError(voximplant.KindThrottled, math.MinInt64), 503, "upstream_busy", "1", "UpstreamBusy", slog.LevelWarn},
 		{"unavailable", apiError(voximplant.KindUnavailable, 0), 503, "upstream_unavailable", "2", "UpstreamUnavailable", slog.LevelWarn},
+		{"unavailable for a while", apiError(voximplant.KindUnavailable, 6001*time.Millisecond), 503, "upstream_unavailable", "7", "UpstreamUnavailable", slog.LevelWarn},
+		{"unavailable for a minute", apiError(voximplant.KindUnavailable, time.Minute), 503, "upstream_unavailable", "60", "UpstreamUnavailable", slog.LevelWarn},
+		{"unavailable for long", apiError(voximplant.KindUnavailable, time.Minute+1), 503, "upstream_unavailable", "60", "UpstreamUnavailable", slog.LevelWarn},
+		{"unavailable for ages", apiError(voximplant.KindUnavailable, math.MaxInt64), 503, "upstream_unavailable", "60", "UpstreamUnavailable", slog.LevelWarn},
 		{"failed", apiError(voximplant.KindFailed, 0), 502, "upstream_failure", "", "UpstreamFailure", slog.LevelError},
 		{"malformed", apiError(voximplant.KindMalformed, 0), 502, "upstream_failure", "", "UpstreamFailure", slog.LevelError},
 		{"timeout", fmt.Errorf("asking: %w", context.DeadlineExceeded), 504, "upstream_timeout", "", "UpstreamTimeout", slog.LevelWarn},
