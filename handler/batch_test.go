@@ -164,6 +164,32 @@ func TestSlowestOfABatch(t *testing.T) {
 	}
 }
 
+// TestBatchAges: an item that was read before the others is older by the time
+// that they took, whether a copy answered or the storage itself.
+func TestBatchAges(t *testing.T) {
+	t.Parallel()
+	for _, from := range []lookup.Source{lookup.FromCopy, lookup.FromUpstream} {
+		s := newSite(func(ctx context.Context, key string) (lookup.Answer, error) {
+			a, err := living(time.Hour, 9*time.Second)(ctx, key)
+			a.Source = from
+			if key == "slow" {
+				a.At, a.Age = a.At.Add(5*time.Second), time.Second
+			}
+			return a, err
+		})
+		got, err := s.Direct(t.Context(), []byte(`{"keys":["fast","slow"]}`))
+		if b := decodeBatch(t, string(got)); err != nil || *b.Items["fast"].MaxAge != 60-9-5 || *b.Items["slow"].MaxAge != 60-1 {
+			t.Errorf("%s: Direct = %s, %v; want fast for 46 s, slow for 59 s", from, got, err)
+		}
+		for _, query := range []string{"key=fast&key=slow", "key=slow&key=fast"} {
+			got := s.get(t, "/v1/items?"+query)
+			if directives(t, got)["max-age"] != "46" || got.header.Get("Expires") != "Mon, 23 Nov 2026 12:00:51 GMT" {
+				t.Errorf("%s: GET %s: %v; want max-age=46, counted from the last answer", from, query, got.header)
+			}
+		}
+	}
+}
+
 // TestBatchIsBounded: 50 keys are asked for side by side, but never more than 8 at a time.
 func TestBatchIsBounded(t *testing.T) {
 	t.Parallel()
