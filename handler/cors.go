@@ -51,11 +51,11 @@ func (h *Handler) serveOptions(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// requestHeaders are those a page may set: with authenticated callers, the
-// credentials too, which no wildcard covers.
+// requestHeaders are those that a page may set and that make a difference: with
+// authenticated callers the credentials too, which no wildcard covers.
 func (h *Handler) requestHeaders() []string {
 	if h.Private {
-		return []string{"If-None-Match", "Authorization"}
+		return []string{"If-None-Match", "traceparent", "Authorization"}
 	}
-	return []string{"If-None-Match"}
+	return []string{"If-None-Match", "traceparent"}
 }

@@ -93,7 +93,7 @@ func TestPreflight(t *testing.T) {
 	s := newSite(failing(errAny))
 	preflight := func() reply {
 		return s.ask(t, http.MethodOptions, "/v1/items/k", "Origin", "https://example.com",
-			"Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "if-none-match")
+			"Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "if-none-match,traceparent")
 	}
 	check := func(r reply, allowHeaders, vary string) {
 		t.Helper()
@@ -105,11 +105,11 @@ func TestPreflight(t *testing.T) {
 			t.Errorf("preflight = %d %v; want 204, Allow-Headers %q, Vary %q", r.status, r.header, allowHeaders, vary)
 		}
 	}
-	check(preflight(), "If-None-Match", "")
+	check(preflight(), "If-None-Match, traceparent", "")
 	s.Private = true
-	check(preflight(), "If-None-Match, Authorization", "")
+	check(preflight(), "If-None-Match, traceparent, Authorization", "")
 	s.Origins = []string{"https://example.com"}
-	check(preflight(), "If-None-Match, Authorization", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
+	check(preflight(), "If-None-Match, traceparent, Authorization", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
 	got := s.ask(t, http.MethodOptions, "/v1/items/k")
 	if got.status != 204 || got.header.Get("Allow") != "GET, HEAD, OPTIONS" || got.header.Get("Access-Control-Allow-Methods") != "" {
 		t.Errorf("OPTIONS = %d %v; want 204 with Allow", got.status, got.header)

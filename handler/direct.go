@@ -62,7 +62,7 @@ const accepted = `A direct invocation takes {"key":"…"}, a list of such, {"key
 // {"keys":[…]} is answered key by key, [{"key":"…"},…] by a list, and
 // {"operation":…} by Storage. The error is a *FunctionError.
 func (h *Handler) Direct(ctx context.Context, payload []byte) ([]byte, error) {
-	e := h.begin(ctx, "")
+	e := h.begin(ctx, nil)
 	ctx = e.trace(ctx)
 	e.route, e.status = "direct", http.StatusOK
 	var answer []byte

@@ -78,7 +78,7 @@ func RequestHeaders() []string {
 
 // ServeHTTP answers one request: common headers, route, problem, log line.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e := h.begin(r.Context(), r.Header.Get("Traceparent"))
+	e := h.begin(r.Context(), r.Header.Values("Traceparent"))
 	e.method = r.Method
 	r = r.WithContext(e.trace(r.Context()))
 	h.commonHeaders(w.Header(), r.Header.Get("Origin"), e.requestID)

@@ -40,7 +40,7 @@ type entry struct {
 
 // begin opens the entry. The request id is the invocation's, or a fresh one
 // outside Lambda.
-func (h *Handler) begin(ctx context.Context, traceparent string) *entry {
+func (h *Handler) begin(ctx context.Context, traceparent []string) *entry {
 	e := &entry{start: time.Now(), cold: !h.warm.Swap(true), parent: traceParent(ctx, traceparent)}
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		e.requestID = lc.AwsRequestID

@@ -5,37 +5,66 @@ import (
 	"strings"
 )
 
-// traceParent returns the W3C trace context of a request (Trace Context section
-// 3.2): what its caller sent, else the X-Ray trace that Lambda put into ctx,
-// else "". It is not believed to be anything but well-formed.
-func traceParent(ctx context.Context, header string) string {
-	if isTraceParent(header) {
-		return header
+// traceParent returns the trace of a request as a traceparent of version 00
+// (W3C Trace Context): what its caller sent, else the X-Ray trace that Lambda
+// put into ctx, else "". A caller that sent several sent none.
+func traceParent(ctx context.Context, sent []string) string {
+	if len(sent) == 1 {
+		if parent := knownTraceParent(sent[0]); parent != "" {
+			return parent
+		}
 	}
 	xray, _ := ctx.Value("x-amzn-trace-id").(string)
+	return xrayTraceParent(xray)
+}
+
+// knownTraceParent returns header as version 00, "" if it is no traceparent
+// (sections 3.2.2 and 3.2.4). Of a later version it takes what 00 knows: the two
+// ids and whether the trace is sampled.
+func knownTraceParent(header string) string {
+	// The fifth field is the rest, which only a later version may have.
+	fields := strings.SplitN(header, "-", 5)
+	if len(fields) < 4 {
+		return ""
+	}
+	version, trace, parent, flags := fields[0], fields[1], fields[2], fields[3]
+	switch {
+	case !isHex(version, 2) || version == "ff" || !isID(trace, 32) || !isID(parent, 16) || !isHex(flags, 2):
+		return ""
+	case version == "00" && len(fields) == 4:
+		return header
+	case version == "00":
+		return ""
+	case strings.ContainsAny(flags[1:], "13579bdf"): // bit 0
+		return "00-" + trace + "-" + parent + "-01"
+	}
+	return "00-" + trace + "-" + parent + "-00"
+}
+
+// xrayTraceParent returns an X-Ray trace header as a traceparent, "" if it does
+// not name both ids. A root is 1-5759e988-bd862e3fe1be46a994272793.
+func xrayTraceParent(header string) string {
 	var root, parent, sampled string
-	for field := range strings.SplitSeq(xray, ";") {
+	for field := range strings.SplitSeq(header, ";") {
 		name, value, _ := strings.Cut(field, "=")
 		switch name {
-		case "Root": // 1-5759e988-bd862e3fe1be46a994272793
-			root = strings.ReplaceAll(strings.TrimPrefix(value, "1-"), "-", "")
+		case "Root":
+			root = value
 		case "Parent":
 			parent = value
 		case "Sampled":
 			sampled = value
 		}
 	}
-	if parent := "00-" + root + "-" + parent + "-0" + sampled; isTraceParent(parent) {
-		return parent
+	ids := strings.Split(root, "-")
+	if len(ids) != 3 || ids[0] != "1" || len(ids[1]) != 8 {
+		return ""
 	}
-	return ""
+	return knownTraceParent("00-" + ids[1] + ids[2] + "-" + parent + "-0" + sampled)
 }
 
-// isTraceParent reports whether s is version 00: 00-<32 hex>-<16 hex>-<2 hex>,
-// in lower case.
-func isTraceParent(s string) bool {
-	if len(s) != 55 || !strings.HasPrefix(s, "00-") || s[35] != '-' || s[52] != '-' {
-		return false
-	}
-	return strings.Trim(s, "0123456789abcdef-") == "" && strings.Count(s, "-") == 3
-}
+// isID reports whether s is an id of n digits; all zeros are none.
+func isID(s string, n int) bool { return isHex(s, n) && strings.Trim(s, "0") != "" }
+
+// isHex reports whether s is n hexadecimal digits in lower case.
+func isHex(s string, n int) bool { return len(s) == n && strings.Trim(s, "0123456789abcdef") == "" }

@@ -17,25 +17,59 @@ import (
 // TestTrace follows a trace from the request to the log and to the API.
 func TestTrace(t *testing.T) {
 	t.Parallel()
-	const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	const (
+		parent   = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+		xray     = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+		fromXRay = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01"
+	)
 	for _, row := range []struct{ name, header, xray, want string }{
 		{"the caller's", parent, "", parent},
-		{"Lambda's", "", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1", "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01"},
-		{"the caller's before Lambda's", parent, "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0", parent},
+		{"Lambda's", "", xray, fromXRay},
+		{"the caller's before Lambda's", parent, xray, parent},
 		{"Lambda's without a parent", "", "Root=1-5759e988-bd862e3fe1be46a994272793", ""},
 		{"none", "", "", ""},
-		{"too short", parent[1:], "", ""},
+		{"too short", parent[:54], "", ""},
+		{"too short in front", parent[1:], "", ""},
+		{"one character more", parent + "0", "", ""},
+		{"a dash more", parent + "-", "", ""},
+		{"a field more", parent + "-00", "", ""},
 		{"upper case", strings.ToUpper(parent), "", ""},
-		{"another version", "01" + parent[2:], "", ""},
+		{"no hex", strings.Replace(parent, "4bf9", "4bg9", 1), "", ""},
+		{"no hex in the flags", parent[:53] + "0x", "", ""},
+		{"no trace", "00-" + strings.Repeat("0", 32) + "-00f067aa0ba902b7-01", "", ""},
+		{"no parent", "00-4bf92f3577b34da6a3ce929d0e0e4736-" + strings.Repeat("0", 16) + "-01", "", ""},
+		{"no trace of the caller's, Lambda's", "00-" + strings.Repeat("0", 32) + "-00f067aa0ba902b7-01", xray, fromXRay},
 		{"misplaced dashes", "00-4bf92f3577b34da6a3ce929d0e0e473-600f067aa0ba902b7-01", "", ""},
-		{"forged line", parent[:40] + "\r\nevil: yes   ", "", ""},
+		{"a dash for a digit", "00-4bf92f3577b34da6a3ce929d0e0e473--00f067aa0ba902b7-01", "", ""},
+		{"dashes for digits", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b--01", "", ""},
+		{"dashes in place of the flags", parent[:53] + "--", "", ""},
+		{"dashes alone", strings.Repeat("-", 55), "", ""},
+		{"a forbidden version", "ff" + parent[2:], "", ""},
+		{"a version that is none", "0-" + parent[2:], "", ""},
+		{"a later version", "01" + parent[2:], "", parent},
+		{"a later version, not sampled", "01" + parent[2:54] + "2", "", parent[:54] + "0"},
+		{"a later version with more flags", "fe" + parent[2:53] + "fb", "", parent},
+		{"a later version with more fields", "cc" + parent[2:] + "-what-the-future-will-be-like", "", parent},
+		{"a later version with longer flags", "cc" + parent[2:] + ".more", "", ""},
+		{"a later version that is too short", "cc" + parent[2:54], "", ""},
+		{"a later version without a trace", "cc-" + strings.Repeat("0", 32) + "-00f067aa0ba902b7-01", "", ""},
+		{"two", parent + "\n" + parent, "", ""},
+		{"two in one line", parent + "," + parent, "", ""},
+		{"Lambda's with surplus dashes", "", strings.Replace(xray, "-bd862e3f", "-bd86-2e3f", 1), ""},
+		{"Lambda's with a misplaced dash", "", strings.Replace(xray, "5759e988-bd", "5759e988b-d", 1), ""},
+		{"Lambda's of another version", "", strings.Replace(xray, "Root=1", "Root=2", 1), ""},
+		{"Lambda's without a version", "", strings.Replace(xray, "Root=1-", "Root=", 1), ""},
+		{"Lambda's of zeros", "", "Root=1-00000000-000000000000000000000000;Parent=53995c3f42cd8ad8;Sampled=1", ""},
+		{"Lambda's with a parent of zeros", "", strings.Replace(xray, "53995c3f42cd8ad8", strings.Repeat("0", 16), 1), ""},
+		{"Lambda's, undecided", "", strings.Replace(xray, "Sampled=1", "Sampled=?", 1), ""},
+		{"forged line", parent[:40] + "\revil: yes   ", "", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			sent := make(chan string, 1)
 			s := newSite(tracedLookup(t, sent))
 			r := httptest.NewRequest(http.MethodGet, "/v1/items/k", nil)
-			r.Header.Set("Traceparent", row.header)
+			r.Header["Traceparent"] = strings.Split(row.header, "\n")
 			r = r.WithContext(context.WithValue(t.Context(), "x-amzn-trace-id", row.xray)) //nolint:staticcheck // aws-lambda-go's own key
 			if got := s.serve(r); got.status != 200 {
 				t.Fatalf("status %d", got.status)
@@ -53,12 +87,8 @@ func TestTrace(t *testing.T) {
 // tracedLookup asks a real API and tells the traceparent that arrives there.
 func tracedLookup(t *testing.T, sent chan<- string) func(context.Context, string) (lookup.Answer, error) {
 	t.Helper()
-	account, err := voximplanttest.NewServiceAccount(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	storage := &voximplanttest.Server{AccountID: 1, ApplicationID: 1}
-	storage.AddKey(account.KeyID, &account.PrivateKey.PublicKey)
+	storage := &voximplanttest.Server{AccountID: 1234567, ApplicationID: 1}
+	storage.AddKey(account().KeyID, &account().PrivateKey.PublicKey)
 	storage.Put("k", "v", time.Now().Add(time.Hour))
 	storage.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
 		sent <- r.Header.Get("Traceparent")
@@ -68,7 +98,7 @@ func tracedLookup(t *testing.T, sent chan<- string) func(context.Context, string
 	t.Cleanup(server.Close)
 	client := &voximplant.Client{ApplicationID: 1, BaseURL: server.URL + "/platform_api", Tokens: &auth.TokenSource{
 		Key: func(context.Context) (*auth.ServiceAccountKey, error) {
-			return auth.ParseServiceAccountKey(account.Credentials())
+			return auth.ParseServiceAccountKey(account().Credentials())
 		},
 	}}
 	return func(ctx context.Context, key string) (lookup.Answer, error) {

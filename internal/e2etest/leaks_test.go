@@ -130,7 +130,7 @@ func TestLeakFinderFinds(t *testing.T) {
 	}
 }
 
-const innocent = `{"statusCode":200,"headers":{"Access-Control-Allow-Headers":"If-None-Match, Authorization",` +
+const innocent = `{"statusCode":200,"headers":{"Access-Control-Allow-Headers":"If-None-Match, traceparent, Authorization",` +
 	`"ETag":"\"eyJQWI8F8UAhD1M0\"","X-Request-Id":"8f5c3a52-5f0e-4c39-9d0c-5f8a3b1f6f0e"},"body":"{\"expires_at\":1795451572}"}` +
 	"\n2026/11/23 12:00:00 no token yet: auth: secret \"voxkv/service-account\": private_key is missing %20 %zz \\u12\n"
 
