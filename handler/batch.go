@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,8 +16,10 @@ import (
 )
 
 const (
-	// maxKeys bounds the keys of one request.
-	maxKeys = 50
+	// maxKeys bounds the keys of one direct invocation, defaultMaxKeys those of
+	// one HTTP request where Handler.MaxKeys is 0.
+	maxKeys        = 50
+	defaultMaxKeys = 10
 
 	// maxParallel bounds the questions that one request asks at a time.
 	maxParallel = 8
@@ -32,11 +35,14 @@ type found struct {
 // absent reports whether the key has no item to show.
 func (f found) absent() bool { return errors.Is(f.err, voximplant.ErrNotFound) }
 
-// findAll looks keys up side by side. A key that fails does not keep the
-// others from being answered.
-func (h *Handler) findAll(ctx context.Context, keys []string, e *entry) ([]found, error) {
-	if len(keys) == 0 || len(keys) > maxKeys {
-		return nil, &invalidError{fmt.Sprintf("A request asks for 1 to %d keys.", maxKeys)}
+// findAll looks up to most keys up side by side. A key that fails does not keep
+// the others from being answered.
+func (h *Handler) findAll(ctx context.Context, keys []string, most int, e *entry) ([]found, error) {
+	switch {
+	case len(keys) == 0:
+		return nil, invalid("invalid_request", "The list holds no key.")
+	case len(keys) > most:
+		return nil, invalid("too_many_keys", fmt.Sprintf("At most %d keys may be asked for at once.", most))
 	}
 	all := make([]found, len(keys))
 	var group errgroup.Group
@@ -92,7 +98,7 @@ func (f *found) settle(now time.Time) {
 // items serves several items at once. Only if each key has one may a browser
 // keep the response, as long as it may keep the shortest-lived of them.
 func (h *Handler) items(w http.ResponseWriter, r *http.Request, keys []string, e *entry) error {
-	all, err := h.findAll(r.Context(), keys, e)
+	all, err := h.findAll(r.Context(), keys, cmp.Or(h.MaxKeys, defaultMaxKeys), e)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,13 +128,41 @@ func TestHTTPBatch(t *testing.T) {
 	if d := directives(t, got); d["max-age"] != "28" || strings.Contains(got.header.Get("Cache-Control"), "public") {
 		t.Errorf("Cache-Control = %q; want private, max-age=28: the shorter life", got.header.Get("Cache-Control"))
 	}
-	if got := s.get(t, "/v1/items?"+strings.Repeat("key=a&", 51)); got.status != 400 || !strings.Contains(got.body, "50") {
-		t.Errorf("51 keys: %d %s; want 400 that tells the limit", got.status, got.body)
-	}
 	far := newSite(living(time.Hour, 0))
 	first := far.get(t, "/v1/items?key=a&key=b")
 	if got := far.get(t, "/v1/items?key=a&key=b", "If-None-Match", first.header.Get("Etag")); got.status != 304 {
 		t.Errorf("the same batch again: %d; want 304", got.status)
+	}
+}
+
+// TestMaxKeys: one anonymous request makes so many calls and no more. Trusted
+// callers may ask for 50 keys whatever the setting.
+func TestMaxKeys(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ setting, most int }{{0, 10}, {1, 1}, {7, 7}, {50, 50}} {
+		var asked atomic.Int64
+		s := newSite(func(ctx context.Context, key string) (lookup.Answer, error) {
+			asked.Add(1)
+			return living(time.Hour, 0)(ctx, key)
+		})
+		s.MaxKeys = row.setting
+		if got := s.get(t, "/v1/items?"+strings.Repeat("key=a&", row.most)); got.status != 200 || int(asked.Load()) != row.most {
+			t.Errorf("MaxKeys %d: %d keys: %d, after %d lookups; want 200, each looked up", row.setting, row.most, got.status, asked.Load())
+		}
+		asked.Store(0)
+		got := s.get(t, "/v1/items?"+strings.Repeat("key=a&", row.most+1))
+		p := got.problem(t)
+		if got.status != 400 || p.Code != "too_many_keys" || p.Detail != fmt.Sprintf("At most %d keys may be asked for at once.", row.most) || asked.Load() != 0 {
+			t.Errorf("MaxKeys %d: %d keys: %d %s, after %d lookups; want 400 that tells the limit, and none", row.setting, row.most+1, got.status, got.body, asked.Load())
+		}
+		for form, payload := range map[string]string{"keys": `{"keys":["a"%s]}`, "list": `[{"key":"a"}%s]`} {
+			more := map[string]string{"keys": `,"a"`, "list": `,{"key":"a"}`}[form]
+			if _, err := s.Direct(t.Context(), fmt.Appendf(nil, payload, strings.Repeat(more, 49))); err != nil {
+				t.Errorf("MaxKeys %d: 50 keys, direct: %v", row.setting, err)
+			}
+			_, err := s.Direct(t.Context(), fmt.Appendf(nil, payload, strings.Repeat(more, 50)))
+			checkFunctionError(t, err, "InvalidRequest")
+		}
 	}
 }
 

@@ -6,9 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 	"time"
-	"unicode/utf8"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"voxkv/lookup"
 	"voxkv/voximplant"
@@ -43,12 +47,34 @@ type directRequest struct {
 	Operation *string   `json:"operation"`
 
 	// What follows is for operations.
-	Value     *string `json:"value"`
-	TTL       *int64  `json:"ttl"`        // seconds
-	ExpiresAt *int64  `json:"expires_at"` // Unix seconds
-	Prefix    string  `json:"prefix"`
-	Offset    int     `json:"offset"`
-	Count     int     `json:"count"`
+	Value     *string  `json:"value"`
+	TTL       *integer `json:"ttl"`        // seconds
+	ExpiresAt *integer `json:"expires_at"` // Unix seconds
+	Prefix    string   `json:"prefix"`
+	Offset    integer  `json:"offset"`
+	Count     integer  `json:"count"`
+}
+
+// An integer is a JSON number without a fraction, however it is written: 60,
+// 60.0 and 6e1 are one number (RFC 8259 section 6).
+type integer int64
+
+// UnmarshalJSON reads a JSON number; null changes nothing. Beyond 2^53 only
+// digits are exact.
+func (i *integer) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return nil
+	}
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		f, err := strconv.ParseFloat(string(text), 64)
+		if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+			return errors.New("not an integer")
+		}
+		n = int64(f)
+	}
+	*i = integer(n)
+	return nil
 }
 
 // maxPayload is far more than 50 keys or a value take. Lambda lets 6 MB through,
@@ -89,15 +115,14 @@ func (h *Handler) Direct(ctx context.Context, payload []byte) ([]byte, error) {
 
 func (h *Handler) direct(ctx context.Context, payload []byte, e *entry) (any, error) {
 	if len(payload) > maxPayload {
-		return nil, &invalidError{"A direct invocation takes 1 MiB at most."}
+		return nil, invalid("payload_too_large", "A direct invocation takes 1 MiB at most.")
 	}
 	if bytes.HasPrefix(bytes.TrimSpace(payload), []byte("[")) {
 		return h.directList(ctx, payload, e)
 	}
 	var request directRequest
-	// encoding/json would mend bytes that are no text, and so change a value.
-	if err := json.Unmarshal(payload, &request); err != nil || !utf8.Valid(payload) {
-		return nil, &invalidError{wrongMember(err) + accepted}
+	if err := decode(payload, &request); err != nil {
+		return nil, err
 	}
 	switch {
 	case request.Operation != nil:
@@ -111,19 +136,48 @@ func (h *Handler) direct(ctx context.Context, payload []byte, e *entry) (any, er
 		}
 		return h.directItem(a), nil
 	}
-	return nil, &invalidError{accepted}
+	return nil, invalid("invalid_request", accepted)
 }
 
-// wrongMember names the member whose JSON type is wrong, if that is what err says.
-func wrongMember(err error) string {
-	if typed, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && typed.Field != "" {
-		return fmt.Sprintf("The member %q has the wrong JSON type. ", typed.Field)
+// decode reads a payload into request. Names of members are told apart by their
+// letter case and stand once; a string is text, without half a surrogate pair.
+// Other readers would each mend such a payload in their own way.
+func decode(payload []byte, request any) error {
+	if err := jsonv2.Unmarshal(payload, request); err != nil {
+		return invalid("invalid_request", whyUnreadable(payload, err)+" "+accepted)
 	}
-	return ""
+	return nil
+}
+
+// whyUnreadable repeats nothing of the payload but the name of a member of ours.
+func whyUnreadable(payload []byte, err error) string {
+	if wrong, ok := errors.AsType[*jsonv2.SemanticError](err); ok {
+		if member := memberOf(wrong.JSONPointer); member != "" {
+			return fmt.Sprintf("The member %q has the wrong JSON type.", member)
+		}
+		return "The payload has the wrong JSON type."
+	}
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return "A member stands twice in one object."
+	case jsontext.Value(payload).IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)):
+		return "A string is no text: it has bytes that are no UTF-8, or half a surrogate pair."
+	}
+	return "The payload cannot be read as JSON."
+}
+
+// memberOf is the last name in p that is no index of a list.
+func memberOf(p jsontext.Pointer) (name string) {
+	for token := range p.Tokens() {
+		if _, err := strconv.Atoi(token); err != nil {
+			name = token
+		}
+	}
+	return name
 }
 
 func (h *Handler) directBatch(ctx context.Context, keys []string, e *entry) (any, error) {
-	all, err := h.findAll(ctx, keys, e)
+	all, err := h.findAll(ctx, keys, maxKeys, e)
 	if err != nil {
 		return nil, err
 	}
@@ -141,14 +195,14 @@ func (h *Handler) directList(ctx context.Context, payload []byte, e *entry) (any
 	var requests []struct {
 		Key string `json:"key"`
 	}
-	if err := json.Unmarshal(payload, &requests); err != nil {
-		return nil, &invalidError{wrongMember(err) + accepted}
+	if err := decode(payload, &requests); err != nil {
+		return nil, err
 	}
 	keys := make([]string, len(requests))
 	for i, request := range requests {
 		keys[i] = request.Key
 	}
-	all, err := h.findAll(ctx, keys, e)
+	all, err := h.findAll(ctx, keys, maxKeys, e)
 	if err != nil {
 		return nil, err
 	}
@@ -171,9 +225,9 @@ func (h *Handler) operate(ctx context.Context, request directRequest, e *entry) 
 	}[*request.Operation]
 	switch {
 	case h.Storage == nil:
-		return nil, &invalidError{"Operations are not offered here."}
+		return nil, invalid("unknown_operation", "Operations are not offered here.")
 	case !known:
-		return nil, &invalidError{accepted}
+		return nil, invalid("unknown_operation", accepted)
 	}
 	e.route = "direct " + *request.Operation
 	return operation(ctx, request, e)
@@ -190,7 +244,7 @@ func (e *entry) noteKey(key string) error {
 
 func (h *Handler) set(ctx context.Context, request directRequest, e *entry) (any, error) {
 	if request.Key == nil || request.Value == nil {
-		return nil, &invalidError{`set takes {"operation":"set","key":"…","value":"…"} and ttl in seconds or expires_at in Unix seconds.`}
+		return nil, invalid("invalid_request", `set takes {"operation":"set","key":"…","value":"…"} and ttl in seconds or expires_at in Unix seconds.`)
 	}
 	if err := e.noteKey(*request.Key); err != nil {
 		return nil, err
@@ -198,10 +252,10 @@ func (h *Handler) set(ctx context.Context, request directRequest, e *entry) (any
 	var life voximplant.Lifetime
 	if request.TTL != nil {
 		// Beyond the API's limit nanoseconds could overflow.
-		life.TTL = new(time.Duration(min(max(*request.TTL, -1), int64(voximplant.MaxTTL/time.Second)+1)) * time.Second)
+		life.TTL = new(time.Duration(min(max(*request.TTL, -1), integer(voximplant.MaxTTL/time.Second)+1)) * time.Second)
 	}
 	if request.ExpiresAt != nil {
-		life.ExpiresAt = time.Unix(*request.ExpiresAt, 0)
+		life.ExpiresAt = time.Unix(int64(*request.ExpiresAt), 0)
 	}
 	item, err := h.Storage.Set(ctx, *request.Key, *request.Value, life)
 	if err != nil {
@@ -212,7 +266,7 @@ func (h *Handler) set(ctx context.Context, request directRequest, e *entry) (any
 
 func (h *Handler) delete(ctx context.Context, request directRequest, e *entry) (any, error) {
 	if request.Key == nil {
-		return nil, &invalidError{`delete takes {"operation":"delete","key":"…"}.`}
+		return nil, invalid("invalid_request", `delete takes {"operation":"delete","key":"…"}.`)
 	}
 	if err := e.noteKey(*request.Key); err != nil {
 		return nil, err
@@ -228,12 +282,12 @@ type page struct {
 }
 
 func (r directRequest) page() voximplant.Page {
-	return voximplant.Page{Offset: r.Offset, Count: r.Count}
+	return voximplant.Page{Offset: int(r.Offset), Count: int(r.Count)}
 }
 
 func (h *Handler) list(ctx context.Context, request directRequest, _ *entry) (any, error) {
 	if request.Prefix == "" {
-		return nil, &invalidError{`list takes {"operation":"list","prefix":"…"}, and offset and count if need be.`}
+		return nil, invalid("invalid_request", `list takes {"operation":"list","prefix":"…"}, and offset and count if need be.`)
 	}
 	items, next, err := h.Storage.Items(ctx, request.Prefix, request.page())
 	return pageOf(items, next, func(item *voximplant.KeyValueItem) any { return wire(item) }), err

@@ -76,12 +76,12 @@ func (s *storageSite) checkRefused(t *testing.T, payload, errorType, text string
 	t.Helper()
 	got, err := s.Direct(t.Context(), []byte(payload))
 	if got != nil || err == nil {
-		t.Errorf("Direct(%s) = %s, %v; want an error alone", payload, got, err)
+		t.Errorf("Direct(%.200s) = %s, %v; want an error alone", payload, got, err)
 		return
 	}
 	checkFunctionError(t, err, errorType)
 	if !strings.Contains(err.Error(), text) {
-		t.Errorf("Direct(%s): %v; want %q in it", payload, err, text)
+		t.Errorf("Direct(%.200s): %v; want %q in it", payload, err, text)
 	}
 }
 

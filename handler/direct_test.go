@@ -50,3 +50,89 @@ func TestDirectInvalid(t *testing.T) {
 		checkFunctionError(t, err, "InvalidRequest")
 	}
 }
+
+// TestDirectReadsStrictly: what readers of JSON would each mend in their own way is refused, and no word of it comes back.
+func TestDirectReadsStrictly(t *testing.T) {
+	t.Parallel()
+	const (
+		text  = "A string is no text: it has bytes that are no UTF-8, or half a surrogate pair. A direct invocation takes"
+		twice = "A member stands twice in one object. A direct invocation takes"
+		none  = "The payload cannot be read as JSON. A direct invocation takes"
+	)
+	s := newStorageSite(t)
+	for payload, want := range map[string]string{
+		`{"operation":"set","key":"order:1","value":"cut \ud83d","ttl":60}`:     text,
+		`{"operation":"set","key":"order:1","value":"\ude00","ttl":60}`:         text,
+		`{"operation":"set","key":"order:1","value":"\ude00\ud83d","ttl":60}`:   text,
+		`{"operation":"set","key":"order:1","value":"\ud83d\u0041","ttl":60}`:   text,
+		`{"operation":"set","key":"order:1","value":"v","ttl":60,"x":"\udfff"}`: text,
+		`{"key":"order:1\ud83d"}`:                   text,
+		`{"keys":["order:1","\ud83d"]}`:             text,
+		`[{"key":"order:1","more":"\ud83d"}]`:       text,
+		`[{"key":"order:1","\ud83d":1}]`:            text,
+		"[{\"key\":\"order:1\",\"more\":\"\xff\"}]": text,
+		"{\"key\":\"order:1\",\"more\":\"\xc3\"}":   text,
+
+		`{"key":"order:1","key":"order:1"}`:                                           twice,
+		`{"key":"order:1","\u006bey":"order:2"}`:                                      twice,
+		`{"operation":"keys","prefix":"order:","operation":"delete","key":"order:v"}`: twice,
+		`{"key":"order:1","more":{"order:1":1,"order:1":2}}`:                          twice,
+		`[{"key":"order:1"},{"key":"order:1","key":"order:2"}]`:                       twice,
+
+		`{"key":"order:1"`:                   none,
+		`{"key":"order:1"}{"key":"order:2"}`: none,
+		`{'key':'order:1'}`:                  none,
+		`[{"key":"order:1"},]`:               none,
+		`{"key":"order:1","more":NaN}`:       none,
+		"\ufeff" + `{"key":"order:1"}`:       none,
+		`{"key":"order:1","more":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`: none,
+
+		`{"Key":"order:1"}`:          "A direct invocation takes",
+		`{"KEYS":["order:1"]}`:       "A direct invocation takes",
+		`[{"Key":"order:1"}]`:        "Not a key: the key is empty.",
+		`"order:1"`:                  "The payload has the wrong JSON type. A direct invocation takes",
+		`["order:1"]`:                "The payload has the wrong JSON type. A direct invocation takes",
+		`{"keys":{"order:1":1}}`:     `The member "keys" has the wrong JSON type. A direct invocation takes`,
+		`{"keys":["a",7]}`:           `The member "keys" has the wrong JSON type. A direct invocation takes`,
+		`[{"key":"a"},{"key":true}]`: `The member "key" has the wrong JSON type. A direct invocation takes`,
+		`{"operation":"set","key":"order:1","value":"v","TTL":60}`: "exactly one of ttl and expires_at",
+	} {
+		s.checkRefused(t, payload, "InvalidRequest", want)
+		if _, err := s.Direct(t.Context(), []byte(payload)); err != nil && strings.Contains(err.Error(), "order:") {
+			t.Errorf("Direct(%.100s): the error repeats the payload: %v", payload, err)
+		}
+	}
+	if n := s.calls(); n != 0 {
+		t.Errorf("the API was called %d times; want never", n)
+	}
+}
+
+// TestDirectTellsNamesApart: a name in other letters is another name, and is ignored.
+func TestDirectTellsNamesApart(t *testing.T) {
+	t.Parallel()
+	s := newStorageSite(t)
+	s.api.Put("order:v", "v", time.Time{})
+	s.check(t, `{"operation":"keys","prefix":"order:","OPERATION":"delete","key":"order:v"}`,
+		`{"items":[{"key":"order:v","expires_at":null}],"next_offset":null}`)
+	s.check(t, `{"key":"order:v","Key":"order:w","KEYS":[],"Operation":"delete"}`,
+		`{"key":"order:v","value":"v","expires_at":null,"max_age":0}`)
+	s.check(t, `{"operation":"keys","prefix":"order:","Prefix":"secret:","offset":null,"COUNT":0.5}`,
+		`{"items":[{"key":"order:v","expires_at":null}],"next_offset":null}`)
+}
+
+// TestNumbersOfOperations: a number is the same however it is written.
+func TestNumbersOfOperations(t *testing.T) {
+	t.Parallel()
+	s := newStorageSite(t)
+	for _, ttl := range []string{"60", "60.0", "6e1", "0.6E+2", "600e-1"} {
+		got, err := s.Direct(t.Context(), []byte(`{"operation":"set","key":"order:1","value":"\ud83d\ude00","ttl":`+ttl+`}`))
+		if err != nil || decodeItem(t, string(got)).Value != "😀" {
+			t.Errorf("set with ttl %s = %s, %v; want the item", ttl, got, err)
+		}
+	}
+	s.api.Put("order:1", "v", time.Time{})
+	s.check(t, `{"operation":"keys","prefix":"order:","offset":0.0,"count":1e1}`, `{"items":[{"key":"order:1","expires_at":null}],"next_offset":null}`)
+	for _, ttl := range []string{"60.5", "1e-1", "1e16", "-1e400", "true", "[60]", `"60"`, "18446744073709551616"} {
+		s.checkRefused(t, `{"operation":"set","key":"order:1","value":"v","ttl":`+ttl+`}`, "InvalidRequest", `The member "ttl" has the wrong JSON type.`)
+	}
+}

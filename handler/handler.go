@@ -43,6 +43,10 @@ type Handler struct {
 	// callers are authenticated.
 	Private bool
 
+	// MaxKeys bounds the keys of one HTTP request, each of which may cost a call
+	// to the storage. If 0, it is 10. Direct invocations may ask for 50.
+	MaxKeys int
+
 	// RawValues serves values as they are at /v1/values/{key}.
 	RawValues bool
 
@@ -140,11 +144,25 @@ func (h *Handler) route(w http.ResponseWriter, r *http.Request, e *entry) error 
 		return serveHealth(w, e)
 	case !found:
 		return h.query(w, r, e)
-	case key == "." || key == "..":
-		// URL parsers on the way take these for steps of the path.
-		return &invalidError{"A path cannot hold this key. Use /v1/items?key= for it."}
+	}
+	if err := checkPath(form, key); err != nil {
+		return err
 	}
 	return h.item(w, r, key, form, e)
+}
+
+// checkPath refuses what a path cannot hold, and tells what is likely meant.
+func checkPath(f form, key string) error {
+	switch {
+	case key == "." || key == "..":
+		// URL parsers on the way take these for steps of the path.
+		return invalid("invalid_key", "A path cannot hold this key. Use /v1/items?key= for it.")
+	case key == "":
+		return invalid("invalid_key", "The path ends without a key. It is "+f.prefix+"{key}.")
+	case strings.HasSuffix(key, "/"):
+		return invalid("invalid_key", "A key has no slash. Leave out the one at the end of the path.")
+	}
+	return nil
 }
 
 func (h *Handler) item(w http.ResponseWriter, r *http.Request, key string, f form, e *entry) error {
@@ -168,7 +186,7 @@ func (h *Handler) find(ctx context.Context, key string, e *entry) (lookup.Answer
 
 func checkKey(key string) error {
 	if err := voximplant.CheckKey(key); err != nil {
-		return &invalidError{"Not a key: " + err.Error() + "."}
+		return invalid("invalid_key", "Not a key: "+err.Error()+".")
 	}
 	return nil
 }
@@ -179,11 +197,11 @@ func (h *Handler) query(w http.ResponseWriter, r *http.Request, e *entry) error 
 	keys := values["key"]
 	switch {
 	case err != nil, slices.ContainsFunc(keys, func(key string) bool { return !utf8.ValidString(key) }):
-		return &invalidError{"The query is malformed. A semicolon in it is written %3B."}
+		return invalid("invalid_request", "The query is malformed. A semicolon in it is written %3B.")
 	case len(keys) == 0:
-		return &invalidError{"The query holds no key."}
+		return invalid("invalid_key", "The query holds no key.")
 	case slices.ContainsFunc(keys, func(key string) bool { return strings.Contains(key, " ") }):
-		return &invalidError{"A key has no space. A plus sign in a query is written %2B."}
+		return invalid("invalid_key", "A key has no space. A plus sign in a query is written %2B.")
 	case len(keys) == 1:
 		return h.item(w, r, keys[0], jsonForm(), e)
 	}

@@ -18,11 +18,13 @@ var (
 	errMethodNotAllowed = errors.New("handler: method not allowed")
 )
 
-// An invalidError is a request that asks for no possible key. Its text is
-// shown to the caller and holds no input.
-type invalidError struct{ detail string }
+// An invalidError is a request that cannot be served as it stands. The caller
+// is shown both members, which hold no input.
+type invalidError struct{ code, detail string }
 
 func (e *invalidError) Error() string { return e.detail }
+
+func invalid(code, detail string) error { return &invalidError{code, detail} }
 
 // A problem is what a caller may know of a failure (RFC 9457). Nothing in it
 // but the request id depends on the request.
@@ -38,19 +40,19 @@ type problem struct {
 
 // problemOf is the one place where an error becomes a status and a code.
 func problemOf(err error) problem {
-	if invalid, ok := errors.AsType[*invalidError](err); ok {
-		return newProblem(http.StatusBadRequest, "invalid_key", invalid.detail)
+	if wrong, ok := errors.AsType[*invalidError](err); ok {
+		return newProblem(http.StatusBadRequest, wrong.code, wrong.detail)
 	}
 	if limit, ok := errors.AsType[*voximplant.LimitError](err); ok {
-		return newProblem(http.StatusBadRequest, "invalid_key", "Not accepted: "+limit.Error()+".")
+		return newProblem(http.StatusBadRequest, "invalid_request", "Not accepted: "+limit.Error()+".")
 	}
 	switch {
 	case errors.Is(err, storage.ErrReadOnly):
-		return newProblem(http.StatusBadRequest, "invalid_key", "Writes are off; ALLOW_WRITES=true switches them on.")
+		return newProblem(http.StatusBadRequest, "writes_off", "Writes are off; ALLOW_WRITES=true switches them on.")
 	case errors.Is(err, storage.ErrOutOfScope):
-		return newProblem(http.StatusBadRequest, "invalid_key", "The key is outside ALLOWED_KEYS.")
+		return newProblem(http.StatusBadRequest, "out_of_scope", "The key is outside ALLOWED_KEYS.")
 	case errors.Is(err, storage.ErrWidePrefix):
-		return newProblem(http.StatusBadRequest, "invalid_key", "A list takes a prefix that begins with one of those in ALLOWED_KEYS.")
+		return newProblem(http.StatusBadRequest, "out_of_scope", "A list takes a prefix that begins with one of those in ALLOWED_KEYS.")
 	case errors.Is(err, voximplant.ErrNotFound):
 		return newProblem(http.StatusNotFound, "not_found", "No item with this key.")
 	case errors.Is(err, errNoRoute):

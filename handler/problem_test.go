@@ -161,10 +161,12 @@ func TestBadRequests(t *testing.T) {
 		{"GET", "/v1/items", 400, "invalid_key"},
 		{"GET", "/v1/items?key=", 400, "invalid_key"},
 		{"GET", "/v1/items?key=a+b", 400, "invalid_key"},
-		{"GET", "/v1/items?key=a;b", 400, "invalid_key"},
+		{"GET", "/v1/items?key=a;b", 400, "invalid_request"},
 		{"GET", "/v1/items?Key=a", 400, "invalid_key"},
-		{"GET", "/v1/items?key=a;b&key=c", 400, "invalid_key"},
-		{"GET", "/v1/items?key=%FF&key=%FE", 400, "invalid_key"},
+		{"GET", "/v1/items?key=a;b&key=c", 400, "invalid_request"},
+		{"GET", "/v1/items?key=%FF&key=%FE", 400, "invalid_request"},
+		{"GET", "/v1/items?key=%ZZ", 400, "invalid_request"},
+		{"GET", "/v1/items?" + strings.Repeat("key=a&", 11), 400, "too_many_keys"},
 		{"POST", "/v1/items/k", 405, "method_not_allowed"},
 		{"PUT", "/v1/items/k", 405, "method_not_allowed"},
 		{"PATCH", "/v1/items", 405, "method_not_allowed"},
@@ -193,8 +195,31 @@ func TestBadRequests(t *testing.T) {
 			t.Errorf("%s %s: the problem reflects input: %s", row.method, row.target, got.body)
 		}
 	}
-	if got := s.get(t, "/v1/items?key=a+b"); !strings.Contains(got.body, "%2B") {
-		t.Errorf("a plus that came as a space: %s; want a detail that tells of %%2B", got.body)
+}
+
+// TestDetails are what the commonest slips are told.
+func TestDetails(t *testing.T) {
+	t.Parallel()
+	s := newSite(failing(errAny))
+	s.RawValues = true
+	for target, want := range map[string]string{
+		"/v1/items/order:1/":  "A key has no slash. Leave out the one at the end of the path.",
+		"/v1/items/order:1//": "A key has no slash. Leave out the one at the end of the path.",
+		"/v1/items//":         "A key has no slash. Leave out the one at the end of the path.",
+		"/v1/parsed/order:1/": "A key has no slash. Leave out the one at the end of the path.",
+		"/v1/items/":          "The path ends without a key. It is /v1/items/{key}.",
+		"/v1/parsed/":         "The path ends without a key. It is /v1/parsed/{key}.",
+		"/v1/values/":         "The path ends without a key. It is /v1/values/{key}.",
+		"/v1/items/a/b":       "Not a key: the key has a character outside a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +.",
+		"/v1/items/..":        "A path cannot hold this key. Use /v1/items?key= for it.",
+		"/v1/items":           "The query holds no key.",
+		"/v1/items?key=":      "Not a key: the key is empty.",
+		"/v1/items?key=a+b":   "A key has no space. A plus sign in a query is written %2B.",
+		"/v1/items?key=a;b":   "The query is malformed. A semicolon in it is written %3B.",
+	} {
+		if got := s.get(t, target).problem(t).Detail; got != want {
+			t.Errorf("GET %s: %q; want %q", target, got, want)
+		}
 	}
 }
 

@@ -107,7 +107,7 @@ export interface paths {
          * Read one item or several, by query
          * @description With one `key`: as `/v1/items/{key}`, for the keys `.` and `..`, which a URL cannot carry in its path.
          *
-         *     With 2 to 50: a batch, which answers key by key. Its status is 200 whatever became of the keys: one that has no item
+         *     With several, up to 10 unless the operator has set `MAX_KEYS` (1 to 50): a batch, which answers key by key. Its status is 200 whatever became of the keys: one that has no item
          *     is `null` in `items`, one that could not be looked up is in `errors`.
          *
          *     Any key may be asked for, but only the browser's own cache keeps the answer: it is always `private`. A batch is kept
@@ -226,7 +226,7 @@ export interface components {
              * @description What went wrong, in a word to switch on.
              * @enum {string}
              */
-            code: "invalid_key" | "not_found" | "no_route" | "method_not_allowed" | "internal_error" | "upstream_failure" | "upstream_busy" | "upstream_unavailable" | "upstream_timeout";
+            code: "invalid_key" | "invalid_request" | "too_many_keys" | "not_found" | "no_route" | "method_not_allowed" | "internal_error" | "upstream_failure" | "upstream_busy" | "upstream_unavailable" | "upstream_timeout";
             /** @description What went wrong, in a sentence for people. */
             detail: string;
             /** @description The same as `X-Request-Id`. */
@@ -422,7 +422,7 @@ export interface components {
                 };
             };
         };
-        /** @description The request asks for no possible key, or for too many. */
+        /** @description The request asks for no possible key. */
         InvalidKey: {
             headers: {
                 "Cache-Control": components["headers"]["NoStore"];
@@ -442,6 +442,29 @@ export interface components {
                     status?: 400;
                     /** @enum {unknown} */
                     code?: "invalid_key";
+                };
+            };
+        };
+        /** @description The request asks for no possible key, for too many, or is none that can be read. */
+        InvalidQuery: {
+            headers: {
+                "Cache-Control": components["headers"]["NoStore"];
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
+                "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
+                Vary: components["headers"]["Vary"];
+                "X-Content-Type-Options": components["headers"]["ContentTypeOptions"];
+                "Content-Security-Policy": components["headers"]["ContentSecurityPolicy"];
+                "Cross-Origin-Resource-Policy": components["headers"]["ResourcePolicy"];
+                "Referrer-Policy": components["headers"]["ReferrerPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "invalid_key" | "invalid_request" | "too_many_keys";
                 };
             };
         };
@@ -661,7 +684,7 @@ export interface components {
         /** @description Anything. The answer does not depend on it. */
         AnyInPath: string;
         /**
-         * @description The key, or `key` repeated for up to 50: `?key=a&key=b`. A key has 1 to 200 characters (not bytes) out of
+         * @description The key, or `key` repeated for several, up to `MAX_KEYS`: `?key=a&key=b`. A key has 1 to 200 characters (not bytes) out of
          *     `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`. Escape each with `encodeURIComponent`: a bare `+` would be a space.
          *
          *     Of several, those that are no keys are told so in `errors`.
@@ -751,9 +774,9 @@ export interface components {
         /**
          * @description The headers that a page may set. `Authorization` is among them if the operator has callers authenticated.
          *     Only in answers to a preflight.
-         * @example If-None-Match
+         * @example If-None-Match, traceparent
          */
-        AllowHeaders: "If-None-Match" | "If-None-Match, Authorization";
+        AllowHeaders: "If-None-Match, traceparent" | "If-None-Match, traceparent, Authorization";
         /**
          * @description For how many seconds a browser remembers this. Only in answers to a preflight.
          * @example 7200
@@ -1017,7 +1040,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description The key, or `key` repeated for up to 50: `?key=a&key=b`. A key has 1 to 200 characters (not bytes) out of
+                 * @description The key, or `key` repeated for several, up to `MAX_KEYS`: `?key=a&key=b`. A key has 1 to 200 characters (not bytes) out of
                  *     `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`. Escape each with `encodeURIComponent`: a bare `+` would be a space.
                  *
                  *     Of several, those that are no keys are told so in `errors`.
@@ -1038,7 +1061,7 @@ export interface operations {
         responses: {
             200: components["responses"]["ItemOrBatch"];
             304: components["responses"]["PrivateNotModified"];
-            400: components["responses"]["InvalidKey"];
+            400: components["responses"]["InvalidQuery"];
             404: components["responses"]["PrivateNotFound"];
             500: components["responses"]["InternalError"];
             502: components["responses"]["UpstreamFailure"];
@@ -1062,7 +1085,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description The key, or `key` repeated for up to 50: `?key=a&key=b`. A key has 1 to 200 characters (not bytes) out of
+                 * @description The key, or `key` repeated for several, up to `MAX_KEYS`: `?key=a&key=b`. A key has 1 to 200 characters (not bytes) out of
                  *     `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`. Escape each with `encodeURIComponent`: a bare `+` would be a space.
                  *
                  *     Of several, those that are no keys are told so in `errors`.
@@ -1083,7 +1106,7 @@ export interface operations {
         responses: {
             200: components["responses"]["ItemOrBatch"];
             304: components["responses"]["PrivateNotModified"];
-            400: components["responses"]["InvalidKey"];
+            400: components["responses"]["InvalidQuery"];
             404: components["responses"]["PrivateNotFound"];
             500: components["responses"]["InternalError"];
             502: components["responses"]["UpstreamFailure"];

@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -111,6 +112,69 @@ func namesIn(t *testing.T, name string) map[string]bool {
 		}
 	}
 	return names
+}
+
+// TestCodes holds the two tables of codes to the source, and the one for HTTP to openapi.yaml.
+func TestCodes(t *testing.T) {
+	t.Parallel()
+	doc, err := openapitest.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	overHTTP, direct, _ := strings.Cut(read(t), "**Direct invocation**")
+	enum := map[string]bool{}
+	for _, code := range doc.Components.Schemas["Problem"].Value.Properties["code"].Value.Enum {
+		enum[code.(string)] = true
+	}
+	if got := codesIn(overHTTP); !maps.Equal(got, enum) {
+		t.Errorf("codes over HTTP in the document: %v; in openapi.yaml: %v", got, enum)
+	}
+	got, source := codesIn(overHTTP+direct), sourceCodes(t)
+	if !maps.Equal(got, source) || len(got) < 10 {
+		t.Errorf("codes in the document: %v; in the source: %v", got, source)
+	}
+}
+
+// codesIn returns the codes of the tables in text.
+func codesIn(text string) map[string]bool {
+	codes := map[string]bool{}
+	for _, found := range regexp.MustCompile("(?m)^\\| [45][0-9]{2} \\| `([a-z_]+)` \\|").FindAllStringSubmatch(text, -1) {
+		codes[found[1]] = true
+	}
+	return codes
+}
+
+// sourceCodes returns the codes that the handler gives to newProblem and invalid.
+func sourceCodes(t *testing.T) map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob(root + "/handler/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := map[string]bool{}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range ast.Preorder(file) {
+			made, ok := n.(*ast.CallExpr)
+			if !ok {
+				continue
+			}
+			if f, ok := made.Fun.(*ast.Ident); !ok || f.Name != "newProblem" && f.Name != "invalid" {
+				continue
+			}
+			switch code := made.Args[len(made.Args)-2].(type) { // before the text
+			case *ast.BasicLit:
+				codes[strings.Trim(code.Value, `"`)] = true
+			case *ast.SelectorExpr: // that of an error, which invalid made
+			default:
+				t.Errorf("%s: %s is called with a code that is no constant", name, made.Fun)
+			}
+		}
+	}
+	return codes
 }
 
 // TestErrorTable finds a code, a status or a path that the document does not tell of.
