@@ -37,6 +37,7 @@ type Settings struct {
 	StaleMaxAge     *time.Duration `env:"STALE_MAX_AGE" accepts:"a duration such as 60s"`
 	LocalMaxItems   int            `env:"LOCAL_MAX_ITEMS" envDefault:"4096" accepts:"a number from 1 to 65536"`
 	UpstreamTimeout time.Duration  `env:"UPSTREAM_TIMEOUT" envDefault:"5s" accepts:"a duration from 100ms to 1m"`
+	MaxKeys         int            `env:"MAX_KEYS" envDefault:"10" accepts:"a number from 1 to 50"`
 	CORSOrigins     origins        `env:"CORS_ORIGINS" envDefault:"*" accepts:"* alone, or origins such as https://example.com, comma-separated"`
 	LogLevel        level          `env:"LOG_LEVEL" accepts:"debug, info, warn or error"`
 	LogKeys         bool           `env:"LOG_KEYS" envDefault:"false" accepts:"true or false"`
@@ -155,6 +156,7 @@ func (r *reader) check(s *Settings) {
 		"STALE_MAX_AGE":               s.StaleMaxAge != nil && *s.StaleMaxAge < 0,
 		"LOCAL_MAX_ITEMS":             s.LocalMaxItems < 1 || s.LocalMaxItems > 65_536,
 		"UPSTREAM_TIMEOUT":            s.UpstreamTimeout < 100*time.Millisecond || s.UpstreamTimeout > time.Minute,
+		"MAX_KEYS":                    s.MaxKeys < 1 || s.MaxKeys > 50,
 	} {
 		if wrong {
 			r.refuse(variable)

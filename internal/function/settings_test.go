@@ -70,6 +70,7 @@ func TestDefaults(t *testing.T) {
 		StaleMaxAge:     new(time.Minute),
 		LocalMaxItems:   4096,
 		UpstreamTimeout: 5 * time.Second,
+		MaxKeys:         10,
 		CORSOrigins:     []string{"*"},
 		NotFoundCodes:   []int{341},
 	}
@@ -95,6 +96,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		"STALE_MAX_AGE":               "2h",
 		"LOCAL_MAX_ITEMS":             "65536",
 		"UPSTREAM_TIMEOUT":            "100ms",
+		"MAX_KEYS":                    "50",
 		"CORS_ORIGINS":                "https://a.example, http://localhost:3000",
 		"LOG_LEVEL":                   "error",
 		"LOG_KEYS":                    "true",
@@ -114,6 +116,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		StaleMaxAge:     new(2 * time.Hour),
 		LocalMaxItems:   65_536,
 		UpstreamTimeout: 100 * time.Millisecond,
+		MaxKeys:         50,
 		CORSOrigins:     []string{"https://a.example", "http://localhost:3000"},
 		LogKeys:         true,
 		Metrics:         true,
@@ -151,6 +154,7 @@ var malformed = map[string][]string{
 	"STALE_MAX_AGE":               {"60", "-1ns", "x"},
 	"LOCAL_MAX_ITEMS":             {"0", "-1", "65537", "4k", "1e3"},
 	"UPSTREAM_TIMEOUT":            {"5", "0s", "99ms", "61s", "-5s"},
+	"MAX_KEYS":                    {"0", "-1", "51", "ten", "1e1"},
 	"CORS_ORIGINS":                {"example.com", "https://a.example/"},
 	"LOG_LEVEL":                   {"verbose", "4", "debug,info"},
 	"LOG_KEYS":                    {"yes", "2"},
@@ -260,6 +264,7 @@ func TestLeastAndMost(t *testing.T) {
 		"STALE_MAX_AGE":     {"0s", "2160h"},
 		"LOCAL_MAX_ITEMS":   {"1", "65536"},
 		"UPSTREAM_TIMEOUT":  {"100ms", "1m"},
+		"MAX_KEYS":          {"1", "50"},
 	} {
 		for _, value := range values {
 			if got := problems(environ(variable, value)); got != nil {

@@ -24,6 +24,7 @@ func (s Settings) LogValue() slog.Value {
 		slog.String("not_found_max_age", s.NotFoundMaxAge.String()),
 		slog.Int("local_max_items", s.LocalMaxItems),
 		slog.String("upstream_timeout", s.UpstreamTimeout.String()),
+		slog.Int("max_keys", s.MaxKeys),
 		slog.Any("cors_origins", []string(s.CORSOrigins)),
 		slog.String("log_level", slog.Level(s.LogLevel).String()),
 		slog.Bool("log_keys", s.LogKeys),
