@@ -250,6 +250,25 @@ func TestAbsenceLooksTheSame(t *testing.T) {
 	}
 }
 
+// TestFailureTellsTheAllowList: while Voximplant fails, a key out of scope is
+// still 404, since nobody is asked for it, and a missing one is 503. The threat
+// model says so.
+func TestFailureTellsTheAllowList(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	s.Voximplant.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Retry-After", "3600") // no second try
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
+	for name, want := range map[string]int{"http-api-out-of-scope": 404, "http-api-not-found": 503} {
+		calls := s.Voximplant.Calls("GetKeyValueItem")
+		if got := s.event(t, name); got.StatusCode != want || (s.Voximplant.Calls("GetKeyValueItem") > calls) != (want == 503) {
+			t.Errorf("%s: %d after %d calls; want %d", name, got.StatusCode, s.Voximplant.Calls("GetKeyValueItem")-calls, want)
+		}
+	}
+}
+
 func TestDirectInvocation(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
