@@ -38,24 +38,30 @@ func newStorageSite(t *testing.T) *storageSite {
 	api.AddKey(account().KeyID, &account().PrivateKey.PublicKey)
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
+	return storageSiteOf(t, api, server.URL, server.Client())
+}
+
+// storageSiteOf is a storageSite that reaches api at url by client.
+func storageSiteOf(t *testing.T, api *voximplanttest.Server, url string, client *http.Client) *storageSite {
+	t.Helper()
 	key := func(context.Context) (*auth.ServiceAccountKey, error) {
 		return auth.ParseServiceAccountKey(account().Credentials())
 	}
-	client := &voximplant.Client{
-		Tokens: &auth.TokenSource{Key: key}, ApplicationID: 42, BaseURL: server.URL + "/platform_api", HTTPClient: server.Client(),
+	calls := &voximplant.Client{
+		Tokens: &auth.TokenSource{Key: key}, ApplicationID: 42, BaseURL: url + "/platform_api", HTTPClient: client,
 	}
 	scope, err := lookup.ParseScope("order:*")
 	if err != nil {
 		t.Fatal(err)
 	}
 	found, err := lookup.New(lookup.Config{
-		Scope: scope, Fetch: client.GetKeyValueItem, LocalMaxAge: time.Hour, NotFoundMaxAge: time.Hour, MaxItems: 10, Timeout: time.Minute,
+		Scope: scope, Fetch: calls.GetKeyValueItem, LocalMaxAge: time.Hour, NotFoundMaxAge: time.Hour, MaxItems: 10, Timeout: time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &storageSite{newSite(found.Item), api}
-	s.Storage = &storage.Storage{Client: client, Scope: scope, Forget: found.Forget, Writable: true, Timeout: 10 * time.Second}
+	s.Storage = &storage.Storage{Client: calls, Scope: scope, Forget: found.Forget, Writable: true, Timeout: 10 * time.Second}
 	return s
 }
 
@@ -353,36 +359,6 @@ func TestSetWithoutAnswer(t *testing.T) {
 		return true
 	})
 	s.checkRefused(t, operations[0], "UpstreamFailure", "")
-}
-
-// TestOperationsInTheLog: the operation, the hash of the key, no value.
-func TestOperationsInTheLog(t *testing.T) {
-	t.Parallel()
-	s := newStorageSite(t)
-	for i, operation := range []string{"set", "delete", "list", "keys"} {
-		if _, err := s.Direct(t.Context(), []byte(operations[i])); err != nil {
-			t.Fatal(err)
-		}
-		line := s.lastLog(t)
-		if line["route"] != "direct "+operation || line["status"] != 200.0 || line["level"] != "INFO" {
-			t.Errorf("log of %s = %v; want its route and status 200", operation, line)
-		}
-		if key, logged := line["key"]; logged != (i < 2) || logged && key != "hashed" {
-			t.Errorf("log of %s: key = %v; want its hash where there is one", operation, key)
-		}
-	}
-	for payload, route := range map[string]string{
-		`{"operation":"set","key":"order 1","value":"v","ttl":1}`: "direct set",
-		`{"operation":"order:1"}`:                                 "direct",
-	} {
-		s.checkRefused(t, payload, "InvalidRequest", "")
-		if line := s.lastLog(t); line["route"] != route || line["status"] != 400.0 || line["key"] != nil {
-			t.Errorf("log of %s = %v; want route %s, status 400 and no key", payload, line, route)
-		}
-	}
-	if log := s.log.String(); strings.Contains(log, value) || strings.Contains(log, "order") {
-		t.Errorf("the log holds a value or a key: %s", log)
-	}
 }
 
 // TestNoOperationsOverHTTP: HTTPS reads single keys, whatever it is sent.

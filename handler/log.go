@@ -72,35 +72,45 @@ func (h *Handler) log(ctx context.Context, e *entry) {
 	if !h.Log.Enabled(ctx, level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 20)
-	attrs = append(attrs,
-		slog.String("request_id", e.requestID),
-		slog.String("method", e.method),
-		slog.String("route", e.route),
-		slog.Int("status", e.status),
-		slog.Float64("ms", milliseconds(time.Since(e.start))),
-		slog.Bool("cold_start", e.cold),
-	)
-	if trace, _ := ctx.Value("x-amzn-trace-id").(string); trace != "" {
-		attrs = append(attrs, slog.String("trace_id", trace))
-	}
-	if e.parent != "" {
-		attrs = append(attrs, slog.String("traceparent", e.parent))
-	}
-	if e.problem.Code != "" {
-		attrs = append(attrs, slog.String("code", e.problem.Code))
-	}
-	if e.key != "" {
-		attrs = append(attrs, slog.String("key", h.HashKey(e.key)), slog.String("cache", string(e.answer.Source)))
-	}
-	if len(e.batch) > 0 {
-		attrs = append(attrs, slog.Int("keys", len(e.batch)), slog.Int("failed", e.failed()))
-	}
-	attrs = append(attrs, upstreamAttrs(e)...)
+	attrs := append(h.requestAttrs(ctx, e), upstreamAttrs(e)...)
 	if h.Metrics {
 		attrs = append(attrs, h.metrics(e).attrs(e.start)...)
 	}
 	h.Log.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// requestAttrs tell what was asked, and the answer. What there is not is left
+// out: a write has no cache, a direct invocation no method.
+func (h *Handler) requestAttrs(ctx context.Context, e *entry) []slog.Attr {
+	trace, _ := ctx.Value("x-amzn-trace-id").(string)
+	attrs := make([]slog.Attr, 0, 20)
+	attrs = appendText(attrs, "request_id", e.requestID)
+	attrs = appendText(attrs, "method", e.method)
+	attrs = appendText(attrs, "route", e.route)
+	attrs = append(attrs,
+		slog.Int("status", e.status),
+		slog.Float64("ms", milliseconds(time.Since(e.start))),
+		slog.Bool("cold_start", e.cold),
+	)
+	attrs = appendText(attrs, "trace_id", trace)
+	attrs = appendText(attrs, "traceparent", e.parent)
+	attrs = appendText(attrs, "code", e.problem.Code)
+	if e.key != "" {
+		attrs = appendText(attrs, "key", h.HashKey(e.key))
+	}
+	attrs = appendText(attrs, "cache", string(e.answer.Source))
+	if len(e.batch) > 0 {
+		attrs = append(attrs, slog.Int("keys", len(e.batch)), slog.Int("failed", e.failed()))
+	}
+	return attrs
+}
+
+// appendText adds a member to attrs, unless its value is empty.
+func appendText(attrs []slog.Attr, name, value string) []slog.Attr {
+	if value == "" {
+		return attrs
+	}
+	return append(attrs, slog.String(name, value))
 }
 
 // upstreamAttrs tell how the API fared, and what in its answer is strange.

@@ -2,121 +2,341 @@ package handler_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"voxkv/internal/voximplanttest"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
 
-// TestLog is one line for each request, with what the one on call asks for.
-func TestLog(t *testing.T) {
-	t.Parallel()
-	s := newSite(func(context.Context, string) (lookup.Answer, error) {
-		return lookup.Answer{At: at, Source: lookup.FromNowhere, Upstream: 1500 * time.Microsecond},
-			&voximplant.Error{Kind: voximplant.KindCredentials, Code: 433, Status: 200}
-	})
-	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "the-request"})
-	ctx = context.WithValue(ctx, "x-amzn-trace-id", "Root=1-trace") //nolint:staticcheck // aws-lambda-go's own key
-	if _, err := s.Direct(ctx, []byte(`{"key":"order:1001"}`)); err == nil {
-		t.Fatal("Direct succeeded")
-	}
-	line := s.lastLog(t)
-	for name, want := range map[string]any{
-		"request_id": "the-request", "trace_id": "Root=1-trace", "route": "direct", "status": 502.0, "code": "upstream_failure",
-		"upstream_code": 433.0, "upstream_kind": "credentials", "upstream_ms": 1.5, "cache": "none", "cold_start": true, "key": "hashed",
-	} {
-		if line[name] != want {
-			t.Errorf("log %s = %v; want %v", name, line[name], want)
+// begun is when a test in a bubble of synctest begins.
+var begun = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// outcome has an answer, a failure or a panic for each key.
+func outcome(ctx context.Context, key string) (lookup.Answer, error) {
+	a, err := living(time.Hour, 0)(ctx, key)
+	asked := func(from lookup.Source, took time.Duration) {
+		time.Sleep(took)
+		a.Source, a.Upstream = from, took
+		if from == lookup.FromNowhere {
+			a.Item, a.Left = nil, 0
 		}
 	}
-	got := s.get(t, "/v1/items/order:1001")
-	line = s.lastLog(t)
-	if line["cold_start"] != false || line["method"] != "GET" || line["route"] != "/v1/items/{key}" || line["request_id"] != got.header.Get("X-Request-Id") {
-		t.Errorf("log of the second request = %v", line)
+	failed := &voximplant.Error{Kind: voximplant.KindThrottled, Code: 340, Status: 200}
+	switch key {
+	case "miss":
+		asked(lookup.FromUpstream, 80*time.Millisecond)
+	case "slow":
+		asked(lookup.FromUpstream, 1500*time.Microsecond)
+	case "absent":
+		asked(lookup.FromUpstream, 20*time.Millisecond)
+		a.Item, a.Left, err = nil, 0, voximplant.ErrNotFound
+	case "forbidden":
+		a, err = lookup.Answer{At: at, Source: lookup.FromScope}, voximplant.ErrNotFound
+	case "stale":
+		asked(lookup.FromOldCopy, 30*time.Millisecond)
+		a.UpstreamErr = &voximplant.Error{Kind: voximplant.KindUnavailable, Status: 503}
+	case "busy":
+		asked(lookup.FromNowhere, 10*time.Millisecond)
+		err = failed
+	case "refused":
+		asked(lookup.FromNowhere, 40*time.Millisecond)
+		err = fmt.Errorf("lookup: %w", &voximplant.Error{Kind: voximplant.KindCredentials, Code: 433, Status: 200})
+	case "misconfigured":
+		asked(lookup.FromNowhere, 0)
+		err = &voximplant.Error{Kind: voximplant.KindConfiguration, Code: 107}
+	case "late":
+		asked(lookup.FromNowhere, 5*time.Second)
+		err = context.DeadlineExceeded
+	case "bug":
+		asked(lookup.FromNowhere, 0)
+		err = errors.New("a bug, told in words")
+	case "panic":
+		panic("a token in a panic")
+	case "ahead":
+		a.Ahead = 6 * time.Second
+	case "behind":
+		a.Ahead = -2 * time.Hour
+	case "longlived":
+		a.Left = 92 * 24 * time.Hour
+	case "ordinary":
+		a.Ahead, a.Left = 5*time.Second, 91*24*time.Hour
 	}
-	if n := strings.Count(s.log.String(), "\n"); n != 2 {
-		t.Errorf("%d log lines for 2 requests", n)
-	}
-	if strings.Contains(s.log.String(), "order:1001") {
-		t.Errorf("the log holds a key: %s", s.log.String())
-	}
+	return a, err
 }
 
-// TestLogOfOldCopy: the caller is well served, and yet something is wrong.
-func TestLogOfOldCopy(t *testing.T) {
+// TestLines is what each kind of request leaves in the log: every member of the
+// line. Beside want stand time, message, request id and, but for a second
+// request, the cold start.
+func TestLines(t *testing.T) {
 	t.Parallel()
-	s := newSite(func(ctx context.Context, key string) (lookup.Answer, error) {
-		a, err := living(time.Hour, 30*time.Second)(ctx, key)
-		a.UpstreamErr, a.Source = &voximplant.Error{Kind: voximplant.KindUnavailable}, lookup.FromOldCopy
-		return a, err
-	})
-	if got := s.get(t, "/v1/items/k"); got.status != 200 {
-		t.Errorf("status %d; want 200", got.status)
-	}
-	if line := s.lastLog(t); line["level"] != "WARN" || line["cache"] != "stale" || line["upstream_kind"] != "unavailable" || line["error"] == nil {
-		t.Errorf("log = %v; want a warning that tells of the upstream", line)
-	}
-}
-
-// TestLogOfBatch: what goes wrong for one of several keys, or behind an old
-// copy, is told as it is for one; a caller's bad key is nobody's failure.
-func TestLogOfBatch(t *testing.T) {
-	t.Parallel()
-	refused := &voximplant.Error{Kind: voximplant.KindCredentials, Code: 433}
-	s := newSite(func(ctx context.Context, key string) (lookup.Answer, error) {
-		a, err := living(time.Hour, 0)(ctx, key)
-		switch key {
-		case "stale":
-			a.Source, a.UpstreamErr = lookup.FromOldCopy, refused
-		case "refused":
-			return lookup.Answer{At: at}, refused
-		}
-		return a, err
-	})
-	for query, want := range map[string]struct {
-		level string
-		kind  any
-	}{
-		"key=a&key=b":                  {"INFO", nil},
-		"key=a&key=no%20key%25":        {"INFO", nil},
-		"key=a&key=bad%25":             {"INFO", nil},
-		"key=a&key=stale":              {"WARN", "credentials"},
-		"key=bad%25&key=a&key=refused": {"ERROR", "credentials"},
-	} {
-		s.get(t, "/v1/items?"+query)
-		if line := s.lastLog(t); line["level"] != want.level || line["upstream_kind"] != want.kind || (line["error"] != nil) != (want.kind != nil) {
-			t.Errorf("%s: log = %v; want %+v", query, line, want)
-		}
-	}
-}
-
-// TestLogOfOddities is B3-16's difference of clocks and B3-19's long life.
-func TestLogOfOddities(t *testing.T) {
-	t.Parallel()
+	const (
+		trace  = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+		parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	)
 	for _, row := range []struct {
-		ahead, left time.Duration
-		attr        string
+		request string // a method and a target, or a payload
+		change  func(*storageSite)
+		want    string // members of the line
+		metrics string // in their order; "" for a site without
 	}{
-		{6 * time.Second, time.Hour, "api_clock_ahead_s"},
-		{-2 * time.Hour, time.Hour, "api_clock_ahead_s"},
-		{0, 92 * 24 * time.Hour, "expires_in_s"},
-		{5 * time.Second, 91 * 24 * time.Hour, ""},
+		// One key over HTTP.
+		{request: "GET /v1/items/hit", want: `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":200,"ms":0,"key":"# hit","cache":"hit"`,
+			metrics: "Requests Status2xx ColdStarts CacheHits"},
+		{request: "HEAD /v1/parsed/miss", want: `"level":"INFO","method":"HEAD","route":"/v1/parsed/{key}","status":200,"ms":80,"key":"# miss","cache":"miss","upstream_ms":80`,
+			metrics: "Requests Status2xx ColdStarts CacheMisses UpstreamTime=80"},
+		{request: "GET /v1/items?key=slow", want: `"level":"INFO","method":"GET","route":"/v1/items","status":200,"ms":1.5,"key":"# slow","cache":"miss","upstream_ms":1.5`,
+			metrics: "Requests Status2xx ColdStarts CacheMisses UpstreamTime=1.5"},
+		{request: "GET /v1/items/hit If-None-Match", want: `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":304,"ms":0,"key":"# hit","cache":"hit"`,
+			metrics: "Requests Status3xx ColdStarts CacheHits"},
+		{request: "GET /v1/items/absent", want: `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":404,"ms":20,"code":"not_found","key":"# absent","cache":"miss","upstream_ms":20`,
+			metrics: "Requests Status4xx ColdStarts CacheMisses UpstreamTime=20"},
+		{request: "GET /v1/items/forbidden", want: `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":404,"ms":0,"code":"not_found","key":"# forbidden","cache":"scope"`,
+			metrics: "Requests Status4xx ColdStarts"},
+		{request: "GET /v1/items/stale", want: `"level":"WARN","method":"GET","route":"/v1/items/{key}","status":200,"ms":30,"key":"# stale","cache":"stale","upstream_ms":30,
+			"upstream_kind":"unavailable","upstream_code":0,"error":"voximplant: unavailable, HTTP status 503"`,
+			metrics: "Requests Status2xx ColdStarts CacheStale UpstreamTime=30 UpstreamErrors UpstreamErrorsUnavailable"},
+		{request: "GET /v1/items/busy", want: `"level":"WARN","method":"GET","route":"/v1/items/{key}","status":503,"ms":10,"code":"upstream_busy","key":"# busy","cache":"none",
+			"upstream_ms":10,"upstream_kind":"throttled","upstream_code":340,"error":"voximplant: throttled, code 340, HTTP status 200"`,
+			metrics: "Requests Status5xx ColdStarts UpstreamTime=10 UpstreamErrors UpstreamErrorsThrottled"},
+		{request: "GET /v1/items/refused", want: `"level":"ERROR","method":"GET","route":"/v1/items/{key}","status":502,"ms":40,"code":"upstream_failure","key":"# refused","cache":"none",
+			"upstream_ms":40,"upstream_kind":"credentials","upstream_code":433,"error":"lookup: voximplant: credentials, code 433, HTTP status 200"`,
+			metrics: "Requests Status5xx ColdStarts UpstreamTime=40 UpstreamErrors UpstreamErrorsCredentials"},
+		{request: "GET /v1/items/misconfigured", want: `"level":"ERROR","method":"GET","route":"/v1/items/{key}","status":500,"ms":0,"code":"internal_error","key":"# misconfigured",
+			"cache":"none","upstream_kind":"configuration","upstream_code":107,"error":"voximplant: configuration, code 107"`,
+			metrics: "Requests Status5xx ColdStarts UpstreamErrors UpstreamErrorsConfiguration"},
+		{request: "GET /v1/items/late", want: `"level":"WARN","method":"GET","route":"/v1/items/{key}","status":504,"ms":5000,"code":"upstream_timeout","key":"# late","cache":"none",
+			"upstream_ms":5000,"error":"context deadline exceeded"`,
+			metrics: "Requests Status5xx ColdStarts UpstreamTime=5000"},
+		{request: "GET /v1/items/bug", want: `"level":"ERROR","method":"GET","route":"/v1/items/{key}","status":500,"ms":0,"code":"internal_error","key":"# bug","cache":"none",
+			"error":"a bug, told in words"`,
+			metrics: "Requests Status5xx ColdStarts"},
+		{request: "GET /v1/items/panic", want: `"level":"ERROR","method":"GET","route":"/v1/items/{key}","status":500,"ms":0,"code":"internal_error","key":"# panic",
+			"error":"panic: a value of type string","stack":"STACK"`,
+			metrics: "Requests Status5xx ColdStarts"},
+		{request: "GET /v1/items/ahead", want: `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":200,"ms":0,"key":"# ahead","cache":"hit","api_clock_ahead_s":6`},
+		{request: "GET /v1/items/behind", want: `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":200,"ms":0,"key":"# behind","cache":"hit","api_clock_ahead_s":-7200`},
+		{request: "GET /v1/items/longlived", want: `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":200,"ms":0,"key":"# longlived","cache":"hit","expires_in_s":7948800`},
+		{request: "GET /v1/items/ordinary", want: `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":200,"ms":0,"key":"# ordinary","cache":"hit"`},
+
+		// What is no request for a key.
+		{request: "GET /v1/items/a%20b", want: `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":400,"ms":0,"code":"invalid_key"`,
+			metrics: "Requests Status4xx ColdStarts"},
+		{request: "GET /v1/items?key=a;b", want: `"level":"INFO","method":"GET","route":"/v1/items","status":400,"ms":0,"code":"invalid_request"`},
+		{request: "GET /favicon.ico", want: `"level":"INFO","method":"GET","status":404,"ms":0,"code":"no_route"`},
+		{request: "DELETE /v1/items/hit", want: `"level":"INFO","method":"DELETE","route":"/v1/items/{key}","status":405,"ms":0,"code":"method_not_allowed"`},
+		{request: "OPTIONS /v1/items/hit", want: `"level":"INFO","method":"OPTIONS","route":"/v1/items/{key}","status":204,"ms":0`,
+			metrics: "Requests Status2xx ColdStarts"},
+		{request: "GET /v1/health", want: `"level":"INFO","method":"GET","route":"/v1/health","status":200,"ms":0`},
+
+		// Several keys over HTTP: the worst decides the level, the slowest the time.
+		{request: "GET /v1/items?key=hit&key=miss&key=slow&key=absent", want: `"level":"INFO","method":"GET","route":"/v1/items","status":200,"ms":80,"keys":4,"failed":0`,
+			metrics: "Requests Status2xx ColdStarts CacheHits CacheMisses=3 UpstreamTime=80"},
+		{request: "GET /v1/items?key=hit&key=slow If-None-Match", want: `"level":"INFO","method":"GET","route":"/v1/items","status":304,"ms":1.5,"keys":2,"failed":0`,
+			metrics: "Requests Status3xx ColdStarts CacheHits CacheMisses UpstreamTime=1.5"},
+		{request: "GET /v1/items?key=hit&key=bad%25", want: `"level":"INFO","method":"GET","route":"/v1/items","status":200,"ms":0,"keys":2,"failed":1`,
+			metrics: "Requests Status2xx ColdStarts CacheHits"},
+		{request: "GET /v1/items?key=hit&key=stale", want: `"level":"WARN","method":"GET","route":"/v1/items","status":200,"ms":30,"keys":2,"failed":0,
+			"upstream_kind":"unavailable","upstream_code":0,"error":"voximplant: unavailable, HTTP status 503"`,
+			metrics: "Requests Status2xx ColdStarts CacheHits CacheStale UpstreamTime=30 UpstreamErrors UpstreamErrorsUnavailable"},
+		{request: "GET /v1/items?key=panic&key=busy&key=forbidden&key=bad%25&key=hit", want: `"level":"ERROR","method":"GET","route":"/v1/items","status":200,"ms":10,"keys":5,"failed":3,
+			"upstream_kind":"throttled","upstream_code":340,"error":"voximplant: throttled, code 340, HTTP status 200"`,
+			metrics: "Requests Status2xx ColdStarts CacheHits UpstreamTime=10 UpstreamErrors UpstreamErrorsThrottled"},
+		{request: "GET /v1/items?key=hit&key=panic", want: `"level":"ERROR","method":"GET","route":"/v1/items","status":200,"ms":0,"keys":2,"failed":1,
+			"error":"panic: a value of type string","stack":"STACK"`},
+		{request: "GET /v1/items?" + strings.Repeat("key=a&", 11), want: `"level":"INFO","method":"GET","route":"/v1/items","status":400,"ms":0,"code":"too_many_keys"`},
+
+		// Direct invocation: one key, several, a list of requests.
+		{request: `{"key":"miss"}`, want: `"level":"INFO","route":"direct","status":200,"ms":80,"key":"# miss","cache":"miss","upstream_ms":80`,
+			metrics: "Requests Status2xx ColdStarts CacheMisses UpstreamTime=80"},
+		{request: `{"key":"absent"}`, want: `"level":"INFO","route":"direct","status":404,"ms":20,"code":"not_found","key":"# absent","cache":"miss","upstream_ms":20`},
+		{request: `{"key":"panic"}`, want: `"level":"ERROR","route":"direct","status":500,"ms":0,"code":"internal_error","key":"# panic",
+			"error":"panic: a value of type string","stack":"STACK"`},
+		{request: `{"key":"refused"}`, want: `"level":"ERROR","route":"direct","status":502,"ms":40,"code":"upstream_failure","key":"# refused","cache":"none",
+			"upstream_ms":40,"upstream_kind":"credentials","upstream_code":433,"error":"lookup: voximplant: credentials, code 433, HTTP status 200"`},
+		{request: `{"key":"a b"}`, want: `"level":"INFO","route":"direct","status":400,"ms":0,"code":"invalid_key"`},
+		{request: `{"key":"hit","key":"hit"}`, want: `"level":"INFO","route":"direct","status":400,"ms":0,"code":"invalid_request"`},
+		{request: `{"key":"` + strings.Repeat("a", 1<<20) + `"}`, want: `"level":"INFO","route":"direct","status":400,"ms":0,"code":"payload_too_large"`},
+		{request: `{"keys":["hit","slow","absent","busy","a b"]}`, want: `"level":"WARN","route":"direct","status":200,"ms":20,"keys":5,"failed":2,
+			"upstream_kind":"throttled","upstream_code":340,"error":"voximplant: throttled, code 340, HTTP status 200"`,
+			metrics: "Requests Status2xx ColdStarts CacheHits CacheMisses=2 UpstreamTime=20 UpstreamErrors UpstreamErrorsThrottled"},
+		{request: `{"keys":["a"` + strings.Repeat(`,"a"`, 50) + `]}`, want: `"level":"INFO","route":"direct","status":400,"ms":0,"code":"too_many_keys"`},
+		{request: `[{"key":"hit"},{"key":"absent"}]`, want: `"level":"INFO","route":"direct","status":200,"ms":20,"keys":2,"failed":0`,
+			metrics: "Requests Status2xx ColdStarts CacheHits CacheMisses UpstreamTime=20"},
+		{request: `[{"key":"hit"},{"key":"busy"}]`, want: `"level":"WARN","route":"direct","status":503,"ms":10,"code":"upstream_busy","keys":2,"failed":1,
+			"upstream_kind":"throttled","upstream_code":340,"error":"voximplant: throttled, code 340, HTTP status 200"`,
+			metrics: "Requests Status5xx ColdStarts CacheHits UpstreamTime=10 UpstreamErrors UpstreamErrorsThrottled"},
+		{request: `[]`, want: `"level":"INFO","route":"direct","status":400,"ms":0,"code":"invalid_request"`},
+
+		// Operations have no cache.
+		{request: `{"operation":"set","key":"order:1","value":"` + value + `","ttl":60}`, want: `"level":"INFO","route":"direct set","status":200,"ms":0,"key":"# order:1"`,
+			metrics: "Requests Status2xx ColdStarts"},
+		{request: `{"operation":"delete","key":"order:1"}`, want: `"level":"INFO","route":"direct delete","status":200,"ms":0,"key":"# order:1"`},
+		{request: `{"operation":"list","prefix":"order:"}`, want: `"level":"INFO","route":"direct list","status":200,"ms":0`},
+		{request: `{"operation":"keys","prefix":"order:"}`, want: `"level":"INFO","route":"direct keys","status":200,"ms":0`},
+		{request: `{"operation":"set","key":"order 1","value":"v","ttl":1}`, want: `"level":"INFO","route":"direct set","status":400,"ms":0,"code":"invalid_key"`},
+		{request: `{"operation":"set","key":"order:1","value":"v","ttl":-1}`, want: `"level":"INFO","route":"direct set","status":400,"ms":0,"code":"invalid_request","key":"# order:1"`},
+		{request: `{"operation":"set","key":"secret:1","value":"v","ttl":1}`, want: `"level":"INFO","route":"direct set","status":400,"ms":0,"code":"out_of_scope","key":"# secret:1"`},
+		{request: `{"operation":"list","prefix":"secret:"}`, want: `"level":"INFO","route":"direct list","status":400,"ms":0,"code":"out_of_scope"`},
+		{request: `{"operation":"order:1"}`, want: `"level":"INFO","route":"direct","status":400,"ms":0,"code":"unknown_operation"`},
+		{request: `{"operation":"delete","key":"order:1"}`, change: func(s *storageSite) { s.Storage.Writable = false },
+			want: `"level":"INFO","route":"direct delete","status":400,"ms":0,"code":"writes_off","key":"# order:1"`},
+		{request: `{"operation":"delete","key":"order:1"}`, change: func(s *storageSite) {
+			s.api.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+				fmt.Fprint(w, `{"error":{"code":104,"msg":"no rights"}}`)
+				return true
+			})
+		}, want: `"level":"ERROR","route":"direct delete","status":502,"ms":0,"code":"upstream_failure","key":"# order:1",
+			"upstream_kind":"credentials","upstream_code":104,"error":"voximplant: DelKeyValueItem: credentials, code 104, HTTP status 200"`,
+			metrics: "Requests Status5xx ColdStarts UpstreamErrors UpstreamErrorsCredentials"},
+
+		// What comes beside a request.
+		{request: "GET /v1/items/hit Traceparent", want: `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":200,"ms":0,"key":"# hit","cache":"hit","traceparent":"` + parent + `"`},
+		{request: "GET /v1/items/hit X-Ray", want: `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":200,"ms":0,"key":"# hit","cache":"hit",
+			"trace_id":"` + trace + `","traceparent":"00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01"`},
+		{request: "GET /v1/items/hit", change: func(s *storageSite) { s.Direct(context.Background(), []byte("{}")); s.log.b.Reset() },
+			want:    `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":200,"ms":0,"key":"# hit","cache":"hit","cold_start":false`,
+			metrics: "Requests Status2xx CacheHits"},
+		{request: "GET /v1/items/hit", change: func(s *storageSite) { s.TokenCounts = func() (int64, int64) { return 2, 1 } },
+			want:    `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":200,"ms":0,"key":"# hit","cache":"hit"`,
+			metrics: "Requests Status2xx ColdStarts CacheHits TokensSigned=2 SecretsRead"},
 	} {
-		s := newSite(func(ctx context.Context, key string) (lookup.Answer, error) {
-			a, err := living(row.left, 0)(ctx, key)
-			a.Ahead = row.ahead
-			return a, err
+		t.Run(row.request[:min(len(row.request), 60)], func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newLineSite(t)
+				s.Metrics = row.metrics != ""
+				if row.change != nil {
+					row.change(s)
+				}
+				ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "the-request"})
+				if strings.HasSuffix(row.request, " X-Ray") {
+					ctx = context.WithValue(ctx, "x-amzn-trace-id", trace) //nolint:staticcheck // aws-lambda-go's own key
+				}
+				s.send(t, ctx, row.request, parent)
+				checkLine(t, s.log.String(), row.want, row.metrics)
+			})
 		})
-		s.get(t, "/v1/items/k")
-		line := s.lastLog(t)
-		for _, attr := range []string{"api_clock_ahead_s", "expires_in_s"} {
-			if _, logged := line[attr]; logged != (attr == row.attr) {
-				t.Errorf("API clock ahead %v, %v to live: %s logged: %v", row.ahead, row.left, attr, logged)
-			}
+	}
+}
+
+// newLineSite finds what outcome says, and has a storage that answers at once.
+func newLineSite(t *testing.T) *storageSite {
+	t.Helper()
+	api := &voximplanttest.Server{AccountID: 1234567, ApplicationID: 42}
+	api.AddKey(account().KeyID, &account().PrivateKey.PublicKey)
+	s := storageSiteOf(t, api, "https://api.example", &http.Client{Transport: inProcess{api}})
+	s.Lookup = outcome
+	s.HashKey = func(key string) string { return "# " + key }
+	return s
+}
+
+// inProcess is a transport to a server that shares the caller's clock.
+type inProcess struct{ http.Handler }
+
+func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// send makes the request of a row: a method, a target and the name of a header
+// if there is one, or the payload of a direct invocation.
+func (s *storageSite) send(t *testing.T, ctx context.Context, request, parent string) {
+	t.Helper()
+	if strings.ContainsAny(request[:1], "{[") {
+		s.Direct(ctx, []byte(request))
+		return
+	}
+	words := append(strings.Fields(request), "")
+	r := httptest.NewRequestWithContext(ctx, words[0], words[1], nil)
+	switch words[2] {
+	case "If-None-Match":
+		r.Header.Set("If-None-Match", "*")
+	case "Traceparent":
+		r.Header.Set("Traceparent", parent)
+	}
+	s.serve(r)
+}
+
+// checkLine compares the only line of log, all of it, with what a row wants.
+func checkLine(t *testing.T, log, want, metrics string) {
+	t.Helper()
+	var got map[string]any
+	if err := json.Unmarshal([]byte(log), &got); err != nil { // also where there are two lines
+		t.Fatalf("log = %s: %v; want one line of JSON", log, err)
+	}
+	wanted := map[string]any{"msg": "request", "request_id": "the-request", "cold_start": true}
+	if err := json.Unmarshal([]byte("{"+want+"}"), &wanted); err != nil {
+		t.Fatal(err)
+	}
+	// A bubble's clock stands still but for what is waited for.
+	wanted["time"] = begun.Add(time.Duration(wanted["ms"].(float64) * float64(time.Millisecond))).Format(time.RFC3339Nano)
+	if stack, _ := got["stack"].(string); strings.Contains(stack, "log_test.go") {
+		got["stack"] = "STACK" // it leads to the panic
+	}
+	addMetrics(t, wanted, metrics)
+	if !reflect.DeepEqual(got, wanted) {
+		t.Errorf("line = %v\nwant   %v", got, wanted)
+	}
+}
+
+// addMetrics adds to a line what CloudWatch reads: the directive, and the
+// members that it names.
+func addMetrics(t *testing.T, line map[string]any, metrics string) {
+	t.Helper()
+	if metrics == "" {
+		return
+	}
+	var definitions []any
+	for metric := range strings.FieldsSeq(metrics) {
+		name, text, given := strings.Cut(metric, "=")
+		if !given {
+			text = "1"
 		}
+		value, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unit := "Count"
+		if name == "UpstreamTime" {
+			unit = "Milliseconds"
+		}
+		line[name] = value
+		definitions = append(definitions, map[string]any{"Name": name, "Unit": unit})
+	}
+	line["FunctionName"] = "local"
+	line["_aws"] = map[string]any{
+		"Timestamp": float64(begun.UnixMilli()),
+		"CloudWatchMetrics": []any{map[string]any{
+			"Namespace": "voxkv", "Dimensions": []any{[]any{"FunctionName"}}, "Metrics": definitions,
+		}},
+	}
+}
+
+// TestRequestIDOutsideLambda: each request has one of its own, the caller's too.
+func TestRequestIDOutsideLambda(t *testing.T) {
+	t.Parallel()
+	s := newSite(living(time.Hour, 0))
+	ids := map[any]bool{}
+	for range 3 {
+		got := s.get(t, "/v1/items/k")
+		id := s.lastLog(t)["request_id"]
+		if id != got.header.Get("X-Request-Id") || ids[id] || id == "" {
+			t.Errorf("request_id = %v, X-Request-Id %q; want one that is new", id, got.header.Get("X-Request-Id"))
+		}
+		ids[id] = true
 	}
 }
