@@ -39,6 +39,9 @@ type Handler struct {
 	// NotFoundMaxAge is how long shared caches may keep a 404.
 	NotFoundMaxAge time.Duration
 
+	// BasePath may stand before the routes: "", or a path such as /phone/v2.
+	BasePath string
+
 	// Private keeps responses out of shared caches, as they must be where
 	// callers are authenticated.
 	Private bool
@@ -121,14 +124,16 @@ func (h *Handler) commonHeaders(header http.Header, origin, requestID string) {
 // http.ServeMux, whose redirects to a cleaned path would answer keys that are
 // none ("..", "a//b") with a 301 of its own.
 func (h *Handler) route(w http.ResponseWriter, r *http.Request, e *entry) error {
-	form, key, found := h.formOf(r.URL.Path)
+	path := h.path(r.URL)
+	form, key, found := h.formOf(path)
+	key = unescaped(key)
 	switch {
 	case found:
 		e.route, e.private = form.prefix+"{key}", h.Private
-	case r.URL.Path == itemsPath:
+	case path == itemsPath:
 		// A CDN may leave the query out of its cache key and mix up two items.
 		e.route, e.private = itemsPath, true
-	case r.URL.Path == healthPath:
+	case path == healthPath:
 		e.route = healthPath
 	default:
 		return errNoRoute
