@@ -45,25 +45,29 @@ func TestKeysInPaths(t *testing.T) {
 	s := newSandbox(t, "ALLOWED_KEYS=*")
 	s.Voximplant.Put("к", "Cyrillic", time.Now().Add(time.Hour))
 	for target, want := range map[string]map[gatewaytest.Kind]int{
-		"/v1/items/%D0%BA":        all(200),
-		"/v1/items/к":             all(200),
-		"/v1/items?key=%D0%BA":    all(200),
-		"/v1/items?key=.":         all(200),
-		"/v1/items?key=%2E":       all(200),
-		"/v1/items?key=..":        all(404),
-		"/v1/items/%25D0%25BA":    {gatewaytest.REST: 400, gatewaytest.HTTPAPI: 200, gatewaytest.FunctionURL: 400}, // AWS decodes once more
-		"/v1/items/%zz":           all(400),
-		"/v1/items/%":             all(400),
-		"/v1/items/%D0":           all(400),
-		"/v1/items/%C0%AE":        all(400), // a dot, in more bytes than it takes
-		"/v1/items/%ED%A0%80":     all(400), // half a surrogate pair
-		"/v1/items/a%2Fb":         all(400),
-		"/v1/items/a/b":           all(400),
-		"/v1/items/a%20b":         all(400),
-		"/v1/items/a%00b":         all(400),
-		"/v1/items/a%0D%0AX:%20b": all(400),
-		"/v1/items/":              all(400),
-		"/v1/items?key=":          all(400),
+		"/v1/items/%D0%BA":                              all(200),
+		"/v1/items/к":                                   all(200),
+		"/v1/items?key=%D0%BA":                          all(200),
+		"/v1/items?key=.":                               all(200),
+		"/v1/items?key=%2E":                             all(200),
+		"/v1/items?key=..":                              all(404),
+		"/v1/items/%25D0%25BA":                          {gatewaytest.REST: 400, gatewaytest.HTTPAPI: 200, gatewaytest.FunctionURL: 400}, // AWS decodes once more
+		"/v1%2Fitems%2F.":                               {gatewaytest.REST: 404, gatewaytest.HTTPAPI: 400, gatewaytest.FunctionURL: 404}, // and before
+		"/%76%31/items/order:1001":                      {gatewaytest.REST: 404, gatewaytest.HTTPAPI: 200, gatewaytest.FunctionURL: 404},
+		"/x/v1/items/order:1001":                        all(404),
+		"//v1/items/order:1001":                         all(404),
+		"/v1/items/%zz":                                 all(400),
+		"/v1/items/%":                                   all(400),
+		"/v1/items/%D0":                                 all(400),
+		"/v1/items/%C0%AE":                              all(400), // a dot, in more bytes than it takes
+		"/v1/items/%ED%A0%80":                           all(400), // half a surrogate pair
+		"/v1/items/a%2Fb":                               all(400),
+		"/v1/items/a/b":                                 all(400),
+		"/v1/items/a%20b":                               all(400),
+		"/v1/items/a%00b":                               all(400),
+		"/v1/items/a%0D%0AX:%20b":                       all(400),
+		"/v1/items/":                                    all(400),
+		"/v1/items?key=":                                all(400),
 		"/v1/items/" + strings.Repeat("%D1%8F", 201):    all(400),
 		"/v1/items/" + strings.Repeat("%D1%8F", 200):    all(200),
 		"/v1/items/" + strings.Repeat("%D1%8F", 20_000): all(400),

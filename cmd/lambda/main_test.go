@@ -164,7 +164,7 @@ var situations = map[string]int{
 // one answer, whoever sends it.
 func TestEvents(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(t, "LOCAL_MAX_AGE=0s") // each answer is as fresh as the others
+	s := newSandbox(t, "BASE_PATH=kv", "LOCAL_MAX_AGE=0s") // each answer is as fresh as the others
 	files, err := filepath.Glob(filepath.Join("..", "..", "events", "*.json"))
 	if err != nil || len(files) < 40 {
 		t.Fatalf("%d sample events, %v", len(files), err)

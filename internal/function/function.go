@@ -73,6 +73,7 @@ func New(s Settings, key func(context.Context) (*auth.ServiceAccountKey, error),
 	}
 	return &Function{client: client, log: log, Handler: &handler.Handler{
 		Lookup:         found.Item,
+		BasePath:       string(s.BasePath),
 		MaxAge:         s.CacheMaxAge,
 		NotFoundMaxAge: s.NotFoundMaxAge,
 		Private:        s.CacheScope == "private",

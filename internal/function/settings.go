@@ -28,6 +28,7 @@ type Settings struct {
 	ApplicationID   int64         `env:"VOXIMPLANT_APPLICATION_ID" accepts:"the application's number, unless VOXIMPLANT_APPLICATION_NAME is set"`
 	ApplicationName string        `env:"VOXIMPLANT_APPLICATION_NAME" accepts:"the application's name, in place of VOXIMPLANT_APPLICATION_ID"`
 	AllowedKeys     lookup.Scope  `env:"ALLOWED_KEYS" accepts:"keys and prefix* patterns, comma-separated; * for every key"`
+	BasePath        basePath      `env:"BASE_PATH" accepts:"a path such as /phone or phone/v2, without escapes and empty segments"`
 	APIURL          apiURL        `env:"VOXIMPLANT_API_URL" envDefault:"https://api.voximplant.com/platform_api" accepts:"an https URL, or http to this machine"`
 	CacheMaxAge     time.Duration `env:"CACHE_MAX_AGE" envDefault:"60s" accepts:"a duration such as 60s; 0s forbids caching"`
 	CacheScope      cacheScope    `env:"CACHE_SCOPE" envDefault:"public" accepts:"public or private"`
@@ -249,6 +250,33 @@ func isOrigin(s string) bool {
 		return false
 	}
 	return !strings.ContainsFunc(s, func(r rune) bool { return 'A' <= r && r <= 'Z' || r == '*' || r > unicode.MaxASCII })
+}
+
+// A basePath is "", or a path with a slash in front and none at its end. It
+// holds nothing that could be written in another way: RFC 3986 section 3.3
+// without escapes and dot segments.
+type basePath string
+
+func (b *basePath) UnmarshalText(text []byte) error {
+	path := strings.TrimSuffix(strings.TrimPrefix(string(text), "/"), "/")
+	if path == "" {
+		return nil // "/" is the root
+	}
+	if mayBeSecret(path) {
+		return errors.New("too long, or a secret")
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "" || segment == "." || segment == ".." || strings.ContainsFunc(segment, notInSegment) {
+			return errors.New("not a plain path")
+		}
+	}
+	*b = basePath("/" + path)
+	return nil
+}
+
+// notInSegment reports whether r has to be escaped in a segment of a path.
+func notInSegment(r rune) bool {
+	return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-._~!$&'()*+,;=:@", r)
 }
 
 // An apiURL is where bearer tokens are sent, so it must be https, or this machine.

@@ -88,6 +88,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		"VOXIMPLANT_SECRET_ID":        " arn:aws:secretsmanager:eu-central-1:123456789012:secret:voxkv/key-AbCdEf ",
 		"VOXIMPLANT_APPLICATION_NAME": "app.example",
 		"ALLOWED_KEYS":                "*",
+		"BASE_PATH":                   "phone/v2/",
 		"VOXIMPLANT_API_URL":          "https://api.example.com/platform_api",
 		"CACHE_MAX_AGE":               "1h",
 		"CACHE_SCOPE":                 "private",
@@ -109,6 +110,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		SecretID:        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:voxkv/key-AbCdEf",
 		ApplicationName: "app.example",
 		AllowedKeys:     s.AllowedKeys,
+		BasePath:        "/phone/v2",
 		APIURL:          "https://api.example.com/platform_api",
 		CacheMaxAge:     time.Hour,
 		CacheScope:      "private",
@@ -130,6 +132,17 @@ func TestEverySettingIsRead(t *testing.T) {
 	}
 }
 
+func TestBasePath(t *testing.T) {
+	t.Parallel()
+	for set, want := range map[string]string{
+		"": "", "/": "", "phone": "/phone", "/phone": "/phone", "/phone/": "/phone", "phone/v2": "/phone/v2", "/$default/v1.0-a_b~c": "/$default/v1.0-a_b~c",
+	} {
+		if got := string(read(t, environ("BASE_PATH", set)).BasePath); got != want {
+			t.Errorf("BASE_PATH=%s: %q; want %q", set, got, want)
+		}
+	}
+}
+
 func TestDefaultsThatFollowCacheMaxAge(t *testing.T) {
 	t.Parallel()
 	for cache, local := range map[string]time.Duration{"0s": 0, "3s": 1500 * time.Millisecond, "10s": 5 * time.Second, "20s": 10 * time.Second, "1h": 10 * time.Second} {
@@ -146,6 +159,7 @@ var malformed = map[string][]string{
 	"VOXIMPLANT_APPLICATION_ID":   {"app", "-1", "0", "1.5", "42x", "9223372036854775808"},
 	"VOXIMPLANT_APPLICATION_NAME": {"app.example"}, // beside the id
 	"ALLOWED_KEYS":                {"a b", "a*b", "a,", ",", "café"},
+	"BASE_PATH":                   {"//phone", "phone//v2", "phone//", "/./phone", "phone/..", "phone%2Fv2", "phone?", "phone#v2", "my phone", "телефон", `phone\v2`, "https://example.com/phone"},
 	"VOXIMPLANT_API_URL":          {"api.voximplant.com", "http://api.voximplant.com/platform_api"},
 	"CACHE_MAX_AGE":               {"60", "-1s", "a minute", "1d"},
 	"CACHE_SCOPE":                 {"Public", "shared", "no-store"},

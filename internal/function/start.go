@@ -19,6 +19,7 @@ func (s Settings) LogValue() slog.Value {
 		application,
 		slog.String("api_host", host(s.APIURL)),
 		slog.Any("allowed_keys", s.AllowedKeys),
+		slog.String("base_path", string(s.BasePath)),
 		slog.String("cache_scope", string(s.CacheScope)),
 		slog.String("cache_max_age", s.CacheMaxAge.String()),
 		slog.String("not_found_max_age", s.NotFoundMaxAge.String()),

@@ -41,6 +41,7 @@ type event struct {
 	elb     bool
 	http    bool
 	method  string
+	stage   string
 
 	asks     bool // it is a direct invocation, whatever else it holds
 	records  bool
@@ -139,6 +140,8 @@ func (e *event) mark(name []byte) {
 
 func (e *event) contextMember(d *jsontext.Decoder, name []byte) error {
 	switch string(name) {
+	case `"stage"`:
+		return e.text(d, &e.stage)
 	case `"elb"`:
 		e.elb = true
 	case `"http"`:
@@ -203,10 +206,11 @@ func (e *event) request(ctx context.Context, from sender) *http.Request {
 	if from == httpAPI {
 		method, path = e.method, e.rawPath
 	}
+	path = e.sentPath(path, from)
 	r := &http.Request{
 		Method: method,
 		// No parser may see the path: what an HTTP API has decoded may hold "#" and "?".
-		URL:        &url.URL{Path: apiPath(path), RawQuery: e.rawQuery(from)},
+		URL:        &url.URL{Path: unescaped(path), RawPath: path, RawQuery: e.rawQuery(from)},
 		Proto:      "HTTP/1.1",
 		ProtoMajor: 1,
 		ProtoMinor: 1,
@@ -218,20 +222,20 @@ func (e *event) request(ctx context.Context, from sender) *http.Request {
 	return r.WithContext(ctx)
 }
 
-// apiPath returns the decoded path from the first of the API's own routes on: a stage or a base path may stand before
-// it. The last would do as well for keys, which hold no slash; but whoever lets callers in to /v1/items/a* must not let
-// them in to /v1/items/a/v1/items/b. A path that cannot be decoded stays as it is: "%" is in no key, so it will be
-// refused where keys are checked.
-func apiPath(path string) string {
-	root := len(path)
-	for _, route := range [...]string{"/v1/items", "/v1/parsed/", "/v1/values/", "/v1/health"} {
-		if i := strings.Index(path, route); i >= 0 {
-			root = min(root, i)
-		}
+// sentPath returns the path as the client sent it, without the stage of an HTTP API, which comes before all else in its
+// paths, behind a custom domain too. Other senders have taken the stage away. What an HTTP API has decoded stays so.
+func (e *event) sentPath(path string, from sender) string {
+	ofHTTPAPI := from == httpAPI || from == restAPI && e.version == "1.0"
+	rest, found := strings.CutPrefix(path, "/"+e.stage)
+	if !ofHTTPAPI || !found || e.stage == "" || e.stage == "$default" || !strings.HasPrefix(rest, "/") {
+		return path
 	}
-	if root < len(path) {
-		path = path[root:]
-	}
+	return rest
+}
+
+// unescaped returns path decoded once. What cannot be decoded stays as it is: "%" is in no key, so it will be refused
+// where keys are checked.
+func unescaped(path string) string {
 	if decoded, err := url.PathUnescape(path); err == nil {
 		return decoded
 	}

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -26,8 +27,9 @@ var requests = []struct {
 	method, path, query string
 	header              map[string]string
 }{
-	{senders + " http-api-v1 http-api-stage rest-api-base-path", "item", "GET", "/v1/items/order:1001", "",
+	{senders + " http-api-v1 http-api-stage", "item", "GET", "/v1/items/order:1001", "",
 		map[string]string{"Origin": "https://app.example.com", "X-Forwarded-For": "203.0.113.24", "Accept": "*/*"}},
+	{"rest-api-base-path", "item", "GET", "/kv/v1/items/order:1001", "", map[string]string{"Origin": "https://app.example.com"}}, // BASE_PATH
 	{fronts, "item-plus", "GET", "/v1/items/a+b", "", nil},
 	{fronts, "item-hash", "GET", "/v1/items/a#b", "", nil},
 	{fronts, "item-semicolon", "GET", "/v1/items/a;b", "", nil},
@@ -111,9 +113,7 @@ func TestPath(t *testing.T) {
 	tests := []struct {
 		name, path, want string
 	}{
-		{"stage named like the root", "/v1/v1/items/k", "/v1/items/k"},
-		{"two routes", "/prod/v1/items/a/v1/items/b", "/v1/items/a/v1/items/b"},
-		{"base path of two segments", "/a/b/v1/items/k", "/v1/items/k"},
+		{"no stage and no base path", "/a/b/v1/items/k", "/a/b/v1/items/k"},
 		{"no root", "/ping", "/ping"},
 		{"empty", "", ""},
 		{"plus is no space", "/v1/items/a+b", "/v1/items/a+b"},
@@ -134,11 +134,51 @@ func TestPath(t *testing.T) {
 				`{"httpMethod":"GET","path":"` + tt.path + `","requestContext":{"elb":{}}}`,
 			}
 			for _, payload := range payloads {
-				if got := request(t, []byte(payload)).URL.Path; got != tt.want {
-					t.Errorf("path of %s = %q; want %q", payload, got, tt.want)
+				if got := request(t, []byte(payload)).URL; got.Path != tt.want || got.RawPath != tt.path {
+					t.Errorf("path of %s = %q, sent as %q; want %q", payload, got.Path, got.RawPath, tt.want)
 				}
 			}
 		})
+	}
+}
+
+// TestStage: the stage of an HTTP API stands before all else in its paths. In those of the others it does not, and so a
+// segment of its name is the client's.
+func TestStage(t *testing.T) {
+	t.Parallel()
+	const (
+		v2   = `{"version":"2.0","rawPath":"%s","requestContext":{"stage":"%s","http":{"method":"GET"}}}`
+		v1   = `{"version":"1.0","httpMethod":"GET","path":"%s","requestContext":{"stage":"%s"}}`
+		rest = `{"httpMethod":"GET","path":"%s","requestContext":{"stage":"%s"}}`
+		alb  = `{"version":"1.0","httpMethod":"GET","path":"%s","requestContext":{"stage":"%s","elb":{}}}`
+	)
+	tests := []struct {
+		event, path, stage, want string
+	}{
+		{v2, "/prod/v1/items/k", "prod", "/v1/items/k"},
+		{v1, "/prod/v1/items/k", "prod", "/v1/items/k"},
+		{v2, "/v1/v1/items/k", "v1", "/v1/items/k"},
+		{v2, "/v1/items/k", "v1", "/items/k"},
+		{v2, "/prod/kv/v1/items/k", "prod", "/kv/v1/items/k"},
+		{v2, "/kv/prod/v1/items/k", "prod", "/kv/prod/v1/items/k"},
+		{v2, "/prod/prod/v1/items/k", "prod", "/prod/v1/items/k"},
+		{v2, "/prod//v1/items/k", "prod", "//v1/items/k"},
+		{v2, "/%70rod/v1/items/k", "prod", "/%70rod/v1/items/k"},
+		{v2, "/Prod/v1/items/k", "prod", "/Prod/v1/items/k"},
+		{v2, "/product/v1/items/k", "prod", "/product/v1/items/k"},
+		{v2, "/v1/items/k", "prod", "/v1/items/k"},
+		{v2, "/v1/items/k", "$default", "/v1/items/k"},
+		{v2, "//v1/items/k", "", "//v1/items/k"},
+		{v2, "/prod", "prod", "/prod"},
+		{rest, "/prod/v1/items/k", "prod", "/prod/v1/items/k"},
+		{rest, "/v1/items/k", "prod", "/v1/items/k"},
+		{alb, "/prod/v1/items/k", "prod", "/prod/v1/items/k"},
+	}
+	for _, tt := range tests {
+		payload := fmt.Sprintf(tt.event, tt.path, tt.stage)
+		if got := request(t, []byte(payload)).URL.RawPath; got != tt.want {
+			t.Errorf("path of %s = %q; want %q", payload, got, tt.want)
+		}
 	}
 }
 

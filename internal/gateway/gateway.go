@@ -2,9 +2,9 @@
 // Function URLs and application load balancers into HTTP requests, gives each sender its answer in the form it
 // understands, and hands a payload that is no event to the door for direct invocation.
 //
-// The path of a request begins at the first of the API's own routes and is decoded once, whatever stage or base path stands before
-// it and whether or not the sender has decoded it already. Bodies of requests, and cookies that come as a list of their
-// own, are dropped.
+// URL.RawPath of a request is the path as the client sent it, without the stage of an HTTP API; URL.Path is the same
+// decoded once. An HTTP API has decoded the path before, which nothing in its event tells. Bodies of requests, and cookies
+// that come as a list of their own, are dropped.
 package gateway
 
 import (

@@ -98,6 +98,9 @@ var calls = slices.Concat(
 		{name: "health", method: "GET", target: "/v1/health", status: 200},
 		{name: "health HEAD", method: "HEAD", target: "/v1/health", status: 200},
 		{name: "unknown path", method: "GET", target: "/favicon.ico", status: 404, code: "no_route"},
+		{name: "something before the route", method: "GET", target: "/anything/v1/items/a+b", status: 404, code: "no_route"},
+		{name: "two slashes before the route", method: "GET", target: "//v1/items/a+b", status: 404, code: "no_route"},
+		{name: "two slashes in the route", method: "GET", target: "/v1//items/a+b", status: 404, code: "no_route"},
 		{name: "unknown path below v1", method: "GET", target: "/v1/value/a", status: 404, code: "no_route"},
 	},
 )
@@ -180,6 +183,32 @@ func TestEveryFrontAnswersAlike(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestBasePath asks all that TestEveryFrontAnswersAlike asks, behind a base path. Only that path leads there.
+func TestBasePath(t *testing.T) {
+	t.Parallel()
+	h, function, s := world()
+	h.BasePath = "/kv/v2"
+	plain := httptest.NewServer(h)
+	defer plain.Close()
+	roots := map[string]string{"net/http": plain.URL}
+	for name, g := range fronts {
+		roots[name] = start(t, g, function.Invoke)
+	}
+	for name, root := range roots {
+		for _, c := range calls {
+			if err := c.check(ask(t, root+"/kv/v2", c, s)); err != nil {
+				t.Errorf("%s: %s: %v", name, c.name, err)
+			}
+		}
+		for _, base := range []string{"/kv", "/kv/v2/kv/v2", "/kv/v2/", "/kv//v2", "/KV/v2", "/v2", "/x/kv/v2", "/kv/v2/x"} {
+			c := call{method: "GET", target: base + "/v1/items/a+b", status: 404, code: "no_route"}
+			if err := c.check(ask(t, root, c, s)); err != nil {
+				t.Errorf("%s: %s: %v", name, c.target, err)
+			}
+		}
 	}
 }
 
@@ -337,6 +366,7 @@ func TestHeadIsGetWithoutBody(t *testing.T) {
 func TestKnownDifferences(t *testing.T) {
 	t.Parallel()
 	invalid := call{status: 400, code: "invalid_key"}
+	noRoute := call{status: 404, code: "no_route"}
 	tests := []struct {
 		target    string
 		kind      gatewaytest.Kind // the one that differs
@@ -347,6 +377,9 @@ func TestKnownDifferences(t *testing.T) {
 		{"/v1/items/%25D0%25BA", gatewaytest.HTTPAPI, call{status: 200, key: "к", asks: 1}, invalid},
 		// AWS decodes, and forgets what stands behind the question mark.
 		{"/v1/items/a%2Bb%3Fc", gatewaytest.HTTPAPI, call{status: 200, key: "a+b", asks: 1}, invalid},
+		// Decoded by AWS, so that the function sees no difference to /v1/items/a+b.
+		{"/v1%2Fitems%2Fa+b", gatewaytest.HTTPAPI, call{status: 200, key: "a+b", asks: 1}, noRoute},
+		{"/%76%31/items/a+b", gatewaytest.HTTPAPI, call{status: 200, key: "a+b", asks: 1}, noRoute},
 		// AWS takes the semicolon for an ampersand.
 		{"/v1/items?key=.;b", gatewaytest.REST, call{status: 200, key: ".", asks: 1}, call{status: 400, code: "invalid_request"}},
 	}

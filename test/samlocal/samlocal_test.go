@@ -57,6 +57,7 @@ func newEmulator(t *testing.T) *emulator {
 		"VOXIMPLANT_APPLICATION_ID": "1",
 		"VOXIMPLANT_API_URL":        fmt.Sprintf("https://%s:%d/platform_api", host, port(voximplant)),
 		"ALLOWED_KEYS":              strings.ReplaceAll(items, " ", ",") + ",order:*,.",
+		"BASE_PATH":                 "kv",
 	}})
 	return &emulator{dir, []string{
 		"--template", filepath.Join(dir, "build/template.yaml"), "--env-vars", variables,

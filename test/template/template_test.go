@@ -29,6 +29,7 @@ var (
 	everythingStack = map[string]string{
 		"SecretKmsKeyArn": kmsKey, "CallerArns": role + "1," + role + "2", "AlarmTopicArn": topic,
 		"ReservedConcurrency": "20", "ProvisionedConcurrency": "2", "PermissionsBoundaryArn": boundary,
+		"BasePath": "/phone/v2",
 	}
 )
 
@@ -484,6 +485,26 @@ func TestSettings(t *testing.T) {
 	for name := range variables {
 		if !known[name] {
 			t.Errorf("the function has no setting %s", name)
+		}
+	}
+}
+
+// A base path gets to the function, but through CloudFront: nothing there puts one into a path.
+func TestBasePath(t *testing.T) {
+	rest := map[string]string{"BasePath": "phone/live"}
+	through := map[string]string{"BasePath": "/phone", "CloudFront": "true"}
+	for _, test := range []struct {
+		template   string
+		parameters map[string]string
+		want       string
+	}{
+		{"template.yaml", openStack, ""},
+		{"template.yaml", everythingStack, "/phone/v2"},
+		{"template.yaml", through, ""},
+		{"examples/rest-api/template.yaml", rest, "phone/live"},
+	} {
+		if got := environment(deploy(t, test.template, test.parameters))["BASE_PATH"]; got != test.want {
+			t.Errorf("%s %v: BASE_PATH = %v; want %q", test.template, test.parameters, got, test.want)
 		}
 	}
 }
