@@ -36,8 +36,8 @@ type event struct {
 	query             fields
 	multiValueQuery   fields
 
-	// Of requestContext:
-	context bool // it is there
+	// Of requestContext, which is there if context says so:
+	context bool
 	elb     bool
 	http    bool
 	method  string
@@ -115,27 +115,19 @@ func (e *event) member(d *jsontext.Decoder, name []byte) error {
 	case `"multiValueQueryStringParameters"`:
 		return e.fields(d, &e.multiValueQuery)
 	case `"requestContext"`:
-		e.context = d.PeekKind() != 'n'
-		return e.object(d, e.contextMember)
-	}
-	e.mark(name)
-	return d.SkipValue()
-}
-
-// mark notes members that only tell what the payload is.
-func (e *event) mark(name []byte) {
-	switch string(name) {
+		return e.object(d, &e.context, e.contextMember)
 	case `"key"`, `"keys"`, `"operation"`:
-		e.asks = true
+		return mark(d, &e.asks)
 	case `"Records"`:
-		e.records = true
+		return mark(d, &e.records)
 	case `"source"`:
-		e.source = true
+		return mark(d, &e.source)
 	case `"detail-type"`:
-		e.detail = true
+		return mark(d, &e.detail)
 	case `"type"`:
-		e.kind = true
+		return mark(d, &e.kind)
 	}
+	return d.SkipValue()
 }
 
 func (e *event) contextMember(d *jsontext.Decoder, name []byte) error {
@@ -143,25 +135,45 @@ func (e *event) contextMember(d *jsontext.Decoder, name []byte) error {
 	case `"stage"`:
 		return e.text(d, &e.stage)
 	case `"elb"`:
-		e.elb = true
+		return e.object(d, &e.elb, skip)
 	case `"http"`:
-		e.http = d.PeekKind() != 'n'
-		return e.object(d, func(d *jsontext.Decoder, name []byte) error {
-			if string(name) == `"method"` {
-				return e.text(d, &e.method)
-			}
-			return d.SkipValue()
-		})
+		return e.object(d, &e.http, e.httpMember)
 	}
 	return d.SkipValue()
 }
 
-// text reads a string or null.
+func (e *event) httpMember(d *jsontext.Decoder, name []byte) error {
+	if string(name) == `"method"` {
+		return e.text(d, &e.method)
+	}
+	return d.SkipValue()
+}
+
+func skip(d *jsontext.Decoder, _ []byte) error { return d.SkipValue() }
+
+// mark notes a member that only tells what the payload is.
+func mark(d *jsontext.Decoder, there *bool) error {
+	value, err := d.ReadValue()
+	*there = *there || err == nil && !isEmpty(value)
+	return err
+}
+
+// isEmpty reports whether value is as good as absent: null, or nothing in whatever type. Languages without types write an
+// empty map as [] and an empty string for what is not there.
+func isEmpty(value jsontext.Value) bool {
+	switch value.Kind() {
+	case 'n':
+		return true
+	case '"', '[', '{':
+		return len(bytes.TrimSpace(value[1:len(value)-1])) == 0
+	}
+	return false
+}
+
+// text reads a string.
 func (e *event) text(d *jsontext.Decoder, s *string) error {
-	kind := d.PeekKind()
-	if kind != '"' {
-		e.mistyped = e.mistyped || kind != 'n'
-		return d.SkipValue()
+	if d.PeekKind() != '"' {
+		return e.otherType(d, new(bool))
 	}
 	token, err := d.ReadToken()
 	if err == nil {
@@ -170,14 +182,20 @@ func (e *event) text(d *jsontext.Decoder, s *string) error {
 	return err
 }
 
-// object reads an object or null.
-func (e *event) object(d *jsontext.Decoder, read func(*jsontext.Decoder, []byte) error) error {
-	kind := d.PeekKind()
-	if kind != '{' {
-		e.mistyped = e.mistyped || kind != 'n'
-		return d.SkipValue()
+// object reads an object and notes that it is there.
+func (e *event) object(d *jsontext.Decoder, there *bool, read func(*jsontext.Decoder, []byte) error) error {
+	if d.PeekKind() != '{' {
+		return e.otherType(d, there)
 	}
+	*there = true
 	return members(d, read)
+}
+
+// otherType reads a value that is of another type than in an event. That is wrong unless it is empty.
+func (e *event) otherType(d *jsontext.Decoder, there *bool) error {
+	err := mark(d, there)
+	e.mistyped = e.mistyped || *there
+	return err
 }
 
 func (e *event) sender() sender {
@@ -245,17 +263,35 @@ func unescaped(path string) string {
 // rawQuery returns the query as the client encoded it, or in an encoding of the same meaning where
 // the sender has decoded it.
 func (e *event) rawQuery(from sender) string {
-	if from == httpAPI {
+	query := firstOf(e.multiValueQuery, e.query)
+	switch {
+	case from == loadBalancer:
+		return joinedQuery(query)
+	case from == httpAPI && e.rawQueryString != "":
 		return e.rawQueryString
+	case from == httpAPI:
+		query = splitAtCommas(query)
 	}
-	query := e.multiValueQuery.list
-	if query == nil {
-		query = e.query.list
+	return encodedQuery(query)
+}
+
+// firstOf returns what the first map that is not empty holds.
+func firstOf(lists, single fields) []field {
+	if len(lists.list) > 0 {
+		return lists.list
 	}
-	if from == restAPI {
-		return encodedQuery(query)
+	return single.list
+}
+
+// splitAtCommas undoes what an HTTP API does to a parameter that comes several times. No key holds a comma.
+func splitAtCommas(query []field) []field {
+	var split []field
+	for _, f := range query {
+		for value := range strings.SplitSeq(f.value, ",") {
+			split = append(split, field{f.name, value})
+		}
 	}
-	return joinedQuery(query)
+	return split
 }
 
 func encodedQuery(query []field) string {
@@ -276,10 +312,7 @@ func joinedQuery(query []field) string {
 }
 
 func (e *event) header() http.Header {
-	list := e.multiValueHeaders.list
-	if list == nil {
-		list = e.headers.list
-	}
+	list := firstOf(e.multiValueHeaders, e.headers)
 	header := make(http.Header, len(list))
 	for _, f := range list {
 		header.Add(f.name, f.value)
@@ -287,24 +320,26 @@ func (e *event) header() http.Header {
 	return header
 }
 
-// fields reads a map of fields, of which the last counts if there are several.
+// fields reads a map of fields.
 func (e *event) fields(d *jsontext.Decoder, f *fields) error {
-	f.list = nil
-	if d.PeekKind() == '{' {
-		f.list = make([]field, 0, 4)
+	if d.PeekKind() != '{' {
+		return e.otherType(d, new(bool))
 	}
-	return e.object(d, f.member)
+	f.list = make([]field, 0, 4)
+	return members(d, f.member)
 }
 
 // fields is a map of header or query fields, whose values are strings or lists of strings.
 type fields struct {
-	only []string // the names to keep, in any letter case; nil keeps all
-	list []field  // nil if there is no map
+	only  []string // the names to keep, in any letter case; nil keeps all
+	list  []field
+	found bool // the map is not empty, whatever is kept of it
 }
 
 type field struct{ name, value string }
 
 func (f *fields) member(d *jsontext.Decoder, quoted []byte) error {
+	f.found = true
 	if !f.keeps(quoted) {
 		return d.SkipValue()
 	}

@@ -56,7 +56,7 @@ func (g *Gateway) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	default:
 		w := &response{header: make(http.Header, 16)}
 		g.HTTP.ServeHTTP(w, e.request(ctx, from))
-		return w.encode(from, e.multiValueHeaders.list != nil), nil
+		return w.encode(from, e.multiValueHeaders.found), nil
 	}
 }
 

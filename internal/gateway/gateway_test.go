@@ -157,6 +157,7 @@ func TestDirect(t *testing.T) {
 		{"an operation", `{"operation":"get","source":"s","detail-type":"d"}`},
 		{"a source alone", `{"source":"crm"}`},
 		{"a context of null", `{"requestContext":null}`},
+		{"a list of no records", `{"colour":"red","Records":[]}`},
 		{"an array, as a pipe sends it", `[{"key":"order:1001"}]`},
 	}
 	for _, tt := range tests {

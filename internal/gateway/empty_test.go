@@ -1,0 +1,171 @@
+package gateway_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"voxkv/internal/gateway"
+)
+
+// empties are the ways in which a member says nothing.
+var empties = []string{`null`, `{}`, `[]`, `""`}
+
+const (
+	version1   = "requestContext httpMethod path "
+	version2   = "requestContext version rawPath headers requestContext.http requestContext.http.method requestContext.stage "
+	ofBalancer = version1 + "requestContext.elb headers queryStringParameters "
+	multiValue = version1 + "requestContext.elb multiValueHeaders multiValueQueryStringParameters "
+)
+
+// forms are events of each sender, and the members that they need. Of what is in two maps, neither is needed.
+var forms = map[string]string{
+	"rest-api-item.json":              version1,
+	"rest-api-conditional.json":       version1,
+	"rest-api-query.json":             version1,
+	"http-api-v1-item.json":           version1 + "version",
+	"http-api-item.json":              version2,
+	"http-api-conditional.json":       version2,
+	"http-api-query.json":             version2,
+	"http-api-stage-item.json":        version2,
+	"function-url-item-cyrillic.json": version2,
+	"function-url-query.json":         version2,
+	"alb-item.json":                   ofBalancer,
+	"alb-query.json":                  ofBalancer,
+	"alb-multi-value-item.json":       multiValue,
+	"alb-multi-value-query.json":      multiValue,
+}
+
+// members are all that are looked at.
+var members = strings.Fields(`version httpMethod path rawPath rawQueryString headers multiValueHeaders queryStringParameters
+	multiValueQueryStringParameters requestContext.elb requestContext.http requestContext.stage
+	key keys operation Records source detail-type type`)
+
+// TestEmptyMembers: a member that says nothing changes nothing, in any form of event. Of two maps with the same content one
+// may be empty.
+func TestEmptyMembers(t *testing.T) {
+	t.Parallel()
+	for file, needed := range forms {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			payload := read(t, file)
+			want := seen(t, payload)
+			for _, member := range members {
+				if slices.Contains(strings.Fields(needed), member) {
+					continue
+				}
+				for _, empty := range empties {
+					if member == "requestContext.elb" && empty == "{}" {
+						continue // an object, however empty, tells the sender
+					}
+					changed := set(t, payload, member, empty)
+					if got := seen(t, changed); got != want {
+						t.Errorf("with %s: %s\ngot  %s\nwant %s", member, empty, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestEmptyMembersOfDirectInvocations: the same beside a key.
+func TestEmptyMembersOfDirectInvocations(t *testing.T) {
+	t.Parallel()
+	g := &gateway.Gateway{
+		HTTP:   unreachable(t),
+		Direct: func(_ context.Context, got []byte) ([]byte, error) { return got, nil },
+	}
+	for _, payload := range []string{`{"key":"k"}`, `{"keys":["k"]}`, `{"operation":"keys"}`} {
+		for _, member := range append([]string{"requestContext"}, members...) {
+			for _, empty := range empties {
+				if strings.Contains(member, ".") || strings.Contains(payload, `"`+member+`"`) {
+					continue
+				}
+				changed := set(t, []byte(payload), member, empty)
+				if got, err := g.Invoke(t.Context(), changed); err != nil || string(got) != string(changed) {
+					t.Errorf("Invoke(%s) = %s, %v; want a direct invocation", changed, got, err)
+				}
+			}
+		}
+	}
+}
+
+// TestWrongTypes: what is of another type and not empty is no event of ours.
+func TestWrongTypes(t *testing.T) {
+	t.Parallel()
+	for member, wrong := range map[string]string{
+		"version": `2`, "httpMethod": `["GET"]`, "path": `{"a":"/v1/items/k"}`, "rawPath": `5`, "rawQueryString": `["key=k"]`, "headers": `["a"]`,
+		"multiValueHeaders": `"a"`, "queryStringParameters": `[0]`, "multiValueQueryStringParameters": `false`,
+		"requestContext.elb": `true`, "requestContext.http": `"GET"`, "requestContext.stage": `1`,
+		"Records": `[{}]`, "type": `"REQUEST"`, "key": `5`,
+	} {
+		g := &gateway.Gateway{HTTP: unreachable(t), Direct: func(context.Context, []byte) ([]byte, error) { return nil, badKey{""} }}
+		if out, err := g.Invoke(t.Context(), set(t, read(t, "rest-api-item.json"), member, wrong)); err == nil {
+			t.Errorf("with %s: %s: %s; want a refusal", member, wrong, out)
+		}
+	}
+}
+
+// TestMapsWithContent: of two maps the one with content counts.
+func TestMapsWithContent(t *testing.T) {
+	t.Parallel()
+	events := map[string]string{
+		"REST API":              `{"httpMethod":"GET","path":"/v1/items","requestContext":{},`,
+		"HTTP API, version 1.0": `{"version":"1.0","httpMethod":"GET","path":"/v1/items","requestContext":{},`,
+		"HTTP API":              `{"version":"2.0","rawPath":"/v1/items","requestContext":{"http":{"method":"GET"}},`,
+		"load balancer":         `{"httpMethod":"GET","path":"/v1/items","requestContext":{"elb":{}},`,
+	}
+	for _, maps := range []string{
+		`"queryStringParameters":{"key":"a:b"},"multiValueQueryStringParameters":{},"headers":{"origin":"o"},"multiValueHeaders":{}}`,
+		`"multiValueQueryStringParameters":{},"queryStringParameters":{"key":"a:b"},"multiValueHeaders":{},"headers":{"origin":"o"}}`,
+		`"queryStringParameters":{},"multiValueQueryStringParameters":{"key":["a:b"]},"headers":{},"multiValueHeaders":{"Origin":["o"]}}`,
+		`"queryStringParameters":[ ],"multiValueQueryStringParameters":{"key":["a:b"]},"headers":[ ],"multiValueHeaders":{"Origin":["o"]}}`,
+		`"queryStringParameters":{"key":"a:b"},"multiValueQueryStringParameters":{"key":[]},"headers":{"origin":"o"},"multiValueHeaders":{"origin":[]}}`,
+		`"queryStringParameters":{"key":"a:b"},"multiValueQueryStringParameters":{"key":null},"headers":{"origin":"o"},"multiValueHeaders":{"origin":null}}`,
+	} {
+		for sender, event := range events {
+			r := request(t, []byte(event+maps))
+			if got := r.URL.Query()["key"]; len(got) != 1 || got[0] != "a:b" || r.Header.Get("Origin") != "o" {
+				t.Errorf("%s: %s: query %q, header %v; want the key a:b and the origin o", sender, maps, r.URL.RawQuery, r.Header)
+			}
+		}
+	}
+}
+
+// seen is what the handler gets of payload, and the form in which its sender gets the answer.
+func seen(t *testing.T, payload []byte) string {
+	t.Helper()
+	var got string
+	g := &gateway.Gateway{
+		HTTP: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got = fmt.Sprint(r.Method, " ", r.URL.Path, " ", r.URL.RawPath, " ", r.URL.Query(), " ", r.Host, " ", r.Header)
+			w.Header().Set("Etag", "x")
+		}),
+		Direct: func(context.Context, []byte) ([]byte, error) { return []byte("direct"), nil },
+	}
+	out, err := g.Invoke(t.Context(), payload)
+	return fmt.Sprint(got, " ", string(out), " ", err)
+}
+
+// set returns payload with the member at path, its names separated by dots, set to the JSON text value.
+func set(t *testing.T, payload []byte, path, value string) []byte {
+	t.Helper()
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(payload, &object); err != nil {
+		t.Fatal(err)
+	}
+	if name, rest, inner := strings.Cut(path, "."); inner {
+		object[name] = set(t, object[name], rest, value)
+	} else {
+		object[name] = json.RawMessage(value)
+	}
+	out, err := json.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
