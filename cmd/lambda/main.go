@@ -25,10 +25,12 @@ var version = "dev"
 const margin = 500 * time.Millisecond
 
 func main() {
-	stdlog.SetOutput(function.DiscreetLog(os.Stderr))
 	environ := function.Environment()
 	settings, err := function.ReadSettings(environ)
 	log := function.NewLog(os.Stdout, settings)
+	// What libraries log becomes lines of the same form.
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(libraryLog{function.DiscreetLog(slog.NewLogLogger(log.Handler(), slog.LevelError).Writer())})
 	f, err := build(settings, err, environ, log)
 	if err != nil {
 		for problem := range strings.Lines(err.Error()) {
@@ -38,7 +40,10 @@ func main() {
 	}
 	function.LogStart(log, version, settings)
 	f.Warm(context.Background())
-	lambda.Start(&gateway.Gateway{HTTP: f, Headers: handler.RequestHeaders(), Direct: f.Direct, Margin: margin})
+	g := &gateway.Gateway{HTTP: f, Headers: handler.RequestHeaders(), Direct: f.Direct, Margin: margin, Log: log}
+	invocations := &failures{Handler: g, log: log}
+	invocations.listen()
+	lambda.Start(invocations)
 }
 
 // build returns the function, or every reason why there is none.

@@ -10,12 +10,16 @@ package gateway
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"voxkv/lookup"
 )
 
 // A Gateway answers Lambda invocations; it is a lambda.Handler. HTTP and Direct are required.
@@ -36,20 +40,37 @@ type Gateway struct {
 	// invocation, so that an answer saying that time ran out still arrives.
 	Margin time.Duration
 
+	// Log gets a line for each invocation that gets neither to HTTP nor to Direct, or panics outside of what they catch
+	// themselves. If nil, there are none.
+	Log *slog.Logger
+
 	// decoders keeps decoders for the next invocation: telling names apart costs a new one 30 allocations.
 	decoders sync.Pool
 }
 
 // Invoke answers one invocation. Every error it returns is a messages.InvokeResponse_Error; the type is "InvalidRequest"
-// if the payload is neither an HTTP event nor a direct invocation. What goes wrong in HTTP is an HTTP answer, no error.
+// if the payload is neither an HTTP event nor a direct invocation. What goes wrong in HTTP is an HTTP answer, no error. A
+// panic is an "InternalError", and the process goes on.
 func (g *Gateway) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-g.Margin))
 		defer cancel()
 	}
+	answer, err := g.invoke(ctx, payload)
+	if panicked, ok := errors.AsType[*lookup.PanicError](err); ok {
+		g.log(ctx, slog.LevelError, http.StatusInternalServerError, "internal_error",
+			slog.String("error", panicked.Error()), slog.String("stack", string(panicked.Stack)))
+		return nil, functionError(err)
+	}
+	return answer, err
+}
+
+func (g *Gateway) invoke(ctx context.Context, payload []byte) (answer []byte, err error) {
+	defer lookup.Recover(&err)
 	switch e, from := g.decode(payload); from {
 	case unknown:
+		g.log(ctx, slog.LevelWarn, http.StatusBadRequest, "invalid_request")
 		return nil, invalidRequest()
 	case direct:
 		return g.invokeDirect(ctx, payload)
@@ -58,6 +79,18 @@ func (g *Gateway) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		g.HTTP.ServeHTTP(w, e.request(ctx, from))
 		return w.encode(from, e.multiValueHeaders.found), nil
 	}
+}
+
+// log writes the line of an invocation that has no other. It holds nothing of the payload.
+func (g *Gateway) log(ctx context.Context, level slog.Level, status int, code string, more ...slog.Attr) {
+	if g.Log == nil {
+		return
+	}
+	id := ""
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		id = lc.AwsRequestID
+	}
+	g.Log.With("request_id", id, "route", "unknown", "status", status, "code", code).LogAttrs(ctx, level, "request", more...)
 }
 
 func (g *Gateway) decode(payload []byte) (*event, sender) {

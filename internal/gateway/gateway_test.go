@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -203,14 +204,20 @@ func TestRefusal(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+			var log bytes.Buffer
 			g := &gateway.Gateway{
 				HTTP: unreachable(t),
 				Direct: func(_ context.Context, got []byte) ([]byte, error) {
 					t.Errorf("Direct got %s", got)
 					return nil, nil
 				},
+				Log: slog.New(slog.NewJSONHandler(&log, nil)),
 			}
-			_, err := g.Invoke(t.Context(), []byte(tt.payload))
+			ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "id-1"})
+			_, err := g.Invoke(ctx, []byte(tt.payload))
+			if got, want := withoutTime(t, log.Bytes()), `map[code:invalid_request level:WARN msg:request request_id:id-1 route:unknown status:400]`; got != want {
+				t.Errorf("the log holds %s; want %s", got, want)
+			}
 			got, ok := err.(messages.InvokeResponse_Error) //nolint:errorlint // The runtime looks at the value itself, too.
 			if !ok || got.Type != "InvalidRequest" {
 				t.Fatalf("Invoke(%s) error = %v; want InvalidRequest", tt.payload, err)
@@ -279,6 +286,45 @@ func TestNamesAreCaseSensitive(t *testing.T) {
 	}
 	if got := strings.Join(r.Header.Values("If-None-Match"), ","); got != `"a","b"` {
 		t.Errorf(`If-None-Match = %s; want "a","b"`, got)
+	}
+}
+
+// withoutTime returns the members of the one line of log but its time.
+func withoutTime(t *testing.T, log []byte) string {
+	t.Helper()
+	var line map[string]any
+	if err := json.Unmarshal(log, &line); err != nil {
+		t.Fatalf("%s: %v", log, err)
+	}
+	delete(line, "time")
+	return fmt.Sprint(line)
+}
+
+// TestPanic: a panic that nobody has caught ends neither the process nor the invocation without a line, and tells nobody what
+// it holds.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	const marker = "zanzibar"
+	var log bytes.Buffer
+	g := &gateway.Gateway{
+		HTTP:   http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(marker) }),
+		Direct: func(context.Context, []byte) ([]byte, error) { panic(marker) },
+		Log:    slog.New(slog.NewJSONHandler(&log, nil)),
+	}
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "id-1"})
+	for _, file := range []string{"http-api-item.json", "alb-item.json", "direct-item.json"} {
+		log.Reset()
+		out, err := g.Invoke(ctx, read(t, file))
+		got, ok := err.(messages.InvokeResponse_Error) //nolint:errorlint // The runtime looks at the value itself, too.
+		if !ok || out != nil || got.Type != "InternalError" || got.ShouldExit || strings.Contains(got.Message, marker) {
+			t.Errorf("%s: Invoke = %s, %v; want InternalError", file, out, err)
+		}
+		line := withoutTime(t, log.Bytes())
+		for _, want := range []string{"code:internal_error", "error:panic: a value of type string", "level:ERROR", "request_id:id-1", "status:500", "TestPanic"} {
+			if !strings.Contains(line, want) || strings.Contains(line, marker) {
+				t.Errorf("%s: the log holds %s; want %s in it and not %s", file, line, want, marker)
+			}
+		}
 	}
 }
 

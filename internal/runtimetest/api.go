@@ -46,7 +46,7 @@ type API struct {
 // An Invocation is one event for the function and what Lambda tells along with it.
 // No field is required.
 type Invocation struct {
-	// Payload is the event, a JSON document. If empty, it is {}.
+	// Payload is the event, a JSON document. If nil, it is {}.
 	Payload []byte
 
 	// Deadline is when the function must have answered, passed on in whole milliseconds.
@@ -67,6 +67,9 @@ type Invocation struct {
 
 	// ClientContext is a JSON document from the caller. If empty, none is sent.
 	ClientContext string
+
+	// CognitoIdentity is a JSON document that tells who the caller is. If empty, none is sent.
+	CognitoIdentity string
 }
 
 // A Result is what the function's caller gets.
@@ -220,7 +223,7 @@ func (a *API) violate(format string, args ...any) {
 }
 
 func (inv Invocation) withDefaults() Invocation {
-	if len(inv.Payload) == 0 {
+	if inv.Payload == nil {
 		inv.Payload = []byte("{}")
 	}
 	if inv.Deadline.IsZero() {

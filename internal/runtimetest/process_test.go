@@ -79,7 +79,11 @@ func TestInvokeFillsInDefaults(t *testing.T) {
 	p := start(t, "serve")
 	before := time.Now()
 	var got reply
-	if err := json.Unmarshal(invoke(t, p, "").Payload, &got); err != nil {
+	result, err := p.Invoke(t.Context(), runtimetest.Invocation{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(result.Payload, &got); err != nil {
 		t.Fatal(err)
 	}
 	earliest := before.Add(10 * time.Second).UnixMilli()
@@ -89,6 +93,25 @@ func TestInvokeFillsInDefaults(t *testing.T) {
 	}
 	if got.RequestID == "" || got.TraceID == "" || got.FunctionARN == "" || got.Locale != "" {
 		t.Errorf("the handler saw %+v; want an id, a trace, an ARN and no client context", got)
+	}
+}
+
+func TestWhatTheCallerSendsAlongReachesTheRuntime(t *testing.T) {
+	t.Parallel()
+	p := start(t, "serve")
+	for _, test := range []struct {
+		name       string
+		invocation runtimetest.Invocation
+		want       string
+	}{
+		{"no payload at all", runtimetest.Invocation{Payload: []byte{}}, "EOF"},
+		{"a client context that is none", runtimetest.Invocation{ClientContext: `"text"`}, "client context"},
+		{"an identity that is none", runtimetest.Invocation{CognitoIdentity: `[]`}, "cognito identity"},
+	} {
+		result, err := p.Invoke(t.Context(), test.invocation)
+		if err != nil || result.FunctionError == nil || !strings.Contains(result.FunctionError.Message, test.want) {
+			t.Errorf("%s: %v, %v; want a function error about %q", test.name, result.FunctionError, err, test.want)
+		}
 	}
 }
 

@@ -61,6 +61,9 @@ func (a *API) handOut(w http.ResponseWriter, c *call) {
 	if c.ClientContext != "" {
 		h.Set("Lambda-Runtime-Client-Context", c.ClientContext)
 	}
+	if c.CognitoIdentity != "" {
+		h.Set("Lambda-Runtime-Cognito-Identity", c.CognitoIdentity)
+	}
 	w.Write(c.Payload)
 }
 
