@@ -41,11 +41,11 @@ func invocations(t *testing.T) map[string]logged {
 		all[name] = refused(string(all[name].Payload))
 	}
 	for _, payload := range []string{
-		``, `null`, `""`, `"text"`, `42`, `true`, `{`, `no JSON`, `{"key":"order:1001","key":"order:1002"}`, `[{"key":`, "\xff", `{"requestContext":{"eventType":"MESSAGE"}}`,
+		``, `null`, `""`, `"text"`, `42`, `true`, `{`, `no JSON`, `{"key":"order:1001","key":"order:1002"}`, "\xff", `{"requestContext":{"eventType":"MESSAGE"}}`,
 	} {
 		all["payload "+payload] = refused(payload)
 	}
-	for _, payload := range []string{`{}`, `[]`, `{"key":null}`, `{"key":5}`, `{"operation":"drop"}`, `[{"key":5}]`, `{"key":"a b"}`, `{"keys":[]}`} {
+	for _, payload := range []string{`{}`, `[]`, `{"key":null}`, `{"key":5}`, `{"operation":"drop"}`, `[{"key":5}]`, `[{"key":`, `[{"key":"a","key":"a"}]`, `{"key":"a b"}`, `{"keys":[]}`} {
 		all["direct "+payload] = logged{runtimetest.Invocation{Payload: []byte(payload)}, "INFO", "", ""}
 	}
 	all["function error"] = logged{runtimetest.Invocation{Payload: []byte(`{"key":"order:down"}`)}, "WARN", "upstream_unavailable", ""}

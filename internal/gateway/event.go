@@ -60,8 +60,8 @@ type event struct {
 func decode(d *jsontext.Decoder, payload []byte, headers []string) (*event, sender) {
 	d.Reset(bytes.NewBuffer(payload), jsontext.AllowInvalidUTF8(true))
 	e := &event{headers: fields{only: headers}, multiValueHeaders: fields{only: headers}}
-	if d.PeekKind() == '[' && jsontext.Value(payload).IsValid() {
-		return nil, direct
+	if d.PeekKind() == '[' {
+		return nil, direct // no event is a list, whatever is wrong with this one
 	}
 	if d.PeekKind() != '{' || members(d, e.member) != nil {
 		return nil, unknown

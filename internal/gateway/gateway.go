@@ -31,7 +31,7 @@ type Gateway struct {
 	// Headers names the request headers that HTTP reads; it gets no others. If nil, it gets all.
 	Headers []string
 
-	// Direct answers an invocation that is no event. The payload is a JSON object or array; the result is JSON.
+	// Direct answers an invocation that is no event. The payload is a JSON object, or begins like a JSON array; the result is JSON.
 	// Its error becomes a Lambda function error. If the error is or wraps one with the method ErrorType() string, the
 	// caller sees that one's type and text; if not, the type "InternalError" and a text that tells nothing.
 	Direct func(ctx context.Context, payload []byte) ([]byte, error)
