@@ -6,18 +6,19 @@ package voximplant
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // DefaultBaseURL is the root of the public Management API.
@@ -37,14 +38,27 @@ const (
 	// resendPause is the least pause after the duplicate detector spoke.
 	resendPause = time.Second
 
-	// maxBody bounds an answer in bytes: 50 items of 2200 characters, each of which
-	// JSON may write in 12 bytes.
-	maxBody = 50 * 2200 * 12
+	// maxItem bounds an answer with one item in bytes: a key and a value are 2200
+	// characters, each of which JSON may write in 12 bytes, and a few names stand around.
+	maxItem = 30_000
+
+	// longestWait is the longest that the API can ask to be left alone. It is far
+	// from the longest time.Duration, so that sums with it do not overflow.
+	longestWait = 100 * 365 * 24 * time.Hour
 )
 
 // CodeResend is the error code of the API's duplicate detector: the same
 // question came from elsewhere moments ago.
 const CodeResend = 484
+
+// maxBody is the most bytes that an answer of method may have.
+func maxBody(method string) int {
+	switch method {
+	case "GetKeyValueItems", "GetKeyValueKeys":
+		return MaxCount * maxItem
+	}
+	return maxItem
+}
 
 // A TokenSource yields bearer tokens. refused is a token that the API has
 // just refused, or "". An error may have a method Kind() string that returns
@@ -83,9 +97,20 @@ var errBaseURL = errors.New("the API URL is not valid")
 
 // A reply is an answer without an error.
 type reply struct {
-	result json.RawMessage
+	result jsontext.Value // without white space; nil if the answer has no such member
 	status int
 	date   time.Time // the Date header, zero if there is none
+}
+
+// empty reports whether the answer says that there is nothing: its result is
+// there and holds nothing. Where the result is missing, the answer may be of
+// somebody else, such as a page about maintenance, and says nothing.
+func (r reply) empty() bool {
+	switch string(r.result) {
+	case "null", "{}", "[]", `""`:
+		return true
+	}
+	return false
 }
 
 // malformed completes an *Error that was found in r's result.
@@ -206,11 +231,12 @@ func (c *Client) post(ctx context.Context, method, token string, params url.Valu
 		return reply{}, c.lost(err)
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	most := maxBody(method)
+	body, err := io.ReadAll(io.LimitReader(res.Body, int64(most)+1))
 	if err != nil {
 		return reply{}, c.lost(err)
 	}
-	return read(res, body)
+	return read(res, body, most)
 }
 
 // lost classifies a call whose connection failed. Idle connections may be as
@@ -229,16 +255,23 @@ func (c *Client) form(params url.Values) string {
 	return params.Encode()
 }
 
-// read judges an answer by its body first: the API answers errors with HTTP
-// status 200, and its codes say more than the status does.
-func read(res *http.Response, body []byte) (reply, *Error) {
-	r, failed := decode(body, statusError(res.StatusCode))
+// read judges an answer of at most most bytes by its body first: the API
+// answers errors with HTTP status 200, and its codes say more than the status
+// does. The status counts where the body holds no error code.
+func read(res *http.Response, body []byte, most int) (reply, *Error) {
+	result, failed := decode(body)
+	if len(body) > most {
+		failed = malformed("an answer of more than %d bytes", most)
+	}
+	if byStatus := statusError(res.StatusCode); byStatus != nil && (failed == nil || failed.Code == 0) {
+		failed = byStatus
+	}
 	if failed != nil {
 		failed.Status = res.StatusCode
 		failed.RetryAfter = retryAfter(res.Header)
 		return reply{}, failed
 	}
-	r.status = res.StatusCode
+	r := reply{result: result, status: res.StatusCode}
 	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
 		r.date = date
 	}
@@ -247,18 +280,17 @@ func read(res *http.Response, body []byte) (reply, *Error) {
 
 // An envelope is the body of every answer.
 type envelope struct {
-	Result json.RawMessage `json:"result"`
-	Error  *wireError      `json:"error"`
-	Errors []wireError     `json:"errors"`
+	Result jsontext.Value `json:"result"`
+	Error  *wireError     `json:"error"`
+	Errors []wireError    `json:"errors"`
 }
 
 type wireError struct {
-	Code json.Number `json:"code"`
+	Code jsontext.Value `json:"code"`
 }
 
-// decode reads the envelope. byStatus is what the HTTP status says, nil if
-// that is good; it counts where the body holds no error code.
-func decode(body []byte, byStatus *Error) (reply, *Error) {
+// decode returns the result of an answer, or the error that it reports or is.
+func decode(body []byte) (jsontext.Value, *Error) {
 	var e envelope
 	failed := unmarshal(body, &e)
 	switch {
@@ -268,49 +300,52 @@ func decode(body []byte, byStatus *Error) (reply, *Error) {
 	case len(e.Errors) > 0:
 		failed = e.Errors[0].classify()
 	}
-	if byStatus != nil && (failed == nil || failed.Code == 0) {
-		failed = byStatus
-	}
-	return reply{result: e.Result}, failed
+	return e.Result, failed
 }
 
 func (e wireError) classify() *Error {
-	code, err := strconv.Atoi(e.Code.String())
-	if err != nil {
+	code, err := number(e.Code)
+	if err != nil || code != math.Trunc(code) || math.Abs(code) > math.MaxInt32 {
 		return malformed("an error without a code")
 	}
-	return codeError(code)
+	return codeError(int(code))
 }
 
-// unmarshal is json.Unmarshal for an answer, which must be one JSON object in
-// UTF-8 of bounded size. encoding/json would mend other bytes silently and so
-// change a value.
+// number reads a JSON number, or a string that holds one.
+func number(raw jsontext.Value) (float64, error) {
+	return strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
+}
+
+// unmarshal reads an answer, which must be one JSON object in UTF-8. Names are
+// told apart by letter case and may not be there twice, nor is half a surrogate
+// pair text (RFC 8259 sections 4 and 8.2): which value is meant would be a guess.
+// The bare object {} counts as an empty result.
 func unmarshal(body []byte, into *envelope) *Error {
-	if len(body) > maxBody {
-		return malformed("an answer of more than %d bytes", maxBody)
-	}
-	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
-	switch {
-	case len(body) == 0 || body[0] != '{':
+	answer := jsontext.Value(bytes.TrimPrefix(body, []byte("\ufeff")))
+	switch err := answer.Compact(); {
+	case err != nil, answer.Kind() != jsontext.KindBeginObject:
 		return malformed("an answer that is not a JSON object")
-	case !utf8.Valid(body):
-		return malformed("an answer that is not UTF-8")
-	case json.Unmarshal(body, into) != nil:
+	case string(answer) == "{}":
+		into.Result = answer
+		return nil
+	case json.Unmarshal(answer, into) != nil:
 		return malformed("an answer that is not the expected JSON")
 	}
 	return nil
 }
 
-// retryAfter reads RFC 9110 section 10.2.3: seconds or a date.
+// retryAfter reads RFC 9110 section 10.2.3: seconds or a date. What is longer
+// than longestWait, or than a number can be, is longestWait.
 func retryAfter(h http.Header) time.Duration {
 	value := h.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
 	if date, err := http.ParseTime(value); err == nil {
-		return max(time.Until(date), 0)
+		return min(max(time.Until(date), 0), longestWait)
 	}
-	return 0
+	seconds, err := strconv.ParseUint(value, 10, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0
+	}
+	return time.Duration(min(seconds, uint64(longestWait/time.Second))) * time.Second
 }
 
 // Connect opens a connection to the API and leaves it ready for the first

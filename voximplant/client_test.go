@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"voxkv/voximplant"
@@ -161,6 +162,11 @@ func TestPauseBeyondDeadline(t *testing.T) {
 		"throttled 0 429 repeat":   says(429, "", "Retry-After", "5"),
 		"unavailable 0 503 repeat": says(503, "", "Retry-After", "86400"),
 		"throttled 340 200 repeat": says(200, `{"error":{"code":340}}`, "Retry-After", "2147483647"),
+		"unavailable 0 500 repeat": says(500, "", "Retry-After", "2147483648"),
+		"unavailable 0 502 repeat": says(502, "", "Retry-After", "99999999999999999999"),
+		"unavailable 0 504 repeat": says(504, "", "Retry-After", "Fri, 31 Dec 2400 23:59:59 GMT"),
+		"throttled 314 200 repeat": says(200, `{"error":{"code":314}}`, "Retry-After", "Fri, 31 Dec 9999 23:59:59 GMT"),
+		"throttled 484 200 repeat": says(200, `{"error":{"code":484}}`, "Retry-After", "9223372036854775807"),
 	} {
 		inBubble(t, func(t *testing.T, ctx context.Context) {
 			api := &network{answers: []answer{a}}
@@ -172,12 +178,51 @@ func TestPauseBeyondDeadline(t *testing.T) {
 	}
 }
 
+// TestRetryAfterIsHandedOn: a very long wait is a very long wait, and sums with it do not overflow.
 func TestRetryAfterIsHandedOn(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, ctx context.Context) {
-		_, err := (&network{answers: []answer{says(503, "", "Retry-After", "30")}}).client(oneToken).GetKeyValueItem(ctx, key)
-		if failed, ok := errors.AsType[*voximplant.Error](err); !ok || failed.RetryAfter != 30*time.Second {
-			t.Errorf("GetKeyValueItem = %#v; want RetryAfter 30 s", err)
+	const century = 100 * 365 * 24 * time.Hour
+	for header, want := range map[string]time.Duration{
+		"30":                            30 * time.Second,
+		"007":                           7 * time.Second,
+		"2147483647":                    2147483647 * time.Second,
+		"2147483648":                    2147483648 * time.Second,
+		"4294967296":                    century,
+		"9223372036":                    century,
+		"9223372037":                    century,
+		"18446744073709551615":          century,
+		"18446744073709551616":          century,
+		strings.Repeat("9", 400):        century,
+		"Sat, 01 Jan 2000 00:01:00 GMT": time.Minute, // a bubble begins a minute earlier
+		"Fri, 31 Dec 2400 23:59:59 GMT": century,
+		"Fri, 31 Dec 9999 23:59:59 GMT": century,
+		"Fri, 31 Dec 1999 23:59:59 GMT": 0,
+		"Mon, 01 Jan 0001 00:00:00 GMT": 0,
+		"-1":                            0,
+		"1.5":                           0,
+		"1e9":                           0,
+		"soon":                          0,
+		"":                              0,
+	} {
+		inBubble(t, func(t *testing.T, ctx context.Context) {
+			ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
+			defer cancel()
+			_, err := (&network{answers: []answer{says(503, "", "Retry-After", header)}}).client(oneToken).GetKeyValueItem(ctx, key)
+			if failed, ok := errors.AsType[*voximplant.Error](err); !ok || failed.RetryAfter != want {
+				t.Errorf("Retry-After %.40s: GetKeyValueItem = %#v; want RetryAfter %v", header, err, want)
+			}
+		})
+	}
+}
+
+// TestLongWaitWithoutDeadline: a call whose context has none does not wait for long either.
+func TestLongWaitWithoutDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		api := &network{answers: []answer{says(503, "", "Retry-After", "Fri, 31 Dec 2400 23:59:59 GMT")}}
+		began := time.Now()
+		if got, want := ask(t, t.Context(), api.client(oneToken)), "unavailable 0 503 repeat"; got != want || len(api.requests) != 1 || time.Since(began) != 0 {
+			t.Errorf("GetKeyValueItem = %s after %v and %d tries; want %s at once", got, time.Since(began), len(api.requests), want)
 		}
 	})
 }

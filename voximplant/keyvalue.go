@@ -1,17 +1,16 @@
 package voximplant
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"math"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // MaxKeyLength is the most characters a key may have.
@@ -62,7 +61,7 @@ func (c *Client) GetKeyValueItem(ctx context.Context, key string) (*KeyValueItem
 	if err != nil {
 		return nil, c.notFound(err)
 	}
-	item, err := oneItem(r.result, key)
+	item, err := r.item(key)
 	if err != nil {
 		return nil, r.malformed("GetKeyValueItem", err)
 	}
@@ -83,61 +82,53 @@ const codeNotFound = 341
 
 // wireItem tells members that are absent from those that are empty.
 type wireItem struct {
-	Key       *string `json:"key"`
-	Value     *string `json:"value"`
-	ExpiresAt expiry  `json:"expires_at"`
+	Key       *string        `json:"key"`
+	Value     *string        `json:"value"`
+	ExpiresAt jsontext.Value `json:"expires_at"`
 }
 
-// oneItem reads the result of GetKeyValueItem. What the API answers for an
-// absent key is documented nowhere, so every empty shape counts as absent, and
-// an array, which the list methods answer, may hold the item.
-func oneItem(result json.RawMessage, key string) (*KeyValueItem, error) {
-	switch trimmed := bytes.TrimSpace(result); {
-	case len(trimmed) == 0, bytes.Equal(trimmed, []byte(`""`)):
-		return nil, ErrNotFound
-	case trimmed[0] == '[':
-		return itemOf(trimmed, key)
-	}
-	var w wireItem
-	if json.Unmarshal(result, &w) != nil {
-		return nil, malformed("an item of the wrong JSON type")
-	}
-	return w.item(key)
-}
-
-// itemOf finds key in an array of items.
-func itemOf(result json.RawMessage, key string) (*KeyValueItem, error) {
-	var list []wireItem
-	if json.Unmarshal(result, &list) != nil {
-		return nil, malformed("a list of the wrong JSON type")
-	}
-	if len(list) == 0 {
+// item reads the result of GetKeyValueItem. What the API answers for an absent
+// key is documented nowhere, so every empty shape counts as absent. Whatever
+// else holds no item of this key is no answer to the question. An array, which
+// the list methods answer, may hold the item.
+func (r reply) item(key string) (*KeyValueItem, error) {
+	if r.empty() {
 		return nil, ErrNotFound
 	}
-	for _, w := range list {
-		if w.Key != nil && *w.Key == key {
-			return w.item(key)
-		}
+	list, err := wireItems(r.result)
+	if err != nil {
+		return nil, err
 	}
-	return nil, malformed("a list without the key that was asked for")
+	list = slices.DeleteFunc(list, func(w wireItem) bool { return w.Key == nil || *w.Key != key })
+	if len(list) != 1 {
+		return nil, malformed("an answer without the one item that was asked for")
+	}
+	return list[0].item()
 }
 
-func (w wireItem) item(key string) (*KeyValueItem, error) {
+// wireItems reads an array of items, or a single one.
+func wireItems(result jsontext.Value) (list []wireItem, err error) {
+	if result.Kind() != jsontext.KindBeginArray {
+		list = make([]wireItem, 1)
+		err = json.Unmarshal(result, &list[0])
+	} else {
+		err = json.Unmarshal(result, &list)
+	}
+	if err != nil {
+		return nil, malformed("a result that is no item")
+	}
+	return list, nil
+}
+
+func (w wireItem) item() (*KeyValueItem, error) {
 	switch {
-	case (w.Key == nil || *w.Key == "") && w.Value == nil:
-		return nil, ErrNotFound
-	case w.Key == nil || *w.Key != key:
-		return nil, malformed("an item with another key than was asked for")
+	case w.Key == nil || *w.Key == "":
+		return nil, malformed("an item without a key")
 	case w.Value == nil:
 		return nil, malformed("an item without a value")
 	}
-	return &KeyValueItem{Key: key, Value: *w.Value, ExpiresAt: w.ExpiresAt.time()}, nil
+	return &KeyValueItem{Key: *w.Key, Value: *w.Value, ExpiresAt: expiry(w.ExpiresAt)}, nil
 }
-
-// An expiry is expires_at in Unix seconds, 0 if it is absent or unusable. The
-// documentation gives an integer; numeric strings, fractions and milliseconds
-// are read too, and everything else counts as unknown.
-type expiry int64
 
 const (
 	leastMillis = 1e11 // as seconds, the year 5138
@@ -145,24 +136,18 @@ const (
 	leastNanos  = 1e17
 )
 
-// UnmarshalJSON implements json.Unmarshaler. It never fails.
-func (e *expiry) UnmarshalJSON(raw []byte) error {
-	n, err := strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
+// expiry reads expires_at in Unix seconds; it is zero if it is absent or
+// unusable. The documentation gives an integer; numeric strings, fractions and
+// milliseconds are read too, and everything else counts as unknown.
+func expiry(raw jsontext.Value) time.Time {
+	n, err := number(raw)
 	switch {
-	case err != nil || !(n > 0) || n >= leastNanos:
-		n = 0
+	case err != nil || !(n >= 1) || n >= leastNanos:
+		return time.Time{}
 	case n >= leastMicros:
 		n /= 1e6
 	case n >= leastMillis:
 		n /= 1e3
 	}
-	*e = expiry(math.Floor(n))
-	return nil
-}
-
-func (e expiry) time() time.Time {
-	if e == 0 {
-		return time.Time{}
-	}
-	return time.Unix(int64(e), 0).UTC()
+	return time.Unix(int64(n), 0).UTC()
 }

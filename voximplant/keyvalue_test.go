@@ -34,19 +34,61 @@ func TestGetKeyValueItem(t *testing.T) {
 		{"escaped key", 200, `{"result":{"key":"test\u003a1234","value":"v","expires_at":1795430000}}`, found},
 		{"array of one", 200, `{"result":[{"key":"test:1234","value":"v","expires_at":1795430000}]}`, found},
 		{"array of several", 200, `{"result":[{"key":"test:12345","value":"w"},null,{"key":"test:1234","value":"v","expires_at":1795430000}]}`, found},
-		{"last of duplicate results", 200, `{"result":{"key":"other","value":"w"},"result":{"key":"test:1234","value":"v","expires_at":1795430000}}`, found},
-		{"last of duplicate values", 200, `{"result":{"key":"test:1234","value":"w","value":"v","expires_at":1795430000}}`, found},
+		{"members in other letters", 200, strings.Replace(item, "{", `{"Result":{},"ERROR":{"code":341},"Errors":[{"code":2}],`, 1), found},
+		{"members of the item in other letters", 200, `{"result":{"key":"test:1234","value":"v","expires_at":1795430000,"Key":"other","VALUE":"w","Expires_At":1}}`, found},
 
-		{"no result", 200, `{}`, notFound},
+		{"empty answer", 200, `{}`, notFound},
+		{"spaced empty answer", 200, " {\n} ", notFound},
 		{"null result", 200, `{"result":null}`, notFound},
 		{"empty result", 200, `{"result":{}}`, notFound},
 		{"empty array", 200, `{"result":[]}`, notFound},
 		{"spaced empty array", 200, `{"result": [ ] }`, notFound},
+		{"spaced empty object", 200, `{"result": { } }`, notFound},
 		{"empty string", 200, `{"result":""}`, notFound},
-		{"null members", 200, `{"result":{"key":null,"value":null,"expires_at":null}}`, notFound},
-		{"empty key and no value", 200, `{"result":{"key":""}}`, notFound},
+		{"null result beside empty errors", 200, `{"error":null,"errors":[],"result":null}`, notFound},
 		{"code 341", 200, `{"error":{"code":341,"msg":"Record is not found by ID"}}`, notFound},
 		{"code 341 with a status", 404, `{"error":{"code":341,"msg":"Record is not found by ID"}}`, notFound},
+		{"code 341 as a fraction", 200, `{"error":{"code":341.0}}`, notFound},
+		{"code 341 as a string", 200, `{"error":{"code":"341"}}`, notFound},
+		{"code 341 as a fraction in a string", 200, `{"error":{"code":"341.0"}}`, notFound},
+		{"code 341 with an exponent", 200, `{"error":{"code":3.41e2}}`, notFound},
+
+		{"a message", 200, `{"message":"scheduled maintenance"}`, malformed},
+		{"a status", 200, `{"status":"ok"}`, malformed},
+		{"a null error", 200, `{"error":null}`, malformed},
+		{"a null error and a message", 200, `{"error":null,"msg":"x"}`, malformed},
+		{"no errors", 200, `{"errors":[]}`, malformed},
+		{"null errors", 200, `{"errors":null}`, malformed},
+		{"a count", 200, `{"total_count":0}`, malformed},
+		{"result in other letters", 200, `{"Result":null}`, malformed},
+		{"item in a result in other letters", 200, strings.Replace(item, "result", "RESULT", 1), malformed},
+		{"a status for a result", 200, `{"result":{"status":"maintenance"}}`, malformed},
+		{"null members", 200, `{"result":{"key":null,"value":null,"expires_at":null}}`, malformed},
+		{"empty key and null value", 200, `{"result":{"key":"","value":null}}`, malformed},
+		{"empty key", 200, `{"result":{"key":""}}`, malformed},
+		{"empty key and value", 200, `{"result":{"key":"","value":""}}`, malformed},
+		{"an expiry alone", 200, `{"result":{"expires_at":1795430000}}`, malformed},
+		{"array of an empty object", 200, `{"result":[{}]}`, malformed},
+		{"array of null", 200, `{"result":[null]}`, malformed},
+		{"array of an empty array", 200, `{"result":[[]]}`, malformed},
+		{"array of an empty string", 200, `{"result":[""]}`, malformed},
+		{"a space", 200, `{"result":" "}`, malformed},
+		{"result 0", 200, `{"result":0}`, malformed},
+		{"result true", 200, `{"result":true}`, malformed},
+
+		{"duplicate results", 200, `{"result":null,"result":{"key":"test:1234","value":"v"}}`, malformed},
+		{"duplicate values", 200, `{"result":{"key":"test:1234","value":"w","value":"v"}}`, malformed},
+		{"duplicate keys", 200, `{"result":{"key":"other","value":"v","key":"test:1234"}}`, malformed},
+		{"duplicate expiries", 200, `{"result":{"key":"test:1234","value":"v","expires_at":1795430000,"expires_at":1}}`, malformed},
+		{"duplicates that nobody reads", 200, `{"result":{"key":"test:1234","value":"v","more":{"a":1,"\u0061":2}}}`, malformed},
+		{"duplicate errors, status 503", 503, `{"error":{"code":116},"error":{"code":2}}`, "unavailable 0 503 repeat"},
+		{"array with the key twice", 200, `{"result":[{"key":"test:1234","value":"v"},{"key":"test:1234","value":"w"}]}`, malformed},
+		{"half a surrogate pair in the value", 200, strings.Replace(item, `"v"`, `"cut \ud83d"`, 1), malformed},
+		{"the other half", 200, strings.Replace(item, `"v"`, `"\ude00"`, 1), malformed},
+		{"halves in the wrong order", 200, strings.Replace(item, `"v"`, `"\ude00\ud83d"`, 1), malformed},
+		{"half a surrogate pair elsewhere", 200, strings.Replace(item, "{", `{"\udfff":1,`, 1), malformed},
+		{"a whole surrogate pair", 200, strings.Replace(item, `"v"`, `"\ud83d\ude00"`, 1), `"😀" until 1795430000`},
+		{"a replacement character", 200, strings.Replace(item, `"v"`, `"\ufffd"`, 1), "\"\ufffd\" until 1795430000"},
 
 		{"another key", 200, `{"result":{"key":"test:12345","value":"v"}}`, malformed},
 		{"another key of the same letters", 200, `{"result":{"key":"Test:1234","value":"v"}}`, malformed},
@@ -75,6 +117,8 @@ func TestGetKeyValueItem(t *testing.T) {
 		{"deep nesting", 200, `{"result":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}`, malformed},
 		{"too long", 200, strings.Replace(item, `"v"`, `"`+strings.Repeat("v", 2_000_000)+`"`, 1), malformed},
 		{"cut in white space", 200, item + strings.Repeat(" ", 2_000_000) + "}", malformed},
+		{"more than one item can be", 200, strings.Replace(item, `"v"`, `"`+strings.Repeat("v", 30_000)+`"`, 1), malformed},
+		{"the same with a status", 503, strings.Replace(item, `"v"`, `"`+strings.Repeat("v", 30_000)+`"`, 1), "unavailable 0 503 repeat"},
 		{"a longest value in JSON's longest form", 200, strings.Replace(item, `"v"`, `"`+strings.Repeat(`\ud83d\ude00`, 2000)+`"`, 1), `"` + strings.Repeat("😀", 2000) + `" until 1795430000`},
 
 		{"error", 200, `{"error":{"code":116,"msg":"test:1234"}}`, "configuration 116 200"},
@@ -91,6 +135,14 @@ func TestGetKeyValueItem(t *testing.T) {
 		{"code zero, status 503", 503, `{"error":{"code":0}}`, "unavailable 0 503 repeat"},
 		{"code a word", 200, `{"error":{"code":"many"}}`, malformed},
 		{"code a fraction", 200, `{"error":{"code":1.5}}`, malformed},
+		{"code a fraction in a string", 200, `{"error":{"code":"341.5"}}`, malformed},
+		{"code an empty string", 200, `{"error":{"code":""}}`, malformed},
+		{"code null", 200, `{"error":{"code":null}}`, malformed},
+		{"code an array", 200, `{"error":{"code":[341]}}`, malformed},
+		{"code in other letters", 200, `{"error":{"Code":341}}`, malformed},
+		{"code beyond 32 bits", 200, `{"error":{"code":4294967637}}`, malformed},
+		{"code not a number", 200, `{"error":{"code":"NaN"}}`, malformed},
+		{"code infinite", 200, `{"error":{"code":"Inf"}}`, malformed},
 		{"code beyond 64 bits", 200, `{"error":{"code":99999999999999999999}}`, malformed},
 		{"error a string", 200, `{"error":"m"}`, malformed},
 		{"error a string, status 500", 500, `{"error":"m"}`, "unavailable 0 500 repeat"},
@@ -119,23 +171,49 @@ func TestGetKeyValueItem(t *testing.T) {
 	}
 }
 
-// An endless body must end the call, and not the function's memory.
+// TestEndlessBody: one must end the call, and not the function's memory. A page
+// of items may be longer than one item.
 func TestEndlessBody(t *testing.T) {
 	t.Parallel()
-	endless := func(r *http.Request) (*http.Response, error) {
-		res, err := says(200, "")(r)
-		res.Body = zeros{}
-		return res, err
-	}
-	if got, want := answered(t, endless), "malformed 0 200"; got != want {
-		t.Errorf("GetKeyValueItem = %s; want %s", got, want)
+	for name, test := range map[string]struct {
+		call storageCall
+		most int
+	}{
+		"get":    {func(t *testing.T, ctx context.Context, c *voximplant.Client) string { return ask(t, ctx, c) }, 30_000},
+		"set":    {set(key, "v", lasts(time.Minute)), 30_000},
+		"delete": {del(key), 30_000},
+		"items":  {items("test:", voximplant.Page{}), 1_500_000},
+		"keys":   {keys("test:", voximplant.Page{}), 1_500_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, ctx context.Context) {
+				read := 0
+				endless := func(r *http.Request) (*http.Response, error) {
+					res, err := says(200, "")(r)
+					res.Body = zeros{&read}
+					return res, err
+				}
+				if got, want := test.call(t, ctx, (&network{answers: []answer{endless}}).client(oneToken)), "malformed 0 200"; got != want {
+					t.Errorf("outcome = %s; want %s", got, want)
+				}
+				if read > 2*test.most {
+					t.Errorf("%d bytes were read of an answer that may have %d", read, test.most)
+				}
+			})
+		})
 	}
 }
 
-type zeros struct{}
+// zeros never end. It counts what is read of them.
+type zeros struct{ read *int }
 
-func (zeros) Read(p []byte) (int, error) { return len(p), nil }
-func (zeros) Close() error               { return nil }
+func (z zeros) Read(p []byte) (int, error) {
+	*z.read += len(p)
+	return len(p), nil
+}
+
+func (zeros) Close() error { return nil }
 
 func TestExpiresAt(t *testing.T) {
 	t.Parallel()
@@ -256,7 +334,7 @@ func text(err error) string {
 // Whatever the API says, it becomes an item of the key asked for or an error, as ask checks.
 func FuzzGetKeyValueItem(f *testing.F) {
 	for _, body := range []string{
-		item, "", "null", `{"result":[{"key":"test:1234","value":"v","expires_at":"1795430000.5"}]}`,
+		item, "", "null", `{"message":"m"}`, `{"Result":{},"result":{"status":"s"}}`, `{"result":[{"key":"test:1234","value":"v","expires_at":"1795430000.5"}]}`,
 		`{"error":{"code":"100"},"errors":[{"code":2}]}`, `{"result":{"key":"test:1234","value":"\ud800","expires_at":1e18}}`,
 	} {
 		f.Add(uint16(200), body)

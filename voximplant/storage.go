@@ -2,12 +2,10 @@ package voximplant
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -76,7 +74,7 @@ func (c *Client) SetKeyValueItem(ctx context.Context, key, value string, life Li
 	if err != nil {
 		return nil, err
 	}
-	item, err := oneItem(r.result, key)
+	item, err := r.item(key)
 	if errors.Is(err, ErrNotFound) {
 		err = malformed("an answer without the item")
 	}
@@ -97,10 +95,10 @@ func (c *Client) DelKeyValueItem(ctx context.Context, key string) error {
 	if err != nil {
 		return c.notFound(err)
 	}
-	switch strings.Trim(string(r.result), `"`) {
-	case "1":
+	switch deleted, err := number(r.result); {
+	case err == nil && deleted == 1:
 		return nil
-	case "", "0", "null", "{}", "[]": // what an absent key gets is not documented
+	case err == nil && deleted == 0, r.empty(): // what an absent key gets is not documented
 		return ErrNotFound
 	}
 	return r.malformed("DelKeyValueItem", malformed("an answer other than 1"))
@@ -168,19 +166,19 @@ func (c *Client) list(ctx context.Context, method, prefix string, page Page) ([]
 
 // items reads a list, of items if values is true, else of keys.
 func (r reply) items(values bool) ([]KeyValueItem, error) {
+	if r.empty() {
+		return []KeyValueItem{}, nil
+	}
 	list, err := wireItems(r.result)
 	if err != nil {
 		return nil, err
 	}
 	items := make([]KeyValueItem, 0, len(list))
 	for _, w := range list {
-		if w.Key == nil || *w.Key == "" {
-			return nil, malformed("a list with an item without a key")
-		}
 		if !values {
 			w.Value = new("")
 		}
-		item, err := w.item(*w.Key)
+		item, err := w.item()
 		if err != nil {
 			return nil, err
 		}
@@ -188,26 +186,4 @@ func (r reply) items(values bool) ([]KeyValueItem, error) {
 		items = append(items, *item)
 	}
 	return items, nil
-}
-
-// wireItems reads an array of items, or the single object that the official
-// clients' types promise. What is absent or empty is an empty list.
-func wireItems(result json.RawMessage) (list []wireItem, err error) {
-	switch {
-	case len(result) == 0, string(result) == `""`:
-		return nil, nil
-	case result[0] != '{':
-		if json.Unmarshal(result, &list) != nil {
-			return nil, malformed("a list of the wrong JSON type")
-		}
-		return list, nil
-	}
-	var w wireItem
-	if json.Unmarshal(result, &w) != nil {
-		return nil, malformed("an item of the wrong JSON type")
-	}
-	if w == (wireItem{}) {
-		return nil, nil
-	}
-	return []wireItem{w}, nil
 }

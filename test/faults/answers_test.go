@@ -86,7 +86,8 @@ func codeRows() []row {
 		{name: "the account may not (104, 127, 131, 135, 137, 315 to 317, 320 to 323, 527)", faults: codes(104, 127, 131, 135, 137, 315, 316, 317, 320, 321, 322, 323, 527), want: failure, calls: times(1)},
 		{name: "the settings or this program are wrong (12, 101 to 103, 105, 107, 115, 116, 134, 195, 196, 454, 458, 485, 492, 545, 546, 558)", faults: codes(12, 101, 102, 103, 105, 107, 115, 116, 134, 195, 196, 454, 458, 485, 492, 545, 546, 558), want: internal, calls: times(1)},
 		{name: "it dislikes a key that it documents as possible (477, 496, 497, 499)", faults: codes(477, 496, 497, 499), want: failure, calls: times(1)},
-		{name: "there is no such item (341)", faults: codes(341), want: absent, calls: times(1)},
+		{name: "there is no such item (341)", faults: append(codes(341), replies(
+			"a fraction", `{"error":{"code":341.0}}`, "a text", `{"error":{"code":"341"}}`)...), want: absent, calls: times(1)},
 		{name: "an error without a usable code", faults: replies(
 			"no code", `{"error":{"msg":"`+upstreamWords+`"}}`, "a word", `{"error":{"code":"`+upstreamWords+`"}}`,
 			"a text", `{"error":"`+upstreamWords+`"}`, "a fraction", `{"error":{"code":3.5}}`, "a large number", `{"error":{"code":1e99}}`,
@@ -118,8 +119,11 @@ func statusRows() []row {
 		{name: "404, as where `VOXIMPLANT_API_URL` is wrong", faults: statuses(404), want: internal, calls: times(1)},
 		{name: "429", faults: statuses(429), want: busy, calls: times(3)},
 		{name: "429 with `Retry-After: 7`", faults: one(reply(429, html, "Retry-After", "7")), want: busy, retryAfter: "7", calls: times(1)},
-		{name: "429 with `Retry-After` of an hour", faults: []fault{
+		{name: "429 with `Retry-After` of an hour, or of centuries", faults: []fault{
 			{"in seconds", reply(429, html, "Retry-After", "3600")},
+			{"in more seconds than 31 bits", reply(429, html, "Retry-After", "2147483648")},
+			{"in more seconds than 64 bits", reply(429, html, "Retry-After", "99999999999999999999")},
+			{"as a far date", reply(429, html, "Retry-After", "Fri, 31 Dec 2400 23:59:59 GMT")},
 			{"as a date", reply(429, html, "Retry-After", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))},
 		}, want: busy, retryAfter: "60", calls: times(1)},
 		{name: "429 with a `Retry-After` that is none", faults: one(reply(429, html, "Retry-After", "soon")), want: busy, calls: times(3)},
@@ -193,12 +197,22 @@ func answerRows() []row {
 			"the right one first", `{"result":{"key":"KEY","key":"order:9999","value":"v",`+tail,
 		), want: failure, calls: times(1)},
 		{name: "an item without a value", faults: replies("none", `{"result":{"key":"KEY",`+tail, "null", `{"result":{"key":"KEY","value":null,`+tail), want: failure, calls: times(1)},
-		{name: "bytes that are not UTF-8", faults: replies("in the value", strings.ReplaceAll(good, `"v"`, "\"\xff\""), "elsewhere", strings.ReplaceAll(good, "{", "{\"\xc3\":1,")), want: failure, calls: times(1)},
+		{name: "what is no text: bytes that are not UTF-8, half a surrogate pair", faults: replies("in the value", strings.ReplaceAll(good, `"v"`, "\"\xff\""), "elsewhere", strings.ReplaceAll(good, "{", "{\"\xc3\":1,"),
+			"half a pair", strings.ReplaceAll(good, `"v"`, `"cut \ud83d"`)), want: failure, calls: times(1)},
+		{name: "a member that is there twice", faults: replies("the value", `{"result":{"key":"KEY","value":"u","value":"v",`+tail,
+			"the result", `{"result":null,`+good[1:], "what nobody reads", `{"a":{"b":1,"b":2},`+good[1:]), want: failure, calls: times(1)},
+		{name: "names in other letters", faults: replies("the result", strings.ReplaceAll(good, "result", "Result"),
+			"the key", strings.ReplaceAll(good, `"key"`, `"Key"`), "the value", strings.ReplaceAll(good, `"value"`, `"VALUE"`)), want: failure, calls: times(1)},
+		{name: "JSON that says nothing of the item, such as a notice of maintenance", faults: replies(
+			"a message", `{"message":"scheduled maintenance"}`, "no error", `{"error":null,"msg":"x"}`, "no errors", `{"errors":[]}`,
+			"a status", `{"result":{"status":"maintenance"}}`, "empty key", `{"result":{"key":""}}`,
+			"null members", `{"result":{"key":null,"value":null,"expires_at":null}}`, "a list of nothing", `{"result":[{}]}`,
+		), want: failure, calls: times(1)},
 		{name: "100,000 levels of nesting", faults: replies("all of it", deep, "the result", `{"result":`+deep, "the value", `{"result":{"key":"KEY","value":`+deep), want: failure, calls: times(1)},
 		{name: "a gigabyte", faults: []fault{{"as it is", gigabyte(false)}, {"compressed", gigabyte(true)}}, want: failure, calls: times(1)},
 		{name: "headers without end", faults: one(endlessHeaders), want: unavailable, calls: times(3)},
 		{name: "no item, in any of the shapes that this may have", faults: replies("nothing", `{}`, "null", `{"result":null}`, "empty object", `{"result":{}}`,
-			"empty list", `{"result":[]}`, "empty text", `{"result":""}`, "empty key", `{"result":{"key":""}}`), want: absent, calls: times(1)},
+			"empty list", `{"result":[]}`, "empty text", `{"result":""}`), want: absent, calls: times(1)},
 		{name: "an item that has expired", faults: replies("item", strings.ReplaceAll(good, "4102444800", "1700000000")), want: absent, calls: times(1)},
 		{name: "an item whose expiry nobody can know", faults: replies("none", `{"result":{"key":"KEY","value":"v"}}`,
 			"zero", strings.ReplaceAll(good, "4102444800", "0"), "a word", strings.ReplaceAll(good, "4102444800", `"soon"`),
@@ -206,7 +220,6 @@ func answerRows() []row {
 		{name: "an item in an unusual form: a list of one, an expiry as text or in milliseconds", faults: replies("list", `{"result":[{"key":"KEY","value":"v",`+strings.Replace(tail, "}}", "}]}", 1),
 			"text", strings.ReplaceAll(good, "4102444800", `"4102444800"`), "milliseconds", strings.ReplaceAll(good, "4102444800", "4102444800000")), want: found, calls: times(1)},
 		{name: "an item after a byte order mark", faults: replies("BOM", "\ufeff"+good), want: found, calls: times(1)},
-		{name: "an item with a value that is there twice; the last one counts", faults: replies("twice", `{"result":{"key":"KEY","value":"u","value":"v",`+tail), want: found, calls: times(1)},
 	}
 }
 
