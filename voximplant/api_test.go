@@ -3,10 +3,12 @@ package voximplant_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"voxkv/auth"
@@ -141,6 +143,79 @@ func TestRevokedKey(t *testing.T) {
 	a.key = newerAccount()
 	a.now = a.now.Add(5 * time.Second)
 	a.check(t, found, 1)
+}
+
+// TestRotationByStatus: what a key that was replaced gets may be no more than a status.
+func TestRotationByStatus(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{401, 403} {
+		a := newAPI(t)
+		a.Put(key, "v", time.Unix(1_795_430_000, 0))
+		a.check(t, found, 1)
+		old := ""
+		a.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+			if old == "" {
+				old = r.Header.Get("Authorization")
+			}
+			if r.Header.Get("Authorization") != old {
+				return false
+			}
+			w.WriteHeader(status)
+			return true
+		})
+		a.AddKey(newerAccount().KeyID, &newerAccount().PrivateKey.PublicKey)
+		a.key = newerAccount()
+		a.check(t, found, 2)
+		a.check(t, found, 1)
+	}
+}
+
+// TestForbiddenCalls: a 403 that has to do with the call, as of a firewall, and
+// not with the token neither ends other calls nor makes a storm of new tokens.
+func TestForbiddenCalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		firewall := func(r *http.Request) (*http.Response, error) {
+			if r.ParseForm(); r.Form.Get("key") == "bad" {
+				return says(403, "<html>")(r)
+			}
+			return says(200, item)(r)
+		}
+		api := &network{answers: []answer{firewall}}
+		source := &auth.TokenSource{Key: func(context.Context) (*auth.ServiceAccountKey, error) {
+			return auth.ParseServiceAccountKey(oldAccount().Credentials())
+		}}
+		c := api.client(nil)
+		c.Tokens = source
+		check := func(when string, calls, reads int) {
+			t.Helper()
+			before := len(api.requests)
+			_, err := c.GetKeyValueItem(ctx, "bad")
+			if got := failure(t, err); got != "credentials 0 403" || len(api.requests)-before != calls {
+				t.Errorf("%s: %s after %d calls; want credentials 0 403 after %d", when, got, len(api.requests)-before, calls)
+			}
+			if _, n := source.Counts(); n != int64(reads) {
+				t.Errorf("%s: the key was read %d times; want %d", when, n, reads)
+			}
+			if got := ask(t, ctx, c); got != found {
+				t.Errorf("%s: another item = %s; want %s", when, got, found)
+			}
+		}
+		if got := ask(t, ctx, c); got != found {
+			t.Errorf("GetKeyValueItem = %s; want %s", got, found)
+		}
+		source.Counts()
+		time.Sleep(time.Second) // so that a new token is another one
+		check("at first", 2, 1)
+		for range 4 {
+			time.Sleep(time.Second - time.Millisecond)
+			check("at once again", 1, 0)
+		}
+		time.Sleep(time.Second + 4*time.Millisecond) // and so 5 s in all
+		check("after a while", 2, 1)
+		check("at once again", 1, 0)
+	})
 }
 
 func TestClocksApart(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -42,6 +43,10 @@ const (
 	// characters, each of which JSON may write in 12 bytes, and a few names stand around.
 	maxItem = 30_000
 
+	// forbiddenPause is how long a 403 without a code is not blamed on the token,
+	// once a new token has changed nothing.
+	forbiddenPause = 5 * time.Second
+
 	// longestWait is the longest that the API can ask to be left alone. It is far
 	// from the longest time.Duration, so that sums with it do not overflow.
 	longestWait = 100 * 365 * 24 * time.Hour
@@ -68,7 +73,8 @@ type TokenSource interface {
 }
 
 // A Client calls the Management API for one application. Tokens and one of
-// ApplicationID and ApplicationName are required.
+// ApplicationID and ApplicationName are required. It may be used from several
+// goroutines.
 type Client struct {
 	Tokens TokenSource
 
@@ -90,6 +96,10 @@ type Client struct {
 
 	// UserAgent is sent with each call, if not empty.
 	UserAgent string
+
+	// forbidden is when a new token was last answered with a 403 without a
+	// code, in Unix milliseconds: a frozen sandbox stops the monotonic clock.
+	forbidden atomic.Int64
 }
 
 // errBaseURL stands in for the error of net/url, which quotes the URL.
@@ -140,9 +150,10 @@ func (c *Client) call(ctx context.Context, method string, params url.Values) (re
 			return r, nil
 		}
 		last = failed
-		if failed.blamesToken {
+		switch {
+		case failed.blamesToken && (!failed.bareForbidden() || c.mayRenew(refused)):
 			refused = token
-		} else if !failed.Repeat {
+		case !failed.Repeat:
 			return reply{}, backoff.Permanent(failed)
 		}
 		pace.failed(failed)
@@ -159,6 +170,22 @@ func (c *Client) call(ctx context.Context, method string, params url.Values) (re
 	}
 	failed.method = method
 	return reply{}, failed
+}
+
+// mayRenew reports whether another token is worth a try after a 403 without a
+// code; refused is the one that was refused before in the same call, or "". A
+// key that was replaced may be answered so, and so may a call that a firewall
+// dislikes, whatever its token. If a new token changes nothing, it is not
+// refused in its turn: that would end all calls for a while and read the secret
+// again and again.
+func (c *Client) mayRenew(refused string) bool {
+	now := time.Now().UnixMilli()
+	if refused != "" {
+		c.forbidden.Store(now)
+		return false
+	}
+	age := now - c.forbidden.Load()
+	return age < 0 || age >= forbiddenPause.Milliseconds()
 }
 
 // since prefers what the API said to what kept us from asking it again.

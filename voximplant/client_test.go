@@ -26,13 +26,13 @@ func TestRequestAsSent(t *testing.T) {
 	const difficult = "tel:+1555#a;b.c-d_Ключ:ё"
 	tests := []struct {
 		name   string
-		client voximplant.Client
+		client *voximplant.Client
 		root   string
 		want   url.Values
 	}{
-		{"by id", voximplant.Client{ApplicationID: 42}, "/platform_api", url.Values{"key": {difficult}, "application_id": {"42"}}},
-		{"by name", voximplant.Client{ApplicationName: "a&b.c"}, "/platform_api", url.Values{"key": {difficult}, "application_name": {"a&b.c"}}},
-		{"by id where both are set", voximplant.Client{ApplicationID: 42, ApplicationName: "a"}, "/platform_api/", url.Values{"key": {difficult}, "application_id": {"42"}}},
+		{"by id", &voximplant.Client{ApplicationID: 42}, "/platform_api", url.Values{"key": {difficult}, "application_id": {"42"}}},
+		{"by name", &voximplant.Client{ApplicationName: "a&b.c"}, "/platform_api", url.Values{"key": {difficult}, "application_name": {"a&b.c"}}},
+		{"by id where both are set", &voximplant.Client{ApplicationID: 42, ApplicationName: "a"}, "/platform_api/", url.Values{"key": {difficult}, "application_id": {"42"}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -325,6 +325,12 @@ func TestRefusedToken(t *testing.T) {
 		{"by status alone", []answer{says(401, ""), says(200, item)}, numbered(), found, []string{"token-1", "token-2"}},
 		{"after a fault", []answer{code(2), code(100), says(200, item)}, numbered(), found, []string{"token-1", "token-1", "token-2"}},
 		{"before a fault", []answer{code(100), code(2), says(200, item)}, numbered(), found, []string{"token-1", "token-2", "token-2"}},
+		{"by status 403", []answer{says(403, "<html>"), says(200, item)}, numbered(), found, []string{"token-1", "token-2"}},
+		{"by status 403 after a fault", []answer{code(2), says(403, ""), says(200, item)}, numbered(), found, []string{"token-1", "token-1", "token-2"}},
+		{"status 403 for all", []answer{says(403, `{"error":{"msg":"m"}}`)}, numbered(), "credentials 0 403", []string{"token-1", "token-2"}},
+		{"status 403 for the only one", []answer{says(403, "")}, upTo(1), "credentials 0 403", []string{"token-1"}},
+		{"status 403 with a code", []answer{says(403, `{"error":{"code":104}}`)}, numbered(), "credentials 104 403", []string{"token-1"}},
+		{"status 403 with a code that blames the token", []answer{says(403, `{"error":{"code":433}}`), says(200, item)}, numbered(), found, []string{"token-1", "token-2"}},
 		{"role not allowed", []answer{code(104), says(200, item)}, numbered(), "credentials 104 200", []string{"token-1"}},
 		{"there is no other", []answer{code(433), says(200, item)}, upTo(1), "credentials 433 200", []string{"token-1"}},
 		{"another is refused too", []answer{code(433), code(100), says(200, item)}, upTo(2), "credentials 100 200", []string{"token-1", "token-2"}},

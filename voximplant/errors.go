@@ -64,6 +64,9 @@ func (e *Error) Error() string {
 	return text
 }
 
+// bareForbidden reports whether e is a 403 without a code.
+func (e *Error) bareForbidden() bool { return e.Status == http.StatusForbidden && e.Code == 0 }
+
 // Unwrap returns the cause: an error of the network, the context or the token source.
 func (e *Error) Unwrap() error { return e.err }
 
@@ -95,10 +98,8 @@ func statusError(status int) *Error {
 		return nil
 	case status == http.StatusTooManyRequests:
 		return &Error{Kind: KindThrottled, Repeat: true}
-	case status == http.StatusUnauthorized:
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return &Error{Kind: KindCredentials, blamesToken: true}
-	case status == http.StatusForbidden:
-		return &Error{Kind: KindCredentials}
 	case status == http.StatusNotFound:
 		// A method name in the wrong letter case, or a wrong VOXIMPLANT_API_URL.
 		return &Error{Kind: KindConfiguration}

@@ -82,7 +82,9 @@ func codeRows() []row {
 		{name: "any other code (5, 429, 501, 512, one that is not documented)", faults: codes(5, 429, 501, 512, 9999), want: failure, calls: times(1)},
 		{name: "too many requests, or the same one too soon (162, 314, 340, 416, 484, 515)", faults: codes(162, 314, 340, 416, 484, 515), want: busy, calls: times(3)},
 		{name: "the token or the key is refused (100, 433, 447, 455, 456)", faults: codes(100, 433, 447, 455, 456), want: failure, calls: times(2), reads: times(1), aged: true, lasting: true},
-		{name: "the token is refused once (456)", faults: one(refuseToken), want: found, calls: times(2), reads: times(1), aged: true},
+		{name: "the token is refused once (456, or HTTP 401 or 403 without a code)", faults: []fault{
+			{"456", refuseToken}, {"401", refuseTokenWith(401, html)}, {"403", refuseTokenWith(403, html)},
+		}, want: found, calls: times(2), reads: times(1), aged: true},
 		{name: "the account may not (104, 127, 131, 135, 137, 315 to 317, 320 to 323, 527)", faults: codes(104, 127, 131, 135, 137, 315, 316, 317, 320, 321, 322, 323, 527), want: failure, calls: times(1)},
 		{name: "the settings or this program are wrong (12, 101 to 103, 105, 107, 115, 116, 134, 195, 196, 454, 458, 485, 492, 545, 546, 558)", faults: codes(12, 101, 102, 103, 105, 107, 115, 116, 134, 195, 196, 454, 458, 485, 492, 545, 546, 558), want: internal, calls: times(1)},
 		{name: "it dislikes a key that it documents as possible (477, 496, 497, 499)", faults: codes(477, 496, 497, 499), want: failure, calls: times(1)},
@@ -98,24 +100,32 @@ func codeRows() []row {
 }
 
 // refuseToken refuses the token that is in use as expired.
-func refuseToken(_ *testing.T, s *sandbox) {
-	var once sync.Once
-	var old string
-	s.Voximplant.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
-		once.Do(func() { old = r.Header.Get("Authorization") })
-		if r.Header.Get("Authorization") != old {
-			return false
-		}
-		io.WriteString(w, `{"error":{"code":456,"msg":"`+upstreamWords+`"}}`)
-		return true
-	})
+func refuseToken(t *testing.T, s *sandbox) {
+	refuseTokenWith(http.StatusOK, `{"error":{"code":456,"msg":"`+upstreamWords+`"}}`)(t, s)
+}
+
+// refuseTokenWith refuses the token that is in use with that answer.
+func refuseTokenWith(status int, body string) func(*testing.T, *sandbox) {
+	return func(_ *testing.T, s *sandbox) {
+		var once sync.Once
+		var old string
+		s.Voximplant.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+			once.Do(func() { old = r.Header.Get("Authorization") })
+			if r.Header.Get("Authorization") != old {
+				return false
+			}
+			w.WriteHeader(status)
+			io.WriteString(w, body)
+			return true
+		})
+	}
 }
 
 func statusRows() []row {
 	return []row{
 		{name: "400, 402, 405, 408, 413, 418", faults: statuses(400, 402, 405, 408, 413, 418), want: failure, calls: times(1)},
 		{name: "401", faults: statuses(401), want: failure, calls: times(2), reads: times(1), aged: true, lasting: true},
-		{name: "403", faults: statuses(403), want: failure, calls: times(1)},
+		{name: "403", faults: statuses(403), want: failure, calls: times(2), reads: times(1), aged: true},
 		{name: "404, as where `VOXIMPLANT_API_URL` is wrong", faults: statuses(404), want: internal, calls: times(1)},
 		{name: "429", faults: statuses(429), want: busy, calls: times(3)},
 		{name: "429 with `Retry-After: 7`", faults: one(reply(429, html, "Retry-After", "7")), want: busy, retryAfter: "7", calls: times(1)},
