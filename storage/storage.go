@@ -32,8 +32,7 @@ type Storage struct {
 	Scope  lookup.Scope
 
 	// Forget is told each key after a write, whether that succeeded or not: what
-	// was known of it before may be wrong. What the API answers to a write is
-	// not believed, since that may be the item from before.
+	// was known of it before may be wrong.
 	Forget func(key string)
 
 	Writable bool
@@ -42,7 +41,7 @@ type Storage struct {
 	Timeout time.Duration
 }
 
-// Set stores an item and returns it as the API answers it. The error is
+// Set stores an item and returns it as it was written. The error is
 // ErrReadOnly, ErrOutOfScope, a *voximplant.LimitError or a *voximplant.Error.
 func (s *Storage) Set(ctx context.Context, key, value string, life voximplant.Lifetime) (*voximplant.KeyValueItem, error) {
 	if err := s.mayWrite(key); err != nil {
@@ -109,8 +108,8 @@ func (s *Storage) list(ctx context.Context, get func(context.Context, string, vo
 	}
 	next, now := page.Next(len(items)), time.Now()
 	items = slices.DeleteFunc(items, func(item voximplant.KeyValueItem) bool {
-		ended := !item.ExpiresAt.After(now) || !item.ExpiresAt.After(item.Date)
-		return ended && !item.ExpiresAt.IsZero() || !strings.HasPrefix(item.Key, prefix)
+		ended := !item.ExpiresAt.IsZero() && item.Left(now, item.Date.Sub(now)) <= 0
+		return ended || !strings.HasPrefix(item.Key, prefix)
 	})
 	return items, next, nil
 }

@@ -54,6 +54,20 @@ type KeyValueItem struct {
 	Date time.Time
 }
 
+// MaxAhead is the most that the API's clock may be ahead of ours and be believed.
+const MaxAhead = time.Hour
+
+// Left returns how long the item has to live at now, by our clock or the API's,
+// whichever says less; it is not positive once the item has ended. ahead is how
+// far the API's clock was ahead of ours, negative if it was behind or is not
+// known. An item whose ExpiresAt is zero has no such time.
+func (i *KeyValueItem) Left(now time.Time, ahead time.Duration) time.Duration {
+	if 0 < ahead && ahead <= MaxAhead {
+		now = now.Add(ahead)
+	}
+	return i.ExpiresAt.Sub(now)
+}
+
 // GetKeyValueItem returns the item stored under key, which may have expired
 // just now. The error is ErrNotFound or an *Error.
 func (c *Client) GetKeyValueItem(ctx context.Context, key string) (*KeyValueItem, error) {

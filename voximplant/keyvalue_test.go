@@ -283,6 +283,27 @@ func TestDate(t *testing.T) {
 	}
 }
 
+func TestLeft(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_795_430_000, 0)
+	for _, test := range []struct{ lives, ahead, want time.Duration }{
+		{time.Hour, 0, time.Hour},
+		{time.Hour, time.Minute, 59 * time.Minute},
+		{time.Minute, time.Minute, 0},
+		{time.Minute, time.Hour, -59 * time.Minute},
+		{time.Hour, time.Hour + 1, time.Hour}, // no clock to go by
+		{time.Hour, 1<<63 - 1, time.Hour},
+		{time.Hour, -time.Minute, time.Hour}, // ours is the stricter
+		{time.Hour, -1 << 63, time.Hour},
+		{-time.Second, 0, -time.Second},
+	} {
+		item := voximplant.KeyValueItem{ExpiresAt: now.Add(test.lives)}
+		if got := item.Left(now, test.ahead); got != test.want {
+			t.Errorf("an item that lives for %v, the API's clock ahead by %v: Left = %v; want %v", test.lives, test.ahead, got, test.want)
+		}
+	}
+}
+
 func TestCheckKey(t *testing.T) {
 	t.Parallel()
 	const letter = "the key has a character outside a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +"

@@ -39,6 +39,19 @@ type Lifetime struct {
 	ExpiresAt time.Time
 }
 
+// end is when an item ends, to the second, that the API stored just before it
+// answered at now with r. A ttl counts from its own clock.
+func (l Lifetime) end(r reply, now time.Time) time.Time {
+	at := l.ExpiresAt
+	if l.TTL != nil {
+		if r.date.Sub(now).Abs() <= MaxAhead {
+			now = r.date
+		}
+		at = now.Add(*l.TTL)
+	}
+	return time.Unix(at.Unix(), 0).UTC()
+}
+
 func (l Lifetime) set(params url.Values, now time.Time) error {
 	switch {
 	case (l.TTL == nil) == l.ExpiresAt.IsZero():
@@ -56,9 +69,13 @@ func (l Lifetime) set(params url.Values, now time.Time) error {
 }
 
 // SetKeyValueItem stores value under key, in place of what is stored there,
-// and returns the item as the API answers it: of an existing one the documents
-// disagree whether that is the old or the new. value has at most MaxValueLength
+// and returns the item as it was written. value has at most MaxValueLength
 // characters. The error is a *LimitError or an *Error.
+//
+// The API answers with an item of this key, but the documents disagree whether
+// that is the new or the one from before. So of its answer only the end is
+// taken, and only where that fits the ttl: what the API reckoned is then right
+// to the second, where ours may be one off.
 func (c *Client) SetKeyValueItem(ctx context.Context, key, value string, life Lifetime) (*KeyValueItem, error) {
 	params := url.Values{"key": {key}, "value": {value}}
 	if err := CheckKey(key); err != nil {
@@ -74,14 +91,17 @@ func (c *Client) SetKeyValueItem(ctx context.Context, key, value string, life Li
 	if err != nil {
 		return nil, err
 	}
-	item, err := r.item(key)
+	echo, err := r.item(key)
 	if errors.Is(err, ErrNotFound) {
 		err = malformed("an answer without the item")
 	}
 	if err != nil {
 		return nil, r.malformed("SetKeyValueItem", err)
 	}
-	item.Date = r.date
+	item := &KeyValueItem{Key: key, Value: value, ExpiresAt: life.end(r, time.Now()), Date: r.date}
+	if life.TTL != nil && echo.Value == value && item.ExpiresAt.Sub(echo.ExpiresAt).Abs() <= time.Second {
+		item.ExpiresAt = echo.ExpiresAt
+	}
 	return item, nil
 }
 

@@ -3,6 +3,7 @@ package voximplant_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,11 @@ import (
 
 // lasts is a lifetime of ttl.
 func lasts(ttl time.Duration) voximplant.Lifetime { return voximplant.Lifetime{TTL: &ttl} }
+
+// until is a lifetime that ends at a Unix second.
+func until(unix int64) voximplant.Lifetime {
+	return voximplant.Lifetime{ExpiresAt: time.Unix(unix, 0)}
+}
 
 // A storageCall is a call of one of the methods beside GetKeyValueItem; its
 // outcome is in words, as outcome gives them.
@@ -131,7 +137,6 @@ func TestStorageLimits(t *testing.T) {
 		unix   = "expires_at is a time to come in Unix seconds, without milliseconds"
 		page   = "count is a number from 1 to 50, offset one from 0"
 	)
-	at := func(unix int64) voximplant.Lifetime { return voximplant.Lifetime{ExpiresAt: time.Unix(unix, 0)} }
 	minute := time.Minute
 	long := strings.Repeat("я", 201)
 	tests := []struct {
@@ -154,11 +159,11 @@ func TestStorageLimits(t *testing.T) {
 		{"ttl of part of a second", set(key, "v", lasts(500*time.Millisecond)), ttl},
 		{"neither ttl nor expires_at", set(key, "v", voximplant.Lifetime{}), one},
 		{"both", set(key, "v", voximplant.Lifetime{TTL: &minute, ExpiresAt: time.Unix(1_795_430_000, 0)}), one},
-		{"expires_at in milliseconds", set(key, "v", at(1_795_430_000_000)), unix},
-		{"expires_at in the past", set(key, "v", at(900_000_000)), unix},
-		{"expires_at 0", set(key, "v", at(0)), unix},
-		{"expires_at below 0", set(key, "v", at(-1)), unix},
-		{"expires_at beyond all times", set(key, "v", at(1<<63-1)), unix},
+		{"expires_at in milliseconds", set(key, "v", until(1_795_430_000_000)), unix},
+		{"expires_at in the past", set(key, "v", until(900_000_000)), unix},
+		{"expires_at 0", set(key, "v", until(0)), unix},
+		{"expires_at below 0", set(key, "v", until(-1)), unix},
+		{"expires_at beyond all times", set(key, "v", until(1<<63-1)), unix},
 		{"delete without key", del(""), "the key is empty"},
 		{"delete of a long key", del(long), "the key has more than 200 characters"},
 		{"delete of a pattern", del("a*"), letter},
@@ -191,7 +196,7 @@ func TestExpiresAtIsToCome(t *testing.T) {
 		inBubble(t, func(t *testing.T, ctx context.Context) {
 			api := &network{answers: []answer{says(200, item)}}
 			got := set(key, "v", voximplant.Lifetime{ExpiresAt: time.Now().Add(after)})(t, ctx, api.client(oneToken))
-			if (got == found) != accepted {
+			if strings.HasPrefix(got, `"v" until `) != accepted {
 				t.Errorf("SetKeyValueItem with expires_at %v from now = %s; want acceptance %v", after, got, accepted)
 			}
 		})
@@ -234,21 +239,70 @@ var refusals = []storageAnswer{
 
 func TestSetKeyValueItem(t *testing.T) {
 	t.Parallel()
+	const written = `"v" until 946684860` // a minute after a bubble begins
 	checkAnswers(t, set(key, "v", lasts(time.Minute)), append([]storageAnswer{
-		{"the item", says(200, item), found},
-		{"the item in an array", says(200, `{"result":[{"key":"test:1234","value":"v","expires_at":1795430000}]}`), found},
-		{"the item with more", says(200, `{"result":{"key":"test:1234","value":"v","expires_at":"1795430000","created":1}}`), found},
-		{"an item that was there", says(200, `{"result":{"key":"test:1234","value":"before","expires_at":1795430000}}`), `"before" until 1795430000`},
-		{"no expiry", says(200, `{"result":{"key":"test:1234","value":"v"}}`), `"v" until unknown`},
+		{"the item", says(200, `{"result":{"key":"test:1234","value":"v","expires_at":946684860}}`), written},
+		{"the item in an array", says(200, `{"result":[{"key":"test:1234","value":"v","expires_at":946684860}]}`), written},
+		{"the item with more", says(200, `{"result":{"key":"test:1234","value":"v","expires_at":"946684860","created":1}}`), written},
+		{"another value", says(200, `{"result":{"key":"test:1234","value":"before","expires_at":946684860}}`), written},
+		{"another end", says(200, item), written},
+		{"no expiry", says(200, `{"result":{"key":"test:1234","value":"v"}}`), written},
+		{"an item that has ended", says(200, `{"result":{"key":"test:1234","value":"before","expires_at":946684799}}`), written},
+		{"the same item that has ended", says(200, `{"result":{"key":"test:1234","value":"v","expires_at":946684799}}`), written},
+
 		{"another key", says(200, `{"result":{"key":"test:12345","value":"v"}}`), "malformed 0 200"},
 		{"no value", says(200, `{"result":{"key":"test:1234","expires_at":1795430000}}`), "malformed 0 200"},
+		{"a message", says(200, `{"message":"scheduled maintenance"}`), "malformed 0 200"},
+		{"a status for a result", says(200, `{"result":{"status":"maintenance"}}`), "malformed 0 200"},
 		{"no result", says(200, `{}`), "malformed 0 200"},
 		{"null", says(200, `{"result":null}`), "malformed 0 200"},
 		{"empty object", says(200, `{"result":{}}`), "malformed 0 200"},
 		{"empty array", says(200, `{"result":[]}`), "malformed 0 200"},
 		{"1", says(200, `{"result":1}`), "malformed 0 200"},
+		{"an error beside the item", says(200, strings.Replace(item, "{", `{"error":{"code":104},`, 1)), "credentials 104 200"},
 		{"not found", code(341), "failed 341 200"},
 	}, refusals...))
+}
+
+// TestEndOfWhatIsSet: a ttl counts from the API's clock where that is one to go
+// by, and its own reckoning counts where it is of this write.
+func TestEndOfWhatIsSet(t *testing.T) {
+	t.Parallel()
+	const now = 946684800 // in a bubble
+	tests := []struct {
+		name       string
+		life       voximplant.Lifetime
+		date, echo int64 // relative to now
+		want       int64
+	}{
+		{"clocks agree", lasts(time.Minute), 0, 60, 60},
+		{"reckoned a second before", lasts(time.Minute), 0, 59, 59},
+		{"reckoned a second after", lasts(time.Minute), 0, 61, 61},
+		{"set before for a little less", lasts(time.Minute), 0, 58, 60},
+		{"set before for a little more", lasts(time.Minute), 0, 62, 60},
+		{"set before for long", lasts(time.Minute), 0, 7_000_000, 60},
+		{"no time at all", lasts(0), 0, 0, 0},
+		{"the longest time", lasts(voximplant.MaxTTL), 0, 1, 7_776_000},
+		{"a clock ahead", lasts(time.Minute), 600, 660, 660},
+		{"a clock ahead, and another end", lasts(time.Minute), 600, 60, 660},
+		{"a clock behind", lasts(time.Minute), -600, 1, -540},
+		{"a clock an hour ahead", lasts(time.Minute), 3600, 1, 3660},
+		{"a clock out of order", lasts(time.Minute), 3601, 3661, 60},
+		{"a clock out of order behind", lasts(time.Minute), -3601, -3541, 60},
+		{"a given end", until(now + 90), 600, 90, 90},
+		{"a given end, and another one", until(now + 90), 0, 91, 90},
+		{"an end within a second", voximplant.Lifetime{ExpiresAt: time.Unix(now+90, 999_999_999)}, 0, 1, 90},
+	}
+	for _, test := range tests {
+		inBubble(t, func(t *testing.T, ctx context.Context) {
+			body := fmt.Sprintf(`{"result":{"key":"test:1234","value":"v","expires_at":%d}}`, now+test.echo)
+			date := time.Unix(now+test.date, 0).UTC().Format(http.TimeFormat)
+			got := set(key, "v", test.life)(t, ctx, (&network{answers: []answer{says(200, body, "Date", date)}}).client(oneToken))
+			if want := fmt.Sprintf(`"v" until %d`, now+test.want); got != want {
+				t.Errorf("%s: SetKeyValueItem = %s; want %s", test.name, got, want)
+			}
+		})
+	}
 }
 
 func TestDelKeyValueItem(t *testing.T) {
@@ -374,10 +428,10 @@ func TestWritesAreRepeated(t *testing.T) {
 		want    string
 		tries   int
 	}{
-		"set":                        {set(key, "v", lasts(time.Minute)), []answer{says(503, ""), code(484), says(200, item)}, found, 3},
+		"set":                        {set(key, "v", until(1795430000)), []answer{says(503, ""), code(484), says(200, item)}, found, 3},
 		"delete":                     {del(key), []answer{fails(io.ErrUnexpectedEOF), says(200, `{"result":1}`)}, "deleted", 2},
 		"delete that went unheard":   {del(key), []answer{stalls, code(341)}, "not found", 2},
-		"refused token":              {set(key, "v", lasts(time.Minute)), []answer{code(456), says(200, item)}, found, 2},
+		"refused token":              {set(key, "v", until(1795430000)), []answer{code(456), says(200, item)}, found, 2},
 		"list":                       {items("test", voximplant.Page{}), []answer{code(340), says(200, item)}, "test:1234 " + found, 2},
 		"set that is not understood": {set(key, "v", lasts(time.Minute)), []answer{says(200, "{}"), says(200, item)}, "malformed 0 200", 1},
 	} {

@@ -27,13 +27,16 @@ func (s *Server) Put(key, value string, expiresAt time.Time) {
 	s.put(Item{Key: key, Value: value, ExpiresAt: expiresAt})
 }
 
-func (s *Server) put(item Item) {
+// put returns the item from before, ended or not, if there was one.
+func (s *Server) put(item Item) (before Item, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.items == nil {
 		s.items = make(map[string]Item)
 	}
+	before, ok = s.items[item.Key]
 	s.items[item.Key] = item
+	return before, ok
 }
 
 // Delete removes the item stored under key, if there is one.

@@ -64,7 +64,9 @@ func (s *Server) setKeyValueItem(form url.Values) (any, *refusal) {
 		return nil, refused
 	}
 	item := Item{Key: key, Value: value, ExpiresAt: time.Unix(expiresAt, 0).UTC()}
-	s.put(item)
+	if before, ok := s.put(item); ok && s.AnswersBefore {
+		item = before
+	}
 	return resultBody{item.wire()}, nil
 }
 

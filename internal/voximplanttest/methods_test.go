@@ -110,6 +110,17 @@ func TestSetOverwrites(t *testing.T) {
 	checkResult(t, call(t, s, "GetKeyValueItem", "key=a"), want)
 }
 
+func TestSetAnswersBefore(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.AnswersBefore = true
+	const first, second = `{"key":"a","value":"one","expires_at":1800000000}`, `{"key":"a","value":"two","expires_at":1800000060}`
+	checkResult(t, call(t, s, "SetKeyValueItem", "key=a&value=one&ttl=0"), first)
+	checkResult(t, call(t, s, "SetKeyValueItem", "key=a&value=two&ttl=60"), first) // which has ended
+	checkResult(t, call(t, s, "SetKeyValueItem", "key=a&value=three&ttl=90"), second)
+	checkResult(t, call(t, s, "GetKeyValueItem", "key=a"), `{"key":"a","value":"three","expires_at":1800000090}`)
+}
+
 func TestStoredForms(t *testing.T) {
 	t.Parallel()
 	const (

@@ -47,6 +47,11 @@ type Server struct {
 	// decode a null result but not an empty object.
 	NotFound string
 
+	// AnswersBefore makes SetKeyValueItem answer with the item that was stored before,
+	// ended or not, if there was one. Of two contradicting documents the older has it
+	// so, the newer that the new item is answered.
+	AnswersBefore bool
+
 	// Now reports the current time, by which items and tokens expire and which the
 	// Date header shows. It is called from many goroutines. If nil, time.Now is used.
 	Now func() time.Time
