@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"voxkv/lookup"
@@ -79,9 +78,13 @@ func (s *Storage) mayWrite(key string) error {
 	return nil
 }
 
+// maxPages bounds the pages of the API that are read for one of ours.
+const maxPages = 10
+
 // Items returns a page of the items whose keys begin with prefix, and the
-// offset of the next page, 0 after the last. The error is ErrWidePrefix, a
-// *voximplant.LimitError or a *voximplant.Error.
+// offset of the next page, 0 after the last. A page may be short, and even
+// empty, where the API lists other items beside them. The error is
+// ErrWidePrefix, a *voximplant.LimitError or a *voximplant.Error.
 func (s *Storage) Items(ctx context.Context, prefix string, page voximplant.Page) ([]voximplant.KeyValueItem, int, error) {
 	return s.list(ctx, s.Client.GetKeyValueItems, prefix, page)
 }
@@ -91,25 +94,37 @@ func (s *Storage) Keys(ctx context.Context, prefix string, page voximplant.Page)
 	return s.list(ctx, s.Client.GetKeyValueKeys, prefix, page)
 }
 
-// list refuses a prefix that other keys have too: even how many there are
-// would tell of keys that do not exist for callers. It takes the offset of the
-// next page from the whole page, before items that have expired are left out,
-// and those that do not begin with prefix, should the API ask for less.
-func (s *Storage) list(ctx context.Context, get func(context.Context, string, voximplant.Page) ([]voximplant.KeyValueItem, error),
-	prefix string, page voximplant.Page) ([]voximplant.KeyValueItem, int, error) {
+// A lister is GetKeyValueItems or GetKeyValueKeys.
+type lister func(ctx context.Context, prefix string, page voximplant.Page) ([]voximplant.KeyValueItem, int, error)
+
+// list refuses a prefix that other keys have too. It passes over pages on which
+// nothing is left, but leaves time for an answer: the caller goes on where it
+// stopped.
+func (s *Storage) list(ctx context.Context, get lister, prefix string, page voximplant.Page) (items []voximplant.KeyValueItem, next int, err error) {
 	if !s.Scope.Covers(prefix) {
 		return nil, 0, ErrWidePrefix
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	items, err := get(ctx, prefix, page)
-	if err != nil {
-		return nil, 0, err
+	deadline, _ := ctx.Deadline()
+	half := time.Now().Add(time.Until(deadline) / 2)
+	for range maxPages {
+		items, next, err = get(ctx, prefix, page)
+		if err != nil {
+			return nil, 0, err
+		}
+		items = slices.DeleteFunc(items, ended(time.Now()))
+		if len(items) > 0 || next == 0 || time.Now().After(half) {
+			break
+		}
+		page.Offset = next
 	}
-	next, now := page.Next(len(items)), time.Now()
-	items = slices.DeleteFunc(items, func(item voximplant.KeyValueItem) bool {
-		ended := !item.ExpiresAt.IsZero() && item.Left(now, item.Date.Sub(now)) <= 0
-		return ended || !strings.HasPrefix(item.Key, prefix)
-	})
 	return items, next, nil
+}
+
+// ended reports whether an item that was just received has ended.
+func ended(now time.Time) func(voximplant.KeyValueItem) bool {
+	return func(item voximplant.KeyValueItem) bool {
+		return !item.ExpiresAt.IsZero() && item.Left(now, item.Date.Sub(now)) <= 0
+	}
 }

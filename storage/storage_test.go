@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"voxkv/auth"
@@ -267,6 +270,138 @@ func TestListsInScope(t *testing.T) {
 	}
 	if w.forgot != nil {
 		t.Errorf("lists made it forget %q; want nothing", w.forgot)
+	}
+}
+
+// withColon lists as no document has it: by a prefix that has a colon.
+func withColon(pattern, key string) bool {
+	return strings.Contains(pattern, ":") && strings.HasPrefix(key, pattern)
+}
+
+// TestReadingsOfPattern: whatever the API takes the pattern of a list for, the
+// pages hold each key of the prefix once and no other.
+func TestReadingsOfPattern(t *testing.T) {
+	t.Parallel()
+	for name, lists := range map[string]func(pattern, key string) bool{
+		"namespace": voximplanttest.ByNamespace, "namespace's beginning": voximplanttest.ByNamespacePrefix,
+		"prefix": voximplanttest.ByPrefix, "with a colon": withColon, "anywhere": func(pattern, key string) bool { return strings.Contains(key, pattern) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.api.Lists = lists
+			for i := range 7 {
+				for _, prefix := range []string{"order:", "order", "order-", "orders:", "ord:", "a:order:", "order:x:", "other:"} {
+					w.api.Put(fmt.Sprintf("%s%02d", prefix, 7+i), "v", time.Now().Add(time.Hour))
+				}
+			}
+			for _, prefix := range []string{"order:", "order:x:", "order:1", "order:none"} {
+				var want []string
+				for _, item := range w.api.Items() {
+					if strings.HasPrefix(item.Key, prefix) {
+						want = append(want, item.Key)
+					}
+				}
+				for name, list := range w.listers() {
+					for _, count := range []int{0, 1, 7, 50} {
+						if got := read(t, list, prefix, count); !slices.Equal(got, want) {
+							t.Errorf("%s(%q) by %d = %q; want %q", name, prefix, count, got, want)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// read returns the keys of all pages.
+func read(t *testing.T, list lister, prefix string, count int) (keys []string) {
+	t.Helper()
+	page := voximplant.Page{Count: count}
+	for range 1000 {
+		items, next, err := list(t.Context(), prefix, page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, item := range items {
+			keys = append(keys, item.Key)
+		}
+		if next == 0 {
+			return keys
+		}
+		page.Offset = next
+	}
+	t.Fatalf("pages under %q without end", prefix)
+	return nil
+}
+
+// TestReadingIsKept: a list goes on as it began, whatever is found in another
+// way meanwhile. Nothing is lost or there twice.
+func TestReadingIsKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var byPrefix atomic.Bool
+	w.api.Lists = func(pattern, key string) bool {
+		return byPrefix.Load() && voximplanttest.ByPrefix(pattern, key) || withColon(pattern, key)
+	}
+	for i := range 12 {
+		w.api.Put(fmt.Sprintf("order:%02d", i), "v", time.Now().Add(time.Hour))
+		w.api.Put(fmt.Sprintf("order-%02d", i), "v", time.Now().Add(time.Hour))
+	}
+	first, next, err := w.Keys(t.Context(), "order:", voximplant.Page{})
+	if err != nil || len(first) != 10 || next == 0 {
+		t.Fatalf("Keys = %d items, next %d, %v; want 10 and a next page", len(first), next, err)
+	}
+	byPrefix.Store(true)
+	second, next, err := w.Keys(t.Context(), "order:", voximplant.Page{Offset: next})
+	if err != nil || len(second) != 2 || second[0].Key != "order:10" || next != 0 {
+		t.Errorf("second page = %+v, next %d, %v; want order:10 and order:11", second, next, err)
+	}
+}
+
+// TestEmptyPages are passed over, ten at the most, and none once half of the time is over.
+func TestEmptyPages(t *testing.T) {
+	t.Parallel()
+	const foreign = `{"result":[{"key":"exact","value":"v"},{"key":"exact","value":"v"}]}`
+	w := newWorld(t)
+	for takes, want := range map[time.Duration]int{0: 10, 300 * time.Millisecond: 10, time.Second: 6, 1900 * time.Millisecond: 3} {
+		synctest.Test(t, func(t *testing.T) {
+			calls := 0
+			client := &voximplant.Client{Tokens: w.Client.Tokens, ApplicationID: 42}
+			client.HTTPClient = &http.Client{Transport: transport(func(*http.Request) *http.Response {
+				calls++
+				time.Sleep(takes)
+				return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(foreign))}
+			})}
+			s := &storage.Storage{Client: client, Scope: w.Scope, Timeout: 10 * time.Second}
+			items, next, err := s.Items(t.Context(), "order:", voximplant.Page{Offset: 8, Count: 2})
+			if err != nil || len(items) != 0 || calls != want || next != 8+2*want {
+				t.Errorf("pages of %v each: %v, next %d, %v after %d calls; want none, next %d after %d", takes, items, next, err, calls, 8+2*want, want)
+			}
+		})
+	}
+}
+
+type transport func(*http.Request) *http.Response
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
+
+// TestFallbackFails: what the second question comes to is what the list comes to.
+func TestFallbackFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.api.Intercept(func(rw http.ResponseWriter, r *http.Request) bool {
+		if r.Form.Get("key") == "order" {
+			return false
+		}
+		rw.Write([]byte(`{"error":{"code":104}}`))
+		return true
+	})
+	for name, list := range w.listers() {
+		got, next, err := list(t.Context(), "order:", voximplant.Page{})
+		if failed, ok := errors.AsType[*voximplant.Error](err); !ok || failed.Code != 104 || got != nil || next != 0 {
+			t.Errorf("%s = %v, %d, %v; want code 104 alone", name, got, next, err)
+		}
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -124,19 +126,10 @@ func (c *Client) DelKeyValueItem(ctx context.Context, key string) error {
 	return r.malformed("DelKeyValueItem", malformed("an answer other than 1"))
 }
 
-// A Page is a part of a list. The zero Page is the first DefaultCount items.
+// A Page is a part of a list. The zero Page is its beginning, DefaultCount items.
 type Page struct {
-	Offset int
+	Offset int // 0, or what the page before told as the next
 	Count  int // 1 to MaxCount, or 0 for DefaultCount
-}
-
-// Next returns the offset of the page after one that held n items, 0 if that
-// was the last. The API tells no total; a short page is the last.
-func (p Page) Next(n int) int {
-	if n < p.count() {
-		return 0
-	}
-	return p.Offset + n
 }
 
 func (p Page) count() int {
@@ -146,42 +139,88 @@ func (p Page) count() int {
 	return p.Count
 }
 
-// GetKeyValueItems returns a page of the items whose keys begin with prefix,
-// which may not be empty. The documents leave open whether the API asks for
-// more than a prefix, or for less. The error is a *LimitError or an *Error.
-func (c *Client) GetKeyValueItems(ctx context.Context, prefix string, page Page) ([]KeyValueItem, error) {
+// askPrefix stands in the offset of a page whose list is asked for with the
+// prefix itself, and so goes with the caller from page to page. No application
+// has so many items.
+const askPrefix = 1_000_000_000
+
+// GetKeyValueItems returns the items of a page whose keys begin with prefix,
+// which may not be empty, and the offset of the next page, 0 after the last.
+// The error is a *LimitError or an *Error.
+//
+// The API takes a pattern for keys. By the newest documents that is their
+// namespace, which is the text before the first colon, by older ones a prefix.
+// So a list is asked for with the namespace of prefix. Where that finds nothing
+// at all, the next page is the first of the list that prefix itself finds. What
+// else a pattern finds is left out, so a page may be shorter than it could be,
+// or empty, and not the last.
+func (c *Client) GetKeyValueItems(ctx context.Context, prefix string, page Page) ([]KeyValueItem, int, error) {
 	if prefix == "" {
-		return nil, limit("a prefix is required")
+		return nil, 0, limit("a prefix is required")
 	}
 	return c.list(ctx, "GetKeyValueItems", prefix, page)
 }
 
-// GetKeyValueKeys returns a page of the keys that begin with prefix, "" for
-// all, as items without values. The error is a *LimitError or an *Error.
-func (c *Client) GetKeyValueKeys(ctx context.Context, prefix string, page Page) ([]KeyValueItem, error) {
+// GetKeyValueKeys is GetKeyValueItems without the values. The prefix "" is that
+// of all keys.
+func (c *Client) GetKeyValueKeys(ctx context.Context, prefix string, page Page) ([]KeyValueItem, int, error) {
 	return c.list(ctx, "GetKeyValueKeys", prefix, page)
 }
 
-func (c *Client) list(ctx context.Context, method, prefix string, page Page) ([]KeyValueItem, error) {
-	if page.Offset < 0 || page.Count < 0 || page.Count > MaxCount {
+func (c *Client) list(ctx context.Context, method, prefix string, page Page) ([]KeyValueItem, int, error) {
+	params, err := page.params(prefix)
+	if err != nil {
+		return nil, 0, err
+	}
+	r, err := c.call(ctx, method, params)
+	if err != nil {
+		return nil, 0, err
+	}
+	items, err := r.items(method == "GetKeyValueItems")
+	if err != nil {
+		return nil, 0, r.malformed(method, err)
+	}
+	next := page.next(len(items), prefix)
+	return slices.DeleteFunc(items, func(item KeyValueItem) bool { return !strings.HasPrefix(item.Key, prefix) }), next, nil
+}
+
+// params are those that ask for the page.
+func (p Page) params(prefix string) (url.Values, error) {
+	if p.Offset < 0 || p.Offset >= 2*askPrefix || p.Count < 0 || p.Count > MaxCount {
 		return nil, limit("count is a number from 1 to %d, offset one from 0", MaxCount)
 	}
-	params := url.Values{"count": {strconv.Itoa(page.count())}, "offset": {strconv.Itoa(page.Offset)}}
+	pattern, offset := namespace(prefix), p.Offset
+	if offset >= askPrefix {
+		pattern, offset = prefix, offset-askPrefix
+	}
+	params := url.Values{"count": {strconv.Itoa(p.count())}, "offset": {strconv.Itoa(offset)}}
 	if prefix != "" {
 		if err := CheckKey(prefix); err != nil {
 			return nil, limit("as a prefix, %v", err)
 		}
-		params.Set("key", prefix)
+		params.Set("key", pattern)
 	}
-	r, err := c.call(ctx, method, params)
-	if err != nil {
-		return nil, err
+	return params, nil
+}
+
+// namespace is that of the keys that begin with prefix, as far as it tells it.
+func namespace(prefix string) string {
+	if before, _, _ := strings.Cut(prefix, ":"); before != "" {
+		return before
 	}
-	items, err := r.items(method == "GetKeyValueItems")
-	if err != nil {
-		return nil, r.malformed(method, err)
+	return prefix
+}
+
+// next returns the offset of the page after one of n items, 0 if that was the
+// last. The API tells no total; a short page is the last.
+func (p Page) next(n int, prefix string) int {
+	switch {
+	case n == 0 && p.Offset == 0 && namespace(prefix) != prefix:
+		return askPrefix
+	case n < p.count():
+		return 0
 	}
-	return items, nil
+	return p.Offset + n
 }
 
 // items reads a list, of items if values is true, else of keys.

@@ -57,13 +57,14 @@ func keys(prefix string, page voximplant.Page) storageCall {
 	}
 }
 
-// listed puts a list into words: `a "v" until 1795430000, b "" until unknown`.
-func listed(t *testing.T) func([]voximplant.KeyValueItem, error) string {
-	return func(got []voximplant.KeyValueItem, err error) string {
+// listed puts a list into words: `a "v" until 1795430000, b "" until unknown`,
+// and ", next 10" if another page follows.
+func listed(t *testing.T) func([]voximplant.KeyValueItem, int, error) string {
+	return func(got []voximplant.KeyValueItem, next int, err error) string {
 		t.Helper()
 		switch {
-		case err != nil && got != nil:
-			t.Errorf("list = %v, %v; want either of them", got, err)
+		case err != nil && (got != nil || next != 0):
+			t.Errorf("list = %v, %d, %v; want a list or an error", got, next, err)
 		case err != nil:
 			return failure(t, err)
 		case got == nil:
@@ -72,6 +73,9 @@ func listed(t *testing.T) func([]voximplant.KeyValueItem, error) string {
 		var words []string
 		for _, item := range got {
 			words = append(words, item.Key+" "+inWords(item))
+		}
+		if next != 0 {
+			words = append(words, fmt.Sprint("next ", next))
 		}
 		return strings.Join(words, ", ")
 	}
@@ -94,10 +98,21 @@ func TestStorageRequestsAsSent(t *testing.T) {
 			url.Values{"key": {key}, "value": {"v"}, "expires_at": {formatUnix(soon)}}},
 		{"empty value", "SetKeyValueItem", set(key, "", lasts(1*time.Second)), url.Values{"key": {key}, "value": {""}, "ttl": {"1"}}},
 		{"delete", "DelKeyValueItem", del(difficult), url.Values{"key": {difficult}}},
-		{"items", "GetKeyValueItems", items("tel:+1", voximplant.Page{}), url.Values{"key": {"tel:+1"}, "count": {"10"}, "offset": {"0"}}},
+		{"items", "GetKeyValueItems", items("tel:+1", voximplant.Page{}), url.Values{"key": {"tel"}, "count": {"10"}, "offset": {"0"}}},
 		{"a page of items", "GetKeyValueItems", items("test:", voximplant.Page{Offset: 150, Count: 50}),
+			url.Values{"key": {"test"}, "count": {"50"}, "offset": {"150"}}},
+		{"items by prefix", "GetKeyValueItems", items("tel:+1", voximplant.Page{Offset: 1_000_000_000}),
+			url.Values{"key": {"tel:+1"}, "count": {"10"}, "offset": {"0"}}},
+		{"a page of keys by prefix", "GetKeyValueKeys", keys("test:", voximplant.Page{Offset: 1_000_000_150, Count: 50}),
 			url.Values{"key": {"test:"}, "count": {"50"}, "offset": {"150"}}},
-		{"keys", "GetKeyValueKeys", keys("Ключ:", voximplant.Page{Count: 1}), url.Values{"key": {"Ключ:"}, "count": {"1"}, "offset": {"0"}}},
+		{"the last offset by namespace", "GetKeyValueKeys", keys("test:", voximplant.Page{Offset: 999_999_999}),
+			url.Values{"key": {"test"}, "count": {"10"}, "offset": {"999999999"}}},
+		{"the last offset by prefix", "GetKeyValueKeys", keys("test:", voximplant.Page{Offset: 1_999_999_999}),
+			url.Values{"key": {"test:"}, "count": {"10"}, "offset": {"999999999"}}},
+		{"keys", "GetKeyValueKeys", keys("Ключ:", voximplant.Page{Count: 1}), url.Values{"key": {"Ключ"}, "count": {"1"}, "offset": {"0"}}},
+		{"two colons", "GetKeyValueKeys", keys("a:b:c", voximplant.Page{}), url.Values{"key": {"a"}, "count": {"10"}, "offset": {"0"}}},
+		{"no namespace", "GetKeyValueItems", items("exact", voximplant.Page{}), url.Values{"key": {"exact"}, "count": {"10"}, "offset": {"0"}}},
+		{"an empty namespace", "GetKeyValueKeys", keys(":a", voximplant.Page{}), url.Values{"key": {":a"}, "count": {"10"}, "offset": {"0"}}},
 		{"all keys", "GetKeyValueKeys", keys("", voximplant.Page{Offset: 10}), url.Values{"count": {"10"}, "offset": {"10"}}},
 	}
 	for _, test := range tests {
@@ -175,6 +190,10 @@ func TestStorageLimits(t *testing.T) {
 		{"51 keys", keys("a", voximplant.Page{Count: 51}), page},
 		{"fewer than no items", items("a", voximplant.Page{Count: -1}), page},
 		{"offset below 0", keys("", voximplant.Page{Offset: -1}), page},
+		{"offset beyond all pages", keys("", voximplant.Page{Offset: 2_000_000_000}), page},
+		{"offset at the end of its range", items("a", voximplant.Page{Offset: 1<<63 - 1}), page},
+		{"items of a pattern after a namespace", items("a:*", voximplant.Page{}), "as a prefix, " + letter},
+		{"keys of a long prefix after a namespace", keys("a:"+long, voximplant.Page{}), "as a prefix, the key has more than 200 characters"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -345,10 +364,10 @@ func TestGetKeyValueItems(t *testing.T) {
 			`test:1234 "v" until 1795430000, test:2 "" until 1795430001`},
 		// As most official clients' types have it.
 		{"a single object", says(200, item), `test:1234 "v" until 1795430000`},
-		{"counts beside it", says(200, `{"result":[{"key":"a","value":"v"}],"total_count":1,"count":1}`), `a "v" until unknown`},
-		{"any order", says(200, `{"result":[{"key":"b","value":"v"},{"key":"a","value":"v"}]}`), `b "v" until unknown, a "v" until unknown`},
-		{"strange expiry", says(200, `{"result":[{"key":"a","value":"v","expires_at":"1795430000.0"},{"key":"b","value":"v","expires_at":{}}]}`),
-			`a "v" until 1795430000, b "v" until unknown`},
+		{"counts beside it", says(200, `{"result":[{"key":"test:a","value":"v"}],"total_count":1,"count":1}`), `test:a "v" until unknown`},
+		{"any order", says(200, `{"result":[{"key":"test:b","value":"v"},{"key":"test:a","value":"v"}]}`), `test:b "v" until unknown, test:a "v" until unknown`},
+		{"strange expiry", says(200, `{"result":[{"key":"test:a","value":"v","expires_at":"1795430000.0"},{"key":"test:b","value":"v","expires_at":{}}]}`),
+			`test:a "v" until 1795430000, test:b "v" until unknown`},
 		{"empty array", says(200, `{"result":[]}`), ""},
 		{"spaced empty array", says(200, `{"result": [ ] }`), ""},
 		{"null", says(200, `{"result":null}`), ""},
@@ -365,19 +384,24 @@ func TestGetKeyValueItems(t *testing.T) {
 		{"null members", says(200, `{"result":{"key":null,"value":null}}`), "malformed 0 200"},
 		{"array of an empty object", says(200, `{"result":[{}]}`), "malformed 0 200"},
 		{"0", says(200, `{"result":0}`), "malformed 0 200"},
-		{"duplicate keys", says(200, `{"result":[{"key":"a","key":"b","value":"v"}]}`), "malformed 0 200"},
-		{"half a surrogate pair", says(200, `{"result":[{"key":"a","value":"\ud83d"}]}`), "malformed 0 200"},
-		{"members in other letters", says(200, `{"result":[{"key":"a","value":"v","Key":"b","Value":"w","EXPIRES_AT":1}]}`), `a "v" until unknown`},
-		{"an item without a key", says(200, `{"result":[{"key":"a","value":"v"},{"value":"v"}]}`), "malformed 0 200"},
+		{"duplicate keys", says(200, `{"result":[{"key":"test:a","key":"test:b","value":"v"}]}`), "malformed 0 200"},
+		{"half a surrogate pair", says(200, `{"result":[{"key":"test:a","value":"\ud83d"}]}`), "malformed 0 200"},
+		{"members in other letters", says(200, `{"result":[{"key":"test:a","value":"v","Key":"b","Value":"w","EXPIRES_AT":1}]}`), `test:a "v" until unknown`},
+		{"other keys beside", says(200, `{"result":[{"key":"tes:1","value":"v"},{"key":"test","value":"v"},{"key":"a:test","value":"v"},{"key":"Test","value":"v"}]}`),
+			`test "v" until unknown`},
+		{"a full page", says(200, `{"result":[`+strings.Repeat(`{"key":"test:1","value":"v"},`, 9)+`{"key":"other","value":"v"}]}`),
+			strings.Repeat(`test:1 "v" until unknown, `, 9) + "next 10"},
+		{"a full page of other keys", says(200, `{"result":[`+strings.Repeat(`{"key":"other","value":"v"},`, 9)+`{"key":"other","value":"v"}]}`), "next 10"},
+		{"an item without a key", says(200, `{"result":[{"key":"test:a","value":"v"},{"value":"v"}]}`), "malformed 0 200"},
 		{"an item with an empty key", says(200, `{"result":[{"key":"","value":"v"}]}`), "malformed 0 200"},
-		{"an item without a value", says(200, `{"result":[{"key":"a","expires_at":1795430000}]}`), "malformed 0 200"},
+		{"an item without a value", says(200, `{"result":[{"key":"test:a","expires_at":1795430000}]}`), "malformed 0 200"},
 		{"a null item", says(200, `{"result":[null]}`), "malformed 0 200"},
 		{"an object without a key", says(200, `{"result":{"value":"v"}}`), "malformed 0 200"},
 		{"a string", says(200, `{"result":"test:1234"}`), "malformed 0 200"},
 		{"a number", says(200, `{"result":1}`), "malformed 0 200"},
 		{"strings", says(200, `{"result":["test:1234"]}`), "malformed 0 200"},
-		{"value a number", says(200, `{"result":[{"key":"a","value":1}]}`), "malformed 0 200"},
-		{"single value a number", says(200, `{"result":{"key":"a","value":1}}`), "malformed 0 200"},
+		{"value a number", says(200, `{"result":[{"key":"test:a","value":1}]}`), "malformed 0 200"},
+		{"single value a number", says(200, `{"result":{"key":"test:a","value":1}}`), "malformed 0 200"},
 		{"not found", code(341), "failed 341 200"},
 	}, refusals...))
 }
@@ -407,7 +431,7 @@ func TestDateOfTheAPI(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list, err := c.GetKeyValueItems(ctx, key, voximplant.Page{})
+		list, _, err := c.GetKeyValueItems(ctx, key, voximplant.Page{})
 		if err != nil || len(list) != 1 {
 			t.Fatalf("GetKeyValueItems = %v, %v; want an item", list, err)
 		}
@@ -481,26 +505,46 @@ func TestNotFoundCodes(t *testing.T) {
 	}
 }
 
+// TestNextPage: a short page is the last. Where a namespace finds nothing, the
+// next page is the first of those that the prefix finds, and so on with these.
 func TestNextPage(t *testing.T) {
 	t.Parallel()
+	const byPrefix = 1_000_000_000
 	for _, test := range []struct {
-		page voximplant.Page
-		n    int
-		want int
+		prefix string
+		page   voximplant.Page
+		n      int
+		want   int
 	}{
-		{voximplant.Page{}, 0, 0},
-		{voximplant.Page{}, 9, 0},
-		{voximplant.Page{}, 10, 10},
-		{voximplant.Page{Offset: 10}, 10, 20},
-		{voximplant.Page{Offset: 20}, 0, 0},
-		{voximplant.Page{Count: 50}, 49, 0},
-		{voximplant.Page{Count: 50}, 50, 50},
-		{voximplant.Page{Offset: 7, Count: 1}, 1, 8},
-		{voximplant.Page{Count: 5}, 9, 9}, // more than asked for
+		{"a", voximplant.Page{}, 0, 0},
+		{"a", voximplant.Page{}, 9, 0},
+		{"a", voximplant.Page{}, 10, 10},
+		{"a", voximplant.Page{Offset: 10}, 10, 20},
+		{"a", voximplant.Page{Offset: 20}, 0, 0},
+		{"a", voximplant.Page{Count: 50}, 49, 0},
+		{"a", voximplant.Page{Count: 50}, 50, 50},
+		{"a", voximplant.Page{Offset: 7, Count: 1}, 1, 8},
+		{"a", voximplant.Page{Count: 5}, 9, 9}, // more than asked for
+		{"", voximplant.Page{}, 0, 0},
+		{":a", voximplant.Page{}, 0, 0},
+
+		{"a:", voximplant.Page{}, 0, byPrefix},
+		{"a:b", voximplant.Page{Count: 1}, 0, byPrefix},
+		{"a:", voximplant.Page{}, 1, 0},
+		{"a:", voximplant.Page{}, 10, 10},
+		{"a:", voximplant.Page{Offset: 10}, 0, 0},
+		{"a:", voximplant.Page{Offset: byPrefix}, 0, 0},
+		{"a:", voximplant.Page{Offset: byPrefix}, 9, 0},
+		{"a:", voximplant.Page{Offset: byPrefix}, 10, byPrefix + 10},
+		{"a:", voximplant.Page{Offset: byPrefix + 10}, 10, byPrefix + 20},
 	} {
-		if got := test.page.Next(test.n); got != test.want {
-			t.Errorf("%+v.Next(%d) = %d; want %d", test.page, test.n, got, test.want)
-		}
+		inBubble(t, func(t *testing.T, ctx context.Context) {
+			items := strings.TrimSuffix(strings.Repeat(`{"key":"a"},`, test.n), ",")
+			c := (&network{answers: []answer{says(200, `{"result":[`+items+`]}`)}}).client(oneToken)
+			if _, got, err := c.GetKeyValueKeys(ctx, test.prefix, test.page); err != nil || got != test.want {
+				t.Errorf("keys under %q, %+v, that holds %d: next = %d, %v; want %d", test.prefix, test.page, test.n, got, err, test.want)
+			}
+		})
 	}
 }
 
@@ -512,11 +556,11 @@ func FuzzGetKeyValueItems(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		inBubble(t, func(t *testing.T, ctx context.Context) {
 			c := (&network{answers: []answer{says(200, body)}}).client(oneToken)
-			got, err := c.GetKeyValueItems(ctx, "a", voximplant.Page{})
-			if listed(t)(got, err); slices.ContainsFunc(got, func(i voximplant.KeyValueItem) bool { return i.Key == "" }) {
-				t.Errorf("an item without a key in %v", got)
+			got, next, err := c.GetKeyValueItems(ctx, "a", voximplant.Page{})
+			if listed(t)(got, next, err); slices.ContainsFunc(got, func(i voximplant.KeyValueItem) bool { return !strings.HasPrefix(i.Key, "a") }) {
+				t.Errorf("an item of another prefix in %v", got)
 			}
-			if _, err := c.GetKeyValueKeys(ctx, "", voximplant.Page{}); err != nil && errors.Is(err, voximplant.ErrNotFound) {
+			if _, _, err := c.GetKeyValueKeys(ctx, "", voximplant.Page{}); err != nil && errors.Is(err, voximplant.ErrNotFound) {
 				t.Errorf("GetKeyValueKeys = %v; want a list or an *Error", err)
 			}
 		})

@@ -46,18 +46,39 @@ func (s *Server) Delete(key string) {
 	delete(s.items, key)
 }
 
-// Items returns the items that have not expired, sorted by key.
-func (s *Server) Items() []Item {
-	return s.itemsWithPrefix("")
+// ByNamespace lists the keys whose namespace is pattern. That is the text before the
+// first colon; a key without one is its own namespace.
+func ByNamespace(pattern, key string) bool { return namespace(key) == pattern }
+
+// ByNamespacePrefix lists the keys whose namespace begins with pattern, so that "order"
+// finds orders:1 and "order:" nothing.
+func ByNamespacePrefix(pattern, key string) bool { return strings.HasPrefix(namespace(key), pattern) }
+
+// ByPrefix lists the keys that begin with pattern.
+func ByPrefix(pattern, key string) bool { return strings.HasPrefix(key, pattern) }
+
+func namespace(key string) string {
+	before, _, _ := strings.Cut(key, ":")
+	return before
 }
 
-func (s *Server) itemsWithPrefix(prefix string) []Item {
+// Items returns the items that have not expired, sorted by key.
+func (s *Server) Items() []Item {
+	return s.itemsOf("")
+}
+
+// itemsOf returns the items that pattern finds, all if it is empty.
+func (s *Server) itemsOf(pattern string) []Item {
+	lists := s.Lists
+	if lists == nil {
+		lists = ByNamespace
+	}
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var items []Item
 	for _, item := range s.items {
-		if strings.HasPrefix(item.Key, prefix) && !item.expired(now) {
+		if (pattern == "" || lists(pattern, item.Key)) && !item.expired(now) {
 			items = append(items, item)
 		}
 	}

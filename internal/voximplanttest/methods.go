@@ -106,11 +106,11 @@ func (s *Server) delKeyValueItem(form url.Values) (any, *refusal) {
 	return resultBody{1}, nil
 }
 
-// list answers one page of the items under a prefix. That key is a prefix, and that
-// items come in its order, are guesses.
+// list answers one page of the items that the pattern in key finds. That they come in
+// the order of their keys is a guess.
 func (s *Server) list(form url.Values, wire func(Item) wireItem) (any, *refusal) {
-	prefix := form.Get("key")
-	if refused := checkKey(prefix); refused != nil {
+	pattern := form.Get("key")
+	if refused := checkKey(pattern); refused != nil {
 		return nil, refused
 	}
 	count, refused := number(form, "count", defaultCount, 1, maxCount)
@@ -121,7 +121,7 @@ func (s *Server) list(form url.Values, wire func(Item) wireItem) (any, *refusal)
 	if refused != nil {
 		return nil, refused
 	}
-	items := s.itemsWithPrefix(prefix)
+	items := s.itemsOf(pattern)
 	items = items[min(int(offset), len(items)):]
 	items = items[:min(int(count), len(items))]
 	page := make([]wireItem, 0, len(items)) // an empty page is [], not null

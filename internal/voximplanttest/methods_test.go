@@ -168,9 +168,47 @@ func TestNotFound(t *testing.T) {
 	}
 }
 
+// TestPatterns: what a list is asked for with can be read in several ways.
+func TestPatterns(t *testing.T) {
+	t.Parallel()
+	keys := []string{"exact", "exactly:1", "order", "order:1", "order:2:a", "orders:1", "ordinary"}
+	for _, test := range []struct {
+		name    string
+		lists   func(pattern, key string) bool
+		pattern string
+		want    string
+	}{
+		{"not told", nil, "order", "order order:1 order:2:a"},
+		{"namespace", voximplanttest.ByNamespace, "order", "order order:1 order:2:a"},
+		{"namespace", voximplanttest.ByNamespace, "order:", ""},
+		{"namespace", voximplanttest.ByNamespace, "order:1", ""},
+		{"namespace", voximplanttest.ByNamespace, "ord", ""},
+		{"namespace", voximplanttest.ByNamespace, "exact", "exact"},
+		{"namespace", voximplanttest.ByNamespace, "", strings.Join(keys, " ")},
+		{"namespace's beginning", voximplanttest.ByNamespacePrefix, "order", "order order:1 order:2:a orders:1"},
+		{"namespace's beginning", voximplanttest.ByNamespacePrefix, "order:", ""},
+		{"namespace's beginning", voximplanttest.ByNamespacePrefix, "exact", "exact exactly:1"},
+		{"namespace's beginning", voximplanttest.ByNamespacePrefix, "", strings.Join(keys, " ")},
+		{"prefix", voximplanttest.ByPrefix, "order", "order order:1 order:2:a orders:1"},
+		{"prefix", voximplanttest.ByPrefix, "order:", "order:1 order:2:a"},
+		{"prefix", voximplanttest.ByPrefix, "order:1", "order:1"},
+		{"prefix", voximplanttest.ByPrefix, "", strings.Join(keys, " ")},
+	} {
+		s := newServer(t)
+		s.Lists = test.lists
+		for _, key := range keys {
+			s.Put(key, "v", time.Time{})
+		}
+		if got := strings.Join(listedKeys(t, call(t, s, "GetKeyValueKeys", form("key", test.pattern))), " "); got != test.want {
+			t.Errorf("%s: %q lists %s; want %s", test.name, test.pattern, got, test.want)
+		}
+	}
+}
+
 func TestPaging(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
+	s.Lists = voximplanttest.ByPrefix
 	for i := range 60 {
 		s.Put(fmt.Sprintf("n:%02d", 59-i), "v", time.Time{})
 	}

@@ -47,6 +47,11 @@ type Server struct {
 	// decode a null result but not an empty object.
 	NotFound string
 
+	// Lists reports whether a list that is asked for with pattern, which is not empty,
+	// has key. The documents can be taken to mean ByNamespace, which the newest show,
+	// ByNamespacePrefix or ByPrefix. If nil, ByNamespace is used.
+	Lists func(pattern, key string) bool
+
 	// AnswersBefore makes SetKeyValueItem answer with the item that was stored before,
 	// ended or not, if there was one. Of two contradicting documents the older has it
 	// so, the newer that the new item is answered.

@@ -9,7 +9,6 @@ package live
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/golang-jwt/jwt/v5"
 
 	"voxkv/auth"
@@ -46,15 +47,17 @@ type answer struct {
 
 func (a answer) String() string { return fmt.Sprintf("HTTP %d %s", a.status, a.body) }
 
-// code is the API's error code, or 0.
-func (a answer) code() int {
+// code is the API's error code as it is written, "" if there is none.
+func (a answer) code() string {
 	var body struct {
-		Error *struct{ Code int }
+		Error struct {
+			Code jsontext.Value `json:"code"`
+		} `json:"error"`
 	}
-	if json.Unmarshal([]byte(strings.TrimPrefix(a.body, "\ufeff")), &body) != nil || body.Error == nil {
-		return 0
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(a.body, "\ufeff")), &body); err != nil {
+		return err.Error()
 	}
-	return body.Error.Code
+	return string(body.Error.Code)
 }
 
 // say prints one finding.

@@ -1,16 +1,22 @@
 package live
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/go-json-experiment/json"
 )
 
-// prefix is that of every key written here.
+// prefix is that of every key written here, but for some of listed.
 const prefix = "voxkv-probe:"
+
+// listed are keys that tell readings of a list's pattern apart.
+func listed() []string {
+	return []string{"voxkv-probe:b", "voxkv-probe:a", "voxkv-probe:aaa", "voxkv-probe:d:1", "voxkv-probes:c", "voxkv-probe-e"}
+}
 
 func (p *probe) absentKeys() {
 	p.ask("a key that does not exist", "GetKeyValueItem", "key", prefix+"absent")
@@ -84,7 +90,7 @@ func (p *probe) fastReads() {
 			for range 10 {
 				a := one.call(token, "GetKeyValueItem", one.with("key", prefix+"absent"))
 				mu.Lock()
-				counts[http.StatusText(a.status)+" code "+strconv.Itoa(a.code())+" Retry-After "+a.header.Get("Retry-After")]++
+				counts[http.StatusText(a.status)+" code "+a.code()+" Retry-After "+a.header.Get("Retry-After")]++
 				mu.Unlock()
 			}
 		})
@@ -120,10 +126,13 @@ func (p *probe) lengths() {
 		set := p.call(p.token(nil, nil), "SetKeyValueItem", p.with("key", item[0], "value", item[1], "ttl", "60"))
 		got := p.call(p.token(nil, nil), "GetKeyValueItem", p.with("key", item[0]))
 		var body struct {
-			Result struct{ Key, Value string }
+			Result struct {
+				Key   string `json:"key"`
+				Value string `json:"value"`
+			} `json:"result"`
 		}
 		same := json.Unmarshal([]byte(got.body), &body) == nil && body.Result.Key == item[0] && body.Result.Value == item[1]
-		p.say("%s: set HTTP %d code %d; comes back the same: %v", what, set.status, set.code(), same)
+		p.say("%s: set HTTP %d code %s; comes back the same: %v", what, set.status, set.code(), same)
 		p.call(p.token(nil, nil), "DelKeyValueItem", p.with("key", item[0]))
 	}
 }
@@ -162,12 +171,20 @@ func (p *probe) responseHeaders() {
 func (p *probe) lists() {
 	p.ask("keys under a prefix that has none", "GetKeyValueKeys", "key", prefix+"none")
 	p.ask("items under it", "GetKeyValueItems", "key", prefix+"none")
-	for _, key := range []string{"voxkv-probe:b", "voxkv-probe:a", "voxkv-probes:c"} {
+	for _, key := range listed() {
 		p.ask("set "+key, "SetKeyValueItem", "key", key, "value", "v", "ttl", "60")
 	}
-	for _, pattern := range []string{"voxkv-probe", "voxkv-probe:", "probe"} {
+	// A namespace, the same with its colon, the beginning of one, a whole key, the
+	// beginning of one, two namespaces in one key, a key without a namespace, and
+	// what stands in the middle.
+	for _, pattern := range []string{
+		"voxkv-probe", "voxkv-probe:", "voxkv-prob", "voxkv-probe:a", "voxkv-probe:aa", "voxkv-probe:d", "voxkv-probe:d:", "voxkv-probe-e", "probe",
+	} {
 		p.ask("keys under "+pattern, "GetKeyValueKeys", "key", pattern)
 	}
+	p.ask("items under voxkv-probe:", "GetKeyValueItems", "key", "voxkv-probe:")
+	p.ask("items under voxkv-probe:a", "GetKeyValueItems", "key", "voxkv-probe:a")
+	p.ask("keys past the end", "GetKeyValueKeys", "key", "voxkv-probe", "offset", "1000")
 	p.ask("items, the second of one", "GetKeyValueItems", "key", "voxkv-probe", "count", "1", "offset", "1")
 	p.ask("51 at once", "GetKeyValueItems", "key", "voxkv-probe", "count", "51")
 }
@@ -178,7 +195,7 @@ func (p *probe) billing() {
 
 // clean deletes what may be left.
 func (p *probe) clean() {
-	for _, key := range []string{prefix + "short", prefix + "fresh", prefix + "over", "voxkv-probe:a", "voxkv-probe:b", "voxkv-probes:c"} {
+	for _, key := range append([]string{prefix + "short", prefix + "fresh", prefix + "over"}, listed()...) {
 		p.call(p.token(nil, nil), "DelKeyValueItem", p.with("key", key))
 	}
 }
