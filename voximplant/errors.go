@@ -37,6 +37,7 @@ type Error struct {
 	Status int
 
 	// RetryAfter is how long the API asked to be left alone, 0 if it did not say.
+	// It is a century at most.
 	RetryAfter time.Duration
 
 	// Repeat reports whether the same call may succeed a little later.
