@@ -26,14 +26,9 @@ const (
 	FromNowhere  Source = "none"  // upstream failed and no copy could stand in
 )
 
-const (
-	// maxAhead is the most the API's clock may be ahead of ours and be believed.
-	maxAhead = time.Hour
-
-	// maxCopy is the largest value kept, in bytes. The API's own limit is 2000
-	// characters; with LOCAL_MAX_ITEMS this bounds the memory of the copies.
-	maxCopy = 8 << 10
-)
+// maxCopy is the largest value kept, in bytes. The API's own limit is 2000
+// characters; with LOCAL_MAX_ITEMS this bounds the memory of the copies.
+const maxCopy = 8 << 10
 
 // An Answer is what is known of one key.
 type Answer struct {
@@ -326,16 +321,8 @@ func (k known) young(now time.Time, limit time.Duration) bool {
 
 func within(age, limit time.Duration) bool { return 0 <= age && age < limit }
 
-// left is the life left, by the stricter of the two clocks.
-func (k known) left(now time.Time) time.Duration {
-	if 0 < k.ahead && k.ahead <= maxAhead {
-		now = now.Add(k.ahead)
-	}
-	return k.item.ExpiresAt.Sub(now)
-}
-
 func (k known) expired(now time.Time) bool {
-	return k.item != nil && !k.item.ExpiresAt.IsZero() && k.left(now) <= 0
+	return k.item != nil && !k.item.ExpiresAt.IsZero() && k.item.Left(now, k.ahead) <= 0
 }
 
 func (k known) answer(now time.Time, from Source) (Answer, error) {
@@ -345,7 +332,7 @@ func (k known) answer(now time.Time, from Source) (Answer, error) {
 	}
 	a.Item = k.item
 	if !k.item.ExpiresAt.IsZero() {
-		a.Left = k.left(now)
+		a.Left = k.item.Left(now, k.ahead)
 	}
 	return a, nil
 }
