@@ -16,15 +16,24 @@ const (
 	// because the first sends no Age: nginx in front of a browser, so 2. A
 	// private response passes one cache only.
 	ageless = 2
+
+	// reserve is how many seconds of an item's life a shared cache gets less than
+	// a browser. Most shared caches count from the arrival of a response, so this
+	// is how much longer a response may be on its way.
+	reserve = 2
 )
 
 // A freshness is how long a response may be reused (RFC 9111 section 4.2).
 type freshness struct {
 	maxAge int64 // whole seconds; none below 1
 
-	// clipped is where the item's end, not the ceiling, limits maxAge. The ETag
-	// then changes every second, so that no 304 can shorten or end a life: nginx
-	// goes on forwarding the Cache-Control it stored before the 304.
+	// sharedMaxAge is maxAge for shared caches. It is 0 where none may keep the
+	// response.
+	sharedMaxAge int64
+
+	// clipped is where the item's end, not the ceiling, limits one of the two.
+	// The ETag then changes every second, so that no 304 can shorten or end a
+	// life: nginx goes on forwarding the Cache-Control it stored before the 304.
 	clipped bool
 
 	// remaining is the usable life in whole seconds.
@@ -35,15 +44,17 @@ type freshness struct {
 // cache behind one that sends no Age, reuses it within margin of its end or
 // longer than ceiling after it was read from the storage.
 func fresh(a lookup.Answer, ceiling time.Duration, private bool) freshness {
-	hops := int64(ageless)
+	young := seconds(ceiling) - ceilSeconds(max(a.Age, 0))
+	remaining := seconds(max(a.Left, 0) - margin)
 	if private {
-		hops = 1
+		return freshness{maxAge: min(young, remaining), clipped: remaining < seconds(ceiling), remaining: remaining}
 	}
-	remaining := seconds(a.Left - margin)
+	life := remaining / ageless
 	return freshness{
-		maxAge:    min(seconds(ceiling)-ceilSeconds(a.Age), remaining/hops),
-		clipped:   remaining/hops < seconds(ceiling),
-		remaining: remaining,
+		maxAge:       min(young, life),
+		sharedMaxAge: max(min(young, life-reserve), 0),
+		clipped:      life-reserve < seconds(ceiling),
+		remaining:    remaining,
 	}
 }
 
@@ -53,15 +64,17 @@ func (f freshness) storable() bool { return f.maxAge >= 1 }
 // cacheControl is the header's value. No two of the last three directives keep
 // every cache from serving stale: Traffic Server and Squid obey the first,
 // Varnish's grace the second, CloudFront the third.
-func (f freshness) cacheControl(private bool) string {
-	if !f.storable() {
+//
+// A response that no shared cache may keep is private and not s-maxage=0, which
+// leaves to a cache whether it stores the response.
+func (f freshness) cacheControl() string {
+	switch {
+	case !f.storable():
 		return noStore
+	case f.sharedMaxAge < 1:
+		return "private, max-age=" + decimal(f.maxAge) + neverStale
 	}
-	visibility := "public"
-	if private {
-		visibility = "private"
-	}
-	return visibility + ", max-age=" + strconv.FormatInt(f.maxAge, 10) + neverStale
+	return "public, max-age=" + decimal(f.maxAge) + ", s-maxage=" + decimal(f.sharedMaxAge) + neverStale
 }
 
 const (
@@ -69,22 +82,29 @@ const (
 	neverStale = ", must-revalidate, stale-while-revalidate=0, stale-if-error=0"
 )
 
-// absentControl is the Cache-Control of a 404: shared caches may shield the
-// storage for a moment, a browser asks every time.
-func absentControl(maxAge time.Duration, private bool) string {
+// absentControl is the Cache-Control of a 404 for an absence that is known for
+// age: shared caches may shield the storage until it is maxAge old, a browser
+// asks every time.
+func absentControl(maxAge, age time.Duration, private bool) string {
+	left := seconds(maxAge - max(age, 0))
 	switch {
-	case maxAge < time.Second:
+	case left < 1:
 		return noStore
 	case private:
 		return "private, max-age=0" + neverStale
 	}
-	return "public, max-age=0, s-maxage=" + strconv.FormatInt(seconds(maxAge), 10) + neverStale
+	return "public, max-age=0, s-maxage=" + decimal(left) + neverStale
 }
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }
 
 // ceilSeconds rounds up. It adds nothing to d, which a peer may have chosen as
 // long as a Duration can be.
 func ceilSeconds(d time.Duration) int64 {
-	return seconds(d) + min(max(int64(d%time.Second), 0), 1)
+	if d%time.Second > 0 {
+		return seconds(d) + 1
+	}
+	return seconds(d)
 }

@@ -93,7 +93,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.fail(err)
 		p := e.problem
 		p.RequestID = e.requestID
-		h.serveProblem(w, p, h.problemControl(p, e.private))
+		h.serveProblem(w, p, h.problemControl(p, e))
 	}
 	h.log(r.Context(), e)
 }
@@ -224,9 +224,9 @@ func serveHealth(w http.ResponseWriter, e *entry) error {
 }
 
 // problemControl lets shared caches keep the absence of an item, and nothing else.
-func (h *Handler) problemControl(p problem, private bool) string {
+func (h *Handler) problemControl(p problem, e *entry) string {
 	if p.Code != "not_found" {
 		return noStore
 	}
-	return absentControl(h.NotFoundMaxAge, private)
+	return absentControl(h.NotFoundMaxAge, e.answer.Age, e.private)
 }

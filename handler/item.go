@@ -94,7 +94,7 @@ func (h *Handler) serveFresh(w http.ResponseWriter, r *http.Request, body []byte
 	f := fresh(a, h.MaxAge, private)
 	header := w.Header()
 	header.Set("Content-Type", contentType)
-	header.Set("Cache-Control", f.cacheControl(private))
+	header.Set("Cache-Control", f.cacheControl())
 	if f.storable() {
 		tag := etag(contentType, body, f)
 		header.Set("Expires", a.At.Add(time.Duration(f.maxAge)*time.Second).UTC().Format(http.TimeFormat))

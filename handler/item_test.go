@@ -26,7 +26,7 @@ func TestItem(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"Content-Type":                  "application/json; charset=utf-8",
-		"Cache-Control":                 "public, max-age=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0",
+		"Cache-Control":                 "public, max-age=60, s-maxage=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0",
 		"Expires":                       "Mon, 23 Nov 2026 12:01:00 GMT",
 		"Access-Control-Allow-Origin":   "*",
 		"Access-Control-Expose-Headers": "ETag, Date, Age, Retry-After, X-Request-Id",
@@ -43,62 +43,92 @@ func TestItem(t *testing.T) {
 }
 
 // TestLifetime is B3-1, B3-2, B3-3, B3-5, B3-6, B3-8, B3-23, B3-24 and E5-2, with the rules of B3
-// written out anew: 2·max-age + 2 s never reach beyond the item's end.
+// written out anew: 2·max-age + 2 s never reach beyond the item's end, and of a
+// life that the end limits shared caches get 2 s less.
 func TestLifetime(t *testing.T) {
 	t.Parallel()
 	rows := []struct {
 		left    float64 // seconds to live
 		age     time.Duration
-		public  int // max-age; 0 is no-store
-		private int
+		public  string // scope and seconds
+		private string
 	}{
-		{left: 1, public: 0, private: 0},
-		{left: 2, public: 0, private: 0},
-		{left: 3, public: 0, private: 1},
-		{left: 3.9, public: 0, private: 1},
-		{left: 4, public: 1, private: 2},
-		{left: 5, public: 1, private: 3},
-		{left: 10, public: 4, private: 8},
-		{left: 61, public: 29, private: 59},
-		{left: 121.9, public: 59, private: 60},
-		{left: 122, public: 60, private: 60},
-		{left: 3600, public: 60, private: 60},
-		{left: 7776000, public: 60, private: 60},
-		{left: 3600, age: 20 * time.Second, public: 40, private: 40},
-		{left: 3600, age: 20*time.Second + 1, public: 39, private: 39},
-		{left: 3600, age: time.Minute, public: 0, private: 0},
-		{left: 50, age: 50 * time.Second, public: 10, private: 10},
+		{left: 1, public: "no-store", private: "no-store"},
+		{left: 2, public: "no-store", private: "no-store"},
+		{left: 3, public: "no-store", private: "private, max-age=1"},
+		{left: 3.9, public: "no-store", private: "private, max-age=1"},
+		{left: 4, public: "private, max-age=1", private: "private, max-age=2"},
+		{left: 5, public: "private, max-age=1", private: "private, max-age=3"},
+		{left: 7.9, public: "private, max-age=2", private: "private, max-age=5"},
+		{left: 8, public: "public, max-age=3, s-maxage=1", private: "private, max-age=6"},
+		{left: 10, public: "public, max-age=4, s-maxage=2", private: "private, max-age=8"},
+		{left: 61, public: "public, max-age=29, s-maxage=27", private: "private, max-age=59"},
+		{left: 121.9, public: "public, max-age=59, s-maxage=57", private: "private, max-age=60"},
+		{left: 122, public: "public, max-age=60, s-maxage=58", private: "private, max-age=60"},
+		{left: 124, public: "public, max-age=60, s-maxage=59", private: "private, max-age=60"},
+		{left: 126, public: "public, max-age=60, s-maxage=60", private: "private, max-age=60"},
+		{left: 7776000, public: "public, max-age=60, s-maxage=60", private: "private, max-age=60"},
+		{left: 3600, age: 20 * time.Second, public: "public, max-age=40, s-maxage=40", private: "private, max-age=40"},
+		{left: 3600, age: 20*time.Second + 1, public: "public, max-age=39, s-maxage=39", private: "private, max-age=39"},
+		{left: 3600, age: 59 * time.Second, public: "public, max-age=1, s-maxage=1", private: "private, max-age=1"},
+		{left: 3600, age: time.Minute, public: "no-store", private: "no-store"},
+		{left: 25, age: 50 * time.Second, public: "public, max-age=10, s-maxage=9", private: "private, max-age=10"},
 	}
 	for _, row := range rows {
 		t.Run(fmt.Sprintf("left %gs, age %v", row.left, row.age), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(living(time.Duration(row.left*float64(time.Second)), row.age))
-			checkLifetime(t, s.get(t, "/v1/items/k"), "public", row.public, row.left, 2)
-			checkLifetime(t, s.get(t, "/v1/items?key=k"), "private", row.private, row.left, 1)
+			checkLifetime(t, s.get(t, "/v1/items/k"), row.public)
+			checkLifetime(t, s.get(t, "/v1/items?key=k"), row.private)
 			s.Private = true
-			checkLifetime(t, s.get(t, "/v1/items/k"), "private", row.private, row.left, 1)
+			checkLifetime(t, s.get(t, "/v1/items/k"), row.private)
 		})
 	}
 }
 
-func checkLifetime(t *testing.T, r reply, scope string, want int, left, hops float64) {
+func checkLifetime(t *testing.T, r reply, want string) {
 	t.Helper()
-	d := directives(t, r)
-	if want == 0 {
-		if r.header.Get("Cache-Control") != "no-store" || r.header.Get("Expires") != "" || r.header.Get("Etag") != "" {
-			t.Errorf("header = %v; want no-store, no Expires, no ETag", r.header)
+	control := r.header.Get("Cache-Control")
+	if want == "no-store" {
+		if control != want || r.header.Get("Etag") != "" {
+			t.Errorf("header = %v; want no-store, no ETag", r.header)
 		}
 		return
 	}
-	if _, ok := d[scope]; !ok || d["max-age"] != strconv.Itoa(want) {
-		t.Errorf("Cache-Control = %q; want %s, max-age=%d", r.header.Get("Cache-Control"), scope, want)
+	if control != want+", must-revalidate, stale-while-revalidate=0, stale-if-error=0" {
+		t.Errorf("Cache-Control = %q; want %s and what forbids stale answers", control, want)
 	}
-	if hops*float64(want)+2 > left {
-		t.Errorf("%g × %d s + 2 s reach beyond the %g s that are left", hops, want, left)
-	}
+	maxAge, _ := strconv.Atoi(directives(t, r)["max-age"])
 	expires, err := http.ParseTime(r.header.Get("Expires"))
-	if err != nil || !expires.Equal(at.Add(time.Duration(want)*time.Second)) {
-		t.Errorf("Expires = %q, %v; want generation time + %d s", r.header.Get("Expires"), err, want)
+	if err != nil || !expires.Equal(at.Add(time.Duration(maxAge)*time.Second)) {
+		t.Errorf("Expires = %q, %v; want generation time + %d s", r.header.Get("Expires"), err, maxAge)
+	}
+}
+
+// alive answers with an item whose life is any number.
+func alive(left, age time.Duration) func(context.Context, string) (lookup.Answer, error) {
+	return func(_ context.Context, key string) (lookup.Answer, error) {
+		item := &voximplant.KeyValueItem{Key: key, Value: value, ExpiresAt: at.Add(time.Hour)}
+		return lookup.Answer{Item: item, At: at, Age: age, Left: left}, nil
+	}
+}
+
+// TestLifetimeOfAnything is for lives and ages at the ends of their types, as a
+// clock that was set or a number of a peer may give.
+func TestLifetimeOfAnything(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		left, age time.Duration
+		want      string
+	}{
+		{math.MinInt64, 0, "no-store"},
+		{-time.Hour, -time.Hour, "no-store"},
+		{math.MaxInt64, 0, "public, max-age=60, s-maxage=60"},
+		{math.MaxInt64, math.MinInt64, "public, max-age=60, s-maxage=60"},
+		{time.Hour, -5 * time.Second, "public, max-age=60, s-maxage=60"},
+		{math.MaxInt64, math.MaxInt64, "no-store"},
+	} {
+		checkLifetime(t, newSite(alive(row.left, row.age)).get(t, "/v1/items/k"), row.want)
 	}
 }
 
@@ -172,7 +202,7 @@ func TestClippedETagChanges(t *testing.T) {
 		now = now.Add(time.Second)
 		second := s.get(t, "/v1/items/k", "If-None-Match", first.header.Get("Etag"))
 		want := http.StatusOK
-		if left-1 >= 122 {
+		if left-1 >= 126 {
 			want = http.StatusNotModified
 		}
 		if second.status != want {
@@ -351,24 +381,32 @@ func TestRequestHeadersChangeNothing(t *testing.T) {
 func FuzzLifetime(f *testing.F) {
 	f.Add(int64(time.Hour), int64(0), int64(time.Minute))
 	f.Add(int64(4*time.Second), int64(time.Second), int64(6*time.Second))
+	f.Add(int64(9*time.Second), int64(0), int64(6*time.Second))
 	f.Add(int64(1), int64(math.MaxInt32), int64(1))
+	f.Add(int64(math.MaxInt64), int64(math.MaxInt64), int64(math.MaxInt64))
+	f.Add(int64(math.MinInt64), int64(math.MinInt64), int64(math.MaxInt64))
 	f.Fuzz(func(t *testing.T, left, age, ceiling int64) {
-		if left <= 0 || age < 0 || ceiling < 0 || left > int64(100*24*time.Hour) || age > int64(24*time.Hour) || ceiling > int64(100*24*time.Hour) {
-			t.Skip("not a life, an age or a ceiling that can be")
+		if ceiling < 0 {
+			t.Skip("a setting is not negative")
 		}
-		s := newSite(living(time.Duration(left), time.Duration(age)))
+		s := newSite(alive(time.Duration(left), time.Duration(age)))
 		s.MaxAge = time.Duration(ceiling)
 		r := s.get(t, "/v1/items/k")
 		if r.header.Get("Cache-Control") == "no-store" {
 			return
 		}
-		maxAge, err := strconv.ParseInt(directives(t, r)["max-age"], 10, 64)
+		d := directives(t, r)
+		maxAge, err := strconv.ParseInt(d["max-age"], 10, 64)
 		if err != nil || maxAge < 1 {
 			t.Fatalf("Cache-Control = %q; want no-store or a positive max-age", r.header.Get("Cache-Control"))
 		}
-		life := time.Duration(maxAge) * time.Second
-		if 2*life+2*time.Second > time.Duration(left) || life+time.Duration(age) > time.Duration(ceiling) {
+		shared, _ := strconv.ParseInt(d["s-maxage"], 10, 64)
+		life, whole := time.Duration(maxAge)*time.Second, max(left, 0)/int64(time.Second)
+		if 2*maxAge+2 > whole || life > time.Duration(ceiling) || life > time.Duration(ceiling)-time.Duration(max(age, 0)) {
 			t.Errorf("max-age=%d for an item %v old with %v to live, ceiling %v", maxAge, time.Duration(age), time.Duration(left), time.Duration(ceiling))
+		}
+		if _, public := d["public"]; public != (shared > 0) || shared > maxAge || 2*shared+6 > whole && shared > 0 {
+			t.Errorf("s-maxage=%d beside max-age=%d for an item with %v to live: %v", shared, maxAge, time.Duration(left), d)
 		}
 	})
 }

@@ -130,6 +130,27 @@ func TestNotFound(t *testing.T) {
 	}
 }
 
+// TestAbsenceAges is B3-22: an absence that is remembered is kept the shorter,
+// so that a new item is seen as soon as if nothing had remembered it.
+func TestAbsenceAges(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		age  time.Duration
+		want string // s-maxage, "" for no-store
+	}{
+		{-time.Hour, "5"}, {0, "5"}, {1, "4"}, {time.Second, "4"}, {3500 * time.Millisecond, "1"}, {4 * time.Second, "1"},
+		{4*time.Second + 1, ""}, {5 * time.Second, ""}, {math.MaxInt64, ""}, {math.MinInt64, "5"},
+	} {
+		s := newSite(func(context.Context, string) (lookup.Answer, error) {
+			return lookup.Answer{At: at, Age: row.age, Source: lookup.FromCopy}, voximplant.ErrNotFound
+		})
+		got := s.get(t, "/v1/items/k")
+		if d := directives(t, got); got.status != 404 || d["s-maxage"] != row.want || (row.want == "") != (got.header.Get("Cache-Control") == "no-store") {
+			t.Errorf("an absence known for %v: %d %v; want 404, s-maxage=%s", row.age, got.status, got.header, row.want)
+		}
+	}
+}
+
 // TestBadRequests is B3-21, E5-4, E5-5, E5-7 and the keys of E5-16, as far as
 // net/http lets them through.
 func TestBadRequests(t *testing.T) {

@@ -699,9 +699,10 @@ export interface components {
     requestBodies: never;
     headers: {
         /**
-         * @description How long a cache may reuse the item: never (`no-store`), or for `max-age` seconds, and not a second longer.
-         *     It is `private` in answers to queries, and everywhere if the operator says so.
-         * @example public, max-age=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0
+         * @description How long a cache may reuse the item: never (`no-store`), or for `max-age` seconds, and not a second longer; a cache
+         *     shared by many, such as a CDN, for `s-maxage` seconds. It is `private` in the last seconds of an item, in answers to
+         *     queries, and everywhere if the operator says so.
+         * @example public, max-age=60, s-maxage=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0
          */
         CacheControl: string;
         /**
@@ -731,7 +732,7 @@ export interface components {
          */
         Expires: string;
         /**
-         * @description Names this answer. While the item's end limits `max-age`, it changes every second, so that no cache prolongs a life.
+         * @description Names this answer. While the item's end limits `Cache-Control`, it changes every second, so that no cache prolongs a life.
          *     Absent with `no-store`.
          * @example "q83vASNFZ4mrze8B"
          */

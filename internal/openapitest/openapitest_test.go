@@ -18,7 +18,7 @@ var (
 	}
 	fresh = map[string]string{
 		"Content-Type":  "application/json; charset=utf-8",
-		"Cache-Control": "public, max-age=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0",
+		"Cache-Control": "public, max-age=60, s-maxage=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0",
 		"Expires":       "Mon, 23 Nov 2026 10:34:20 GMT", "ETag": `"q83vASNFZ4mrze8B"`,
 	}
 	private = with(fresh, map[string]string{"Cache-Control": "private, max-age=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0"})
