@@ -20,7 +20,7 @@ type traffic struct {
 // the others did the same.
 type model struct {
 	scenario
-	maxAge []mixed // seconds
+	maxAge []mixed // seconds that CloudFront may keep an answer
 	gap    []mixed // seconds from a browser's request to its next, without CloudFront
 }
 
@@ -32,12 +32,18 @@ func (m mixed) of(hits float64) float64 { return (1-hits)*m.asked + hits*m.copie
 
 func newModel(s scenario) *model {
 	m := &model{scenario: s}
-	sent := freshness(s.maxAge)
+	lives := freshness(s.maxAge)
 	poll := s.poll.Seconds()
 	for left := time.Duration(0); left <= s.lifetime; left += time.Second {
 		// A browser asks at the first poll after its copy has ended.
-		gap := func(age time.Duration) float64 { return poll * max(1, math.Ceil(sent(left, age)/poll)) }
-		m.maxAge = append(m.maxAge, s.mix(func(age time.Duration) float64 { return sent(left, age) }))
+		gap := func(age time.Duration) float64 {
+			browser, _ := lives(left, age)
+			return poll * max(1, math.Ceil(browser/poll))
+		}
+		m.maxAge = append(m.maxAge, s.mix(func(age time.Duration) float64 {
+			_, shared := lives(left, age)
+			return shared
+		}))
 		m.gap = append(m.gap, s.mix(gap))
 	}
 	return m
@@ -129,12 +135,14 @@ func (m *model) behindCaches(watching, hits float64) (viewer, function, passing 
 	turn := func(left int) float64 { return m.maxAge[left].of(hits) + wait }
 	viewer = watching * m.perSecond(m.polls(), func(left int) float64 { return max(poll, turn(left)) })
 	function = min(viewer, asked*m.perSecond(chances(wait), turn))
-	for left := range m.maxAge {
+	// The same with one step for all of the last seconds, and then without it.
+	stored := m.perSecond(chances(wait), func(left int) float64 {
 		if m.maxAge[left].of(hits) < 1 {
-			passing += min(watching/poll, asked/wait) / m.lifetime.Seconds()
+			return m.lifetime.Seconds()
 		}
-	}
-	return viewer, function, min(passing, function)
+		return turn(left)
+	}) - 1/m.lifetime.Seconds()
+	return viewer, function, max(function-asked*stored, 0)
 }
 
 // spread is how often upstream is asked where requests have nothing to do with each other.

@@ -122,7 +122,10 @@ func (s *simulation) invoke(item int) stored {
 	s.seen.function++
 	box := s.free()
 	asked := s.seen.upstream
-	age := sentMaxAge(box.handler, strconv.Itoa(item))
+	age, shared := sent(box.handler, strconv.Itoa(item))
+	if s.caches > 0 {
+		age = shared
+	}
 	took := s.hit
 	if s.seen.upstream > asked {
 		took = s.miss

@@ -159,15 +159,15 @@ func TestSettingsReachTheHandler(t *testing.T) {
 		seconds int    // at most, and more than half of it, however long the answer took
 		allow   string
 	}{
-		{"defaults", nil, "greeting", 200, "public, max-age=N,", 60, "*"},
-		{"application by name", []string{"VOXIMPLANT_APPLICATION_ID", "", "VOXIMPLANT_APPLICATION_NAME", "app.example"}, "greeting", 200, "public, max-age=N,", 60, "*"},
+		{"defaults", nil, "greeting", 200, "public, max-age=N, s-maxage=N,", 60, "*"},
+		{"application by name", []string{"VOXIMPLANT_APPLICATION_ID", "", "VOXIMPLANT_APPLICATION_NAME", "app.example"}, "greeting", 200, "public, max-age=N, s-maxage=N,", 60, "*"},
 		{"another application", []string{"VOXIMPLANT_APPLICATION_ID", "43"}, "greeting", 500, "no-store", 0, "*"},
 		{"private", []string{"CACHE_SCOPE", "private"}, "greeting", 200, "private, max-age=N,", 60, "*"},
-		{"another age", []string{"CACHE_MAX_AGE", "7m"}, "greeting", 200, "public, max-age=N,", 420, "*"},
+		{"another age", []string{"CACHE_MAX_AGE", "7m"}, "greeting", 200, "public, max-age=N, s-maxage=N,", 420, "*"},
 		{"no caching", []string{"CACHE_MAX_AGE", "0s"}, "greeting", 200, "no-store", 0, "*"},
 		{"absent", []string{"NOT_FOUND_MAX_AGE", "9m"}, "status:none", 404, "public, max-age=0, s-maxage=N,", 540, "*"},
 		{"out of scope", []string{"ALLOWED_KEYS", "status:*"}, "greeting", 404, "public, max-age=0, s-maxage=N,", 5, "*"},
-		{"one origin", []string{"CORS_ORIGINS", "https://a.example"}, "greeting", 200, "public, max-age=N,", 60, ""},
+		{"one origin", []string{"CORS_ORIGINS", "https://a.example"}, "greeting", 200, "public, max-age=N, s-maxage=N,", 60, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -27,9 +27,9 @@ const (
 	// that for a cache behind one that sends no Age, which there is none of here.
 	overwriteBound = briefMaxAge + overshoot
 
-	// arrivalBound is NOT_FOUND_MAX_AGE in the cache after the function itself
-	// forgot the absence.
-	arrivalBound = briefNotFoundMaxAge + min(briefNotFoundMaxAge, briefLocalMaxAge) + overshoot
+	// arrivalBound is NOT_FOUND_MAX_AGE after the storage was asked: the cache
+	// keeps an absence the shorter, the longer the function remembered it.
+	arrivalBound = briefNotFoundMaxAge + overshoot
 )
 
 // A turnover is how long a front went on giving what the storage held before a change.

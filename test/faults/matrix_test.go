@@ -82,7 +82,7 @@ const (
 )
 
 var (
-	found       = outcome{200, "", "public, max-age=N" + neverStale, "", "INFO"}
+	found       = outcome{200, "", "public, max-age=N, s-maxage=N" + neverStale, "", "INFO"}
 	absent      = outcome{404, "not_found", "public, max-age=0, s-maxage=N" + neverStale, "", "INFO"}
 	busy        = outcome{503, "upstream_busy", noStore, "1", "WARN"}
 	unavailable = outcome{503, "upstream_unavailable", noStore, "2", "WARN"}

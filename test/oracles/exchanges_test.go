@@ -62,7 +62,7 @@ func lives() []life {
 	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 	var all []life
 	for _, ceiling := range []float64{0, 1, 60, 3600, 7776000} {
-		for _, left := range []float64{0, 0.5, 1, 2, 3, 3.9, 4, 5, 10, 61, 121.9, 122, 123.5, 3600, 7776000} {
+		for _, left := range []float64{0, 0.5, 1, 2, 3, 3.9, 4, 5, 7.9, 8, 10, 61, 121.9, 122, 123.5, 126, 3600, 7776000} {
 			for _, age := range []float64{0, 0.2, 20, 59, 59.1, 61} {
 				l := life{left: seconds(left), age: seconds(age), ceiling: seconds(ceiling)}
 				for _, l.target = range []string{byPath, parsed, alone} {
@@ -80,15 +80,20 @@ func lives() []life {
 	return all
 }
 
-// maxAge is section B3 of the HTTP contract: 2 s are never handed out, a cache without Age doubles what it gets, and
-// nothing is reused for longer than the ceiling after it was read. An unknown end (left 0) forbids all.
-func (l life) maxAge() int64 {
-	hops := 2.0
-	if l.private || l.query() {
-		hops = 1
-	}
+// maxAges is section B3 of the HTTP contract, for caches for many and for browsers: 2 s are never handed out, a cache
+// without Age doubles what it gets, a cache for many gets 2 s less of what is left, and nothing is reused for longer than
+// the ceiling after it was read. An unknown end (left 0) forbids all.
+func (l life) maxAges() (shared, private int64) {
 	remaining := math.Floor(l.left.Seconds()) - 2
-	m := math.Min(l.ceiling.Seconds()-math.Ceil(l.age.Seconds()), math.Floor(remaining/hops))
+	if l.private || l.query() {
+		return never, l.maxAge(remaining)
+	}
+	return l.maxAge(math.Floor(remaining/2) - 2), l.maxAge(math.Floor(remaining / 2))
+}
+
+// maxAge is what is handed out of a life of so many seconds.
+func (l life) maxAge(life float64) int64 {
+	m := math.Min(l.ceiling.Seconds()-math.Ceil(l.age.Seconds()), life)
 	if m < 1 {
 		return never
 	}
@@ -141,12 +146,8 @@ func exchanges() []exchange {
 
 // exchanges are the answers with the item: 200, and 304 for one who holds it.
 func (l life) exchanges() []exchange {
-	h, m := l.handler(l.answer), l.maxAge()
-	name := fmt.Sprintf("item %+v", l)
-	shared := m
-	if l.private || l.query() {
-		shared = never
-	}
+	h, name := l.handler(l.answer), fmt.Sprintf("item %+v", l)
+	shared, m := l.maxAges()
 	full := ask(h, name, "GET", l.target, l.request())
 	full.Shared, full.Private = shared, m
 	head := ask(h, name+", HEAD", "HEAD", l.target, l.request())

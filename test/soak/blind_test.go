@@ -3,6 +3,7 @@ package soak_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -54,12 +55,18 @@ func (s *scene) later(d time.Duration, seconds int) {
 	s.reply.header.Set("Expires", s.question.start.Add(time.Duration(seconds)*time.Second).UTC().Format(http.TimeFormat))
 }
 
+// nearEnd moves the question to where 9 s are left.
+func (s *scene) nearEnd(own, shared int) {
+	s.later(s.end().Sub(s.question.start)-9*time.Second, own)
+	s.reply.header.Set("Cache-Control", controls(own, shared))
+}
+
 func (s *scene) noStore() {
 	s.reply.header = http.Header{"Content-Type": s.reply.header["Content-Type"], "Cache-Control": {"no-store"}}
 }
 
 func (s *scene) notModified(sent string) {
-	s.question.tags[sent] = receipt{representation{"soak:1", "v", s.end()}, 4 * time.Second}
+	s.question.tags[sent] = receipt{representation{"soak:1", "v", s.end()}, lifetime{4 * time.Second, 4 * time.Second}}
 	s.reply.status, s.reply.body = 304, nil
 }
 
@@ -71,8 +78,10 @@ func (s *scene) problem(status int, code, control, retryAfter string) {
 	}}
 }
 
-func control(seconds int) string {
-	return fmt.Sprintf("public, max-age=%d, must-revalidate, stale-while-revalidate=0, stale-if-error=0", seconds)
+func control(seconds int) string { return controls(seconds, seconds) }
+
+func controls(own, shared int) string {
+	return fmt.Sprintf("public, max-age=%d, s-maxage=%d, must-revalidate, stale-while-revalidate=0, stale-if-error=0", own, shared)
 }
 
 func body(key, value string, end int64) []byte {
@@ -100,7 +109,9 @@ func TestOracleIsNotBlind(t *testing.T) {
 		{"at its end", false, func(s *scene) { s.later(s.end().Sub(s.question.start), 0); s.noStore() }},
 		{"just before its end", true, func(s *scene) { s.later(s.end().Sub(s.question.start)-2*time.Millisecond, 0); s.noStore() }},
 		{"too long a life near the end", false, func(s *scene) { s.later(s.end().Sub(s.question.start)-9*time.Second, 4) }},
-		{"the right life near the end", true, func(s *scene) { s.later(s.end().Sub(s.question.start)-9*time.Second, 3) }},
+		{"too long a life near the end for caches for many", false, func(s *scene) { s.nearEnd(3, 2) }},
+		{"too short a life near the end for caches for many", false, func(s *scene) { s.nearEnd(3, 0) }},
+		{"the right life near the end", true, func(s *scene) { s.nearEnd(3, 1) }},
 		{"too short a life", false, func(s *scene) { s.later(0, 2) }},
 		{"no life", false, func(s *scene) { s.noStore() }},
 		{"more than the ceiling", false, func(s *scene) { s.later(0, 5) }},
@@ -118,11 +129,16 @@ func TestOracleIsNotBlind(t *testing.T) {
 		{"304", true, func(s *scene) { s.notModified(`"tag"`) }},
 		{"304 to another tag", false, func(s *scene) { s.notModified(`"other"`) }},
 		{"304 for what is gone", false, func(s *scene) { s.notModified(`"tag"`); s.delete("soak:1"); s.later(750*time.Millisecond, 3) }},
-		{"304 that shortens a life", false, func(s *scene) { s.notModified(`"tag"`); s.later(s.end().Sub(s.question.start)-9*time.Second, 3) }},
+		{"304 that shortens a life", false, func(s *scene) { s.notModified(`"tag"`); s.nearEnd(3, 1) }},
 		{"304 without a type", false, func(s *scene) { s.notModified(`"tag"`); s.reply.header.Del("Content-Type") }},
 		{"404 for what is there", false, func(s *scene) { s.problem(404, "not_found", absence, "") }},
 		{"404 for what is there, in trouble", false, func(s *scene) { s.troubled = true; s.problem(404, "not_found", absence, "") }},
 		{"404 for what was deleted", true, func(s *scene) { s.delete("soak:1"); s.later(0, 0); s.problem(404, "not_found", absence, "") }},
+		{"404 to be kept for longer than told", false, func(s *scene) {
+			s.delete("soak:1")
+			s.problem(404, "not_found", strings.Replace(absence, "s-maxage=1", "s-maxage=2", 1), "")
+		}},
+		{"404 for what was deleted, remembered", true, func(s *scene) { s.delete("soak:1"); s.later(0, 0); s.problem(404, "not_found", "no-store", "") }},
 		{"404 for what ended", true, func(s *scene) { s.later(30*time.Second, 0); s.problem(404, "not_found", absence, "") }},
 		{"404 for what ended and was put again", true, func(s *scene) {
 			s.delete("soak:1")

@@ -187,7 +187,7 @@ func (c *client) item(ctx context.Context, key string) error {
 	if err = errors.Join(err, common(got)); err != nil {
 		return fmt.Errorf("%s %s at %v: %w", method, target, q.start.UTC(), err)
 	}
-	if receipt.lifetime > 0 {
+	if receipt.lifetime.own > 0 {
 		c.kept[key] = tagged{got.header.Get("Etag"), receipt}
 	}
 	return nil
@@ -304,5 +304,5 @@ func (c *client) judgeDirect(q question, result runtimetest.Result) error {
 	if err != nil {
 		return err
 	}
-	return c.oracle.judgeRepresentation(q, shown, life)
+	return c.oracle.judgeRepresentation(q, shown, lifetime{own: life})
 }

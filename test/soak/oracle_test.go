@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -18,6 +18,9 @@ const (
 	// the item does, and two caches in a row may use it up.
 	margin = 2 * time.Second
 	hops   = 2
+
+	// reserve is what caches for many get less of a life than browsers.
+	reserve = 2 * time.Second
 
 	// aftermath is how long a fault may be felt: the longest rest of the
 	// circuit breaker and the call that follows.
@@ -149,7 +152,7 @@ type representation struct {
 // A receipt is what a client keeps of a 200.
 type receipt struct {
 	representation
-	lifetime time.Duration
+	lifetime lifetime
 }
 
 // limits are the settings that answers are judged by.
@@ -192,7 +195,11 @@ type question struct {
 
 // clipped is the end of an item's life, in which its end alone bounds lifetimes.
 func (q question) clipped(o *oracle, end time.Time) bool {
-	return end.Sub(q.start) < margin+time.Duration(q.caches())*o.ceiling
+	longest := o.ceiling
+	if !q.private {
+		longest += reserve
+	}
+	return end.Sub(q.start) < margin+time.Duration(q.caches())*longest
 }
 
 // caches is how many caches in a row may use up a lifetime.
@@ -255,7 +262,7 @@ func (o *oracle) judgeItem(q question, r reply) (receipt, error) {
 		return receipt{}, fmt.Errorf("Content-Type %q", r.header.Get("Content-Type"))
 	}
 	tag := r.header.Get("Etag")
-	life, err := lifetime(q, r.header)
+	life, err := lifetimeOf(q, r.header)
 	if err != nil || q.head {
 		return receipt{}, err
 	}
@@ -289,7 +296,7 @@ func (o *oracle) noteTag(tag string, shown representation) error {
 
 func (o *oracle) judgeNotModified(q question, r reply) error {
 	kept, sent := q.tags[r.header.Get("Etag")]
-	life, err := lifetime(q, r.header)
+	life, err := lifetimeOf(q, r.header)
 	switch {
 	case err != nil:
 		return err
@@ -308,7 +315,7 @@ func (o *oracle) judgeNotModified(q question, r reply) error {
 
 // judgeRepresentation holds what was shown to what the storage held, and its
 // lifetime to the contract.
-func (o *oracle) judgeRepresentation(q question, shown representation, life time.Duration) error {
+func (o *oracle) judgeRepresentation(q question, shown representation, life lifetime) error {
 	if shown.key != q.key {
 		return fmt.Errorf("the item of %q", shown.key)
 	}
@@ -330,22 +337,22 @@ func (o *oracle) judgeRepresentation(q question, shown representation, life time
 
 // judgeLifetime checks a lifetime from both sides. What is known of the moment
 // of the answer is that it lies between start and end.
-func (o *oracle) judgeLifetime(q question, v *version, life, copyAge time.Duration) error {
+func (o *oracle) judgeLifetime(q question, v *version, life lifetime, copyAge time.Duration) error {
 	caches := time.Duration(q.caches())
 	switch {
-	case v.end.IsZero() && life > 0:
+	case v.end.IsZero() && life.own > 0:
 		return fmt.Errorf("a lifetime of %v for an item without a known end", life)
 	case v.end.IsZero():
 		return nil
-	case life > o.ceiling:
+	case life.own > o.ceiling:
 		return fmt.Errorf("a lifetime of %v; the ceiling is %v", life, o.ceiling)
-	case life > 0 && q.start.Add(caches*life+margin).After(v.end):
+	case life.own > 0 && q.start.Add(caches*life.own+margin).After(v.end), life.shared > 0 && q.start.Add(caches*(life.shared+reserve)+margin).After(v.end):
 		return fmt.Errorf("a lifetime of %v, %v before the end", life, v.end.Sub(q.start))
-	case life > 0 && q.start.Add(life).After(v.last().Add(o.ceiling+o.underWay(q))):
+	case life.own > 0 && q.start.Add(life.own).After(v.last().Add(o.ceiling+o.underWay(q))):
 		return fmt.Errorf("a lifetime of %v for a value gone for %v", life, q.start.Sub(v.last()))
 	}
-	least := min((v.end.Sub(q.end)-margin)/caches, o.ceiling-copyAge).Truncate(time.Second)
-	if life < least {
+	least, young := (v.end.Sub(q.end)-margin)/caches, o.ceiling-copyAge
+	if life.own < min(least, young).Truncate(time.Second) || !q.private && life.shared < min(least-reserve, young).Truncate(time.Second) {
 		return fmt.Errorf("a lifetime of only %v, %v before the end", life, v.end.Sub(q.end))
 	}
 	return nil
@@ -360,32 +367,38 @@ func (o *oracle) underWay(q question) time.Duration {
 	return 250 * time.Millisecond
 }
 
-// lifetime reads the header fields of a 200 or 304 that tell how long it may be
+// A lifetime is how long an answer may be kept, by a browser and by caches for many.
+type lifetime struct{ own, shared time.Duration }
+
+// lifetimeOf reads the header fields of a 200 or 304 that tell how long it may be
 // kept: 0 for no-store.
-func lifetime(q question, header http.Header) (time.Duration, error) {
+func lifetimeOf(q question, header http.Header) (lifetime, error) {
 	control, tag := header.Get("Cache-Control"), header.Get("Etag")
 	if control == "no-store" {
 		if tag != "" || header.Get("Expires") != "" {
-			return 0, fmt.Errorf("no-store with ETag %q, Expires %q", tag, header.Get("Expires"))
+			return lifetime{}, fmt.Errorf("no-store with ETag %q, Expires %q", tag, header.Get("Expires"))
 		}
-		return 0, nil
+		return lifetime{}, nil
 	}
-	visibility, rest, _ := strings.Cut(control, ", max-age=")
-	digits, rest, _ := strings.Cut(rest, ", ")
-	n, err := strconv.ParseInt(digits, 10, 32)
-	life := time.Duration(n) * time.Second
-	if err != nil || n < 1 || rest != "must-revalidate, stale-while-revalidate=0, stale-if-error=0" || tag == "" {
-		return 0, fmt.Errorf("Cache-Control: %q with ETag %q", control, tag)
+	found := lifetimes.FindStringSubmatch(control)
+	if found == nil || tag == "" {
+		return lifetime{}, fmt.Errorf("Cache-Control: %q with ETag %q", control, tag)
 	}
-	if visibility != map[bool]string{false: "public", true: "private"}[q.private] {
-		return 0, fmt.Errorf("Cache-Control: %q; the answer is private: %v", control, q.private)
+	own, _ := strconv.Atoi(found[1] + found[2])
+	shared, _ := strconv.Atoi(found[3])
+	life := lifetime{time.Duration(own) * time.Second, time.Duration(shared) * time.Second}
+	if q.private && shared > 0 || own < 1 || shared > own {
+		return lifetime{}, fmt.Errorf("Cache-Control: %q; the answer is private: %v", control, q.private)
 	}
 	expires, err := http.ParseTime(header.Get("Expires"))
-	if err != nil || expires.Before(q.start.Add(life-time.Second)) || expires.After(q.end.Add(life)) {
-		return 0, fmt.Errorf("Expires %q, asked at %v with a lifetime of %v", header.Get("Expires"), q.start.UTC(), life)
+	if err != nil || expires.Before(q.start.Add(life.own-time.Second)) || expires.After(q.end.Add(life.own)) {
+		return lifetime{}, fmt.Errorf("Expires %q, asked at %v with a lifetime of %v", header.Get("Expires"), q.start.UTC(), life)
 	}
 	return life, nil
 }
+
+// lifetimes is the form of a Cache-Control that lets anybody keep the answer.
+var lifetimes = regexp.MustCompile(`^(?:private, max-age=(\d+)|public, max-age=(\d+), s-maxage=(\d+)), must-revalidate, stale-while-revalidate=0, stale-if-error=0$`)
 
 func (o *oracle) judgeAbsence(q question) error {
 	since := q.start.Add(-o.absence)
@@ -419,6 +432,9 @@ func (o *oracle) judgeFailure(q question, r reply) error {
 	return nil
 }
 
+// absences is the form of a Cache-Control that lets caches for many keep an absence.
+var absences = regexp.MustCompile(`^(private, max-age=0|public, max-age=0, s-maxage=1), must-revalidate, stale-while-revalidate=0, stale-if-error=0$`)
+
 // judgeProblem checks a problem document with one of codes, and its header.
 func judgeProblem(head bool, r reply, codes ...string) error {
 	var p struct {
@@ -432,14 +448,12 @@ func judgeProblem(head bool, r reply, codes ...string) error {
 	}
 	retry, _ := strconv.Atoi(r.header.Get("Retry-After"))
 	control := r.header.Get("Cache-Control")
-	wanted := "no-store"
-	if p.Code == "not_found" {
-		wanted = "max-age=0"
-	}
+	// Where an absence was remembered, less than a second of it may be left.
+	kept := p.Code == "not_found" && absences.MatchString(control)
 	switch {
 	case !slices.Contains(codes, p.Code) || p.Status != r.status || r.header.Get("Content-Type") != "application/problem+json":
 		return fmt.Errorf("status %d with the problem %d %s; want one of %v", r.status, p.Status, p.Code, codes)
-	case r.header.Get("Etag") != "" || !strings.Contains(control, wanted):
+	case r.header.Get("Etag") != "" || !kept && control != "no-store":
 		return fmt.Errorf("status %d with ETag %q, Cache-Control: %q", r.status, r.header.Get("Etag"), control)
 	case (r.status == http.StatusServiceUnavailable) != (retry >= 1 && retry <= 60):
 		return fmt.Errorf("status %d with Retry-After: %q", r.status, r.header.Get("Retry-After"))
