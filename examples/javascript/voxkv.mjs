@@ -51,12 +51,14 @@ async function read(url, signal, cache) {
 }
 
 // Date and Age tell the age of an answer when it reached the browser. How long the browser's cache has kept it since,
-// nothing tells, but it is at most max-age. Date and Age are whole seconds: each may be almost one short.
+// nothing tells, but it is at most max-age, Age included. Date and Age are whole seconds: each may be almost one short.
+// The third second is for a shared cache that counts Age from when an answer arrived, and got it late.
 function lifeOnArrival(item, headers, keptFor) {
   const age = Math.max(Number(headers.get('Age')), keptFor);
-  return (item.expires_at - age - 2) * 1000 - Date.parse(headers.get('Date'));
+  return (item.expires_at - age - 3) * 1000 - Date.parse(headers.get('Date'));
 }
 
+// s-maxage is for shared caches, not for a browser's.
 function maxAge(headers) {
   return Number(/max-age=(\d+)/.exec(headers.get('Cache-Control'))?.[1] ?? 0);
 }
