@@ -12,9 +12,9 @@ const (
 	// second each, and a response is on its way for some time.
 	margin = 2 * time.Second
 
-	// ageless is how many caches in a row may keep an item for its full max-age
-	// because the first sends no Age: nginx in front of a browser, so 2. A
-	// private response passes one cache only.
+	// ageless is how many caches in a row may each keep a response for its full
+	// max-age, because the first sends no Age: nginx in front of a browser, so 2.
+	// A private response passes one cache only.
 	ageless = 2
 
 	// reserve is how many seconds of an item's life a shared cache gets less than
@@ -40,9 +40,10 @@ type freshness struct {
 	remaining int64
 }
 
-// fresh derives the freshness of an answer's item: no cache, and no second
-// cache behind one that sends no Age, reuses it within margin of its end or
-// longer than ceiling after it was read from the storage.
+// fresh derives the freshness of an answer's item, such that its max-age ends
+// margin before the item does, even if a second cache begins to count when the
+// first one ends, and no later than ceiling after the storage was asked.
+// docs/freshness.md says which caches then keep no item beyond its end.
 func fresh(a lookup.Answer, ceiling time.Duration, private bool) freshness {
 	young := seconds(ceiling) - ceilSeconds(max(a.Age, 0))
 	remaining := seconds(max(a.Left, 0) - margin)

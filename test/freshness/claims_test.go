@@ -3,6 +3,7 @@ package freshness
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -62,6 +63,31 @@ func TestNothingAfterItsEnd(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestEveryLife holds the same table to the theorem, for all lives that matter
+// with the default settings, which are too many to walk.
+func TestEveryLife(t *testing.T) {
+	t.Parallel()
+	for _, private := range []bool{false, true} {
+		all := law{ceiling: 60, private: private}.lives(t)
+		for _, c := range expiry() {
+			delay := c.bears * second
+			if c.bears == always {
+				delay = 0 // none of its caches counts from the arrival
+			}
+			for left, l := range all {
+				if c.private == private && c.caches.keep(l) && c.caches.bound(l, delay) > left {
+					t.Errorf("%v: with %s s to live it is reused for %s s", c.caches, seconds(left), seconds(c.caches.bound(l, delay)))
+				}
+			}
+		}
+	}
+}
+
+// keep reports whether each cache may keep the response.
+func (c chain) keep(l lives) bool {
+	return !slices.ContainsFunc(c, func(cache cache) bool { return l.of(cache) < 1 })
 }
 
 // late is by how many ticks anybody may see an item after its end, if delays
