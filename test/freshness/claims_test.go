@@ -281,7 +281,7 @@ func TestNotModified(t *testing.T) {
 			if got == (lives{}) {
 				continue
 			}
-			tag := header["ETag"][0]
+			tag := header.Get("ETag")
 			kept[tag] = lives{max(kept[tag].own, got.own), max(kept[tag].shared, got.shared)}
 			all[left] = lives{max(all[left].own, kept[tag].own), max(all[left].shared, kept[tag].shared)}
 		}
