@@ -128,7 +128,7 @@ func New(c Config) (*Lookup, error) {
 // Fetch's; the Answer tells the time and the Source even then.
 func (l *Lookup) Item(ctx context.Context, key string) (Answer, error) {
 	if !l.Scope.Allows(key) {
-		return Answer{At: l.now(), Source: FromScope}, voximplant.ErrNotFound
+		return l.outOfScope(key), voximplant.ErrNotFound
 	}
 	held, ok := l.held(key)
 	now := l.now() // after the look: a copy made in between would be from the future
@@ -151,6 +151,19 @@ func (l *Lookup) Item(ctx context.Context, key string) (Answer, error) {
 	}
 	a.Upstream = took
 	return a, err
+}
+
+// outOfScope is the answer for a key that does not exist for callers. It ages
+// as the absence of a missing key does while that is remembered, since headers
+// that tell the age would tell the two apart.
+func (l *Lookup) outOfScope(key string) Answer {
+	now := l.now()
+	k, ok := l.absences.Get(key)
+	if !ok || !k.young(now, l.maxAge(k)) {
+		k = known{since: now.Add(-time.Nanosecond)} // no answer comes in no time
+		l.absences.Add(key, k)
+	}
+	return Answer{At: now, Age: now.Sub(k.since), Source: FromScope}
 }
 
 // held returns the copy of key, of an item or of its absence.

@@ -59,6 +59,41 @@ func TestCopyIsUsedUntilLocalMaxAge(t *testing.T) {
 	}
 }
 
+// TestOutOfScopeAges: the age of an answer tells a key that is out of scope from
+// a missing one at no time.
+func TestOutOfScopeAges(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLookup(t, func(c *lookup.Config) {
+			scope, err := lookup.ParseScope("order:*")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Scope = scope
+			c.Fetch = func(context.Context, string) (*voximplant.KeyValueItem, error) {
+				time.Sleep(20 * time.Millisecond)
+				return nil, voximplant.ErrNotFound
+			}
+		})
+		ages := map[int64]bool{}
+		for range 40 {
+			outside := find(t, l, "secret", "", lookup.FromScope)
+			missing, err := l.Item(t.Context(), "order:1")
+			if !errors.Is(err, voximplant.ErrNotFound) {
+				t.Fatal(err)
+			}
+			a, b := outside.Age+time.Second-1, missing.Age+time.Second-1 // rounded up to seconds, as headers tell them
+			if ages[int64(b/time.Second)] = true; a/time.Second != b/time.Second {
+				t.Errorf("out of scope is %v old, missing is %v old", outside.Age, missing.Age)
+			}
+			time.Sleep(700*time.Millisecond + 20*time.Millisecond - missing.Upstream)
+		}
+		if len(ages) != 5 {
+			t.Errorf("the ages seen are %v; want 1 to 5 s", ages)
+		}
+	})
+}
+
 func TestAnswerTells(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
