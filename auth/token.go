@@ -22,8 +22,9 @@ const (
 	// earlyExpiry is what a token must still have to live, so that it does not expire on its way.
 	earlyExpiry = time.Minute
 
-	// refusalPause is how long a refused key is not tried, nor the secret read, again.
-	refusalPause = 5 * time.Second
+	// pause is for how many seconds a key that was refused, or a secret that
+	// somebody must mend, is neither tried nor read again.
+	pause = 5
 
 	// renewalWait bounds the reading of the secret while a known key can do instead.
 	renewalWait = 2 * time.Second
@@ -42,12 +43,13 @@ type TokenSource struct {
 	// Now reports the current time. If nil, time.Now is used.
 	Now func() time.Time
 
-	mu      sync.Mutex // guards what follows; held while Key is asked, since all need the same answer
+	turn    turn // guards what follows; held while Key is asked, since all need the same answer
 	key     *ServiceAccountKey
 	token   string
 	expiry  int64 // Unix seconds: a frozen sandbox stops the monotonic clock, so it is never compared
 	refused bool  // the API refused token
-	retryAt int64 // Unix seconds: no refused key is tried before
+	retryAt int64 // Unix seconds: until then why is the answer where no token is good
+	why     error
 
 	signed, read atomic.Int64 // since Counts
 }
@@ -68,11 +70,14 @@ func (s *TokenSource) GoString() string { return s.String() }
 // refused is a token that the API would not have, or "": in answer to it the
 // key is read again and a new token signed. If that is refused too, every call
 // of the next few seconds fails at once, with an *Error of kind "credentials".
-// Other errors are those of Key.
+// If Key fails with an error of kind "configuration" and no key is known, every
+// call of the next few seconds fails with that error. Other errors are those of
+// Key, or that of ctx, whose end ends the wait for another caller's answer too.
 func (s *TokenSource) Token(ctx context.Context, refused string) (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	const pause = int64(refusalPause / time.Second)
+	if err := s.turn.take(ctx); err != nil {
+		return "", err
+	}
+	defer s.turn.pass()
 	now := s.now().Unix()
 	if refused != "" && refused == s.token {
 		s.refused = true
@@ -80,10 +85,10 @@ func (s *TokenSource) Token(ctx context.Context, refused string) (string, error)
 	switch {
 	case !s.refused && now+int64(earlyExpiry/time.Second) < s.expiry:
 		return s.token, nil
-	case s.refused && now < s.retryAt && s.retryAt <= now+pause: // and not because the clock was set back
-		return "", errRefused()
+	case now < s.retryAt && s.retryAt <= now+pause: // and not because the clock was set back
+		return "", s.why
 	case s.refused:
-		s.retryAt = now + pause
+		s.retryAt, s.why = now+pause, errRefused()
 	}
 	return s.renew(ctx, now)
 }
@@ -91,6 +96,9 @@ func (s *TokenSource) Token(ctx context.Context, refused string) (string, error)
 // renew signs a new token, with the known key if there is no newer to be had.
 func (s *TokenSource) renew(ctx context.Context, now int64) (string, error) {
 	key, err := s.readKey(ctx)
+	if failed, ok := errors.AsType[*Error](err); ok && failed.kind == "configuration" {
+		s.retryAt, s.why = now+pause, err
+	}
 	if err != nil {
 		return "", err
 	}
@@ -122,6 +130,32 @@ func (s *TokenSource) readKey(ctx context.Context) (*ServiceAccountKey, error) {
 	s.log().WarnContext(ctx, "going on with the known service-account key", "error", err.Error())
 	return s.key, nil
 }
+
+// A turn is a mutex that nobody waits for longer than a context lasts. The zero
+// value is free.
+type turn struct {
+	once sync.Once
+	held chan struct{} // holds an element while somebody has the turn
+}
+
+// take waits for the turn. Its error is that of ctx.
+func (t *turn) take(ctx context.Context) error {
+	t.once.Do(func() { t.held = make(chan struct{}, 1) })
+	select {
+	case t.held <- struct{}{}:
+		return nil
+	default: // a free turn is had even after the end of ctx, since a token may be at hand
+	}
+	select {
+	case t.held <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// pass gives the turn to the next.
+func (t *turn) pass() { <-t.held }
 
 // sign makes the token of voximplant-api: numeric iss, kid, iat and exp in seconds.
 func sign(key *ServiceAccountKey, now int64) (string, error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"voxkv/auth"
+	"voxkv/internal/secretsmanagertest"
 	"voxkv/internal/voximplanttest"
 )
 
@@ -238,6 +240,75 @@ func TestKeyFailing(t *testing.T) {
 	d.checkReads(t, 2)
 	d.err = nil
 	d.token(t, "")
+}
+
+// TestSecretThatMustBeMendedRests: what only somebody can mend is not read anew
+// for each request, and the reason stays the same meanwhile.
+func TestSecretThatMustBeMendedRests(t *testing.T) {
+	t.Parallel()
+	denied := func(w http.ResponseWriter, _ *http.Request) bool {
+		secretsmanagertest.WriteError(w, 400, "AccessDeniedException", "on purpose")
+		return true
+	}
+	for cause, spoil := range map[string]func(*secretsmanagertest.Server){
+		"key_id is missing":         func(s *secretsmanagertest.Server) { s.Put("voximplant", credentials("key_id", nil)) },
+		"AccessDeniedException":     func(s *secretsmanagertest.Server) { s.Intercept(denied) },
+		"ResourceNotFoundException": func(*secretsmanagertest.Server) {},
+	} {
+		t.Run(cause, func(t *testing.T) {
+			t.Parallel()
+			fake, secret := serveSecrets(t)
+			spoil(fake)
+			d := newDesk(t)
+			d.Key = secret.Key
+			for range 2 { // pauses
+				for range 100 {
+					_, err := d.Token(t.Context(), "")
+					checkError(t, err, "configuration", cause)
+					d.now = d.now.Add(49 * time.Millisecond)
+				}
+				d.now = d.now.Add(100 * time.Millisecond)
+			}
+			if got := fake.Calls(); got != 2 {
+				t.Errorf("in 10 s the secret was read %d times; want 2", got)
+			}
+			fake.Intercept(nil)
+			fake.Put("voximplant", string(oldAccount().Credentials()))
+			d.token(t, "")
+		})
+	}
+}
+
+// TestTokenWaitsNoLongerThanItsContext: one caller whose Key hangs holds no other.
+func TestTokenWaitsNoLongerThanItsContext(t *testing.T) {
+	t.Parallel()
+	account := parsed(t, oldAccount())
+	synctest.Test(t, func(t *testing.T) {
+		answer := make(chan struct{})
+		source := &auth.TokenSource{Key: func(context.Context) (*auth.ServiceAccountKey, error) {
+			<-answer // whatever its context says
+			return account, nil
+		}}
+		first := make(chan error)
+		go func() {
+			_, err := source.Token(t.Context(), "")
+			first <- err
+		}()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		if _, err := source.Token(ctx, ""); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 20*time.Millisecond {
+			t.Errorf("Token = _, %v after %v; want %v after 20ms", err, time.Since(began), context.DeadlineExceeded)
+		}
+		close(answer)
+		if err := <-first; err != nil {
+			t.Errorf("the first Token = _, %v; want a token", err)
+		}
+		if token, err := source.Token(ctx, ""); token == "" || err != nil {
+			t.Errorf("Token with an ended context = _, %v; want the token at hand", err)
+		}
+	})
 }
 
 func TestKnownKeyServesWhereKeyFails(t *testing.T) {
