@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,8 +27,9 @@ func SecretsManager(environ map[string]string) (*secretsmanager.Client, error) {
 	var endpointErr, region error
 	if endpoint := cmp.Or(environ["AWS_ENDPOINT_URL_SECRETS_MANAGER"], environ["AWS_ENDPOINT_URL"]); endpoint != "" {
 		options.BaseEndpoint = aws.String(endpoint)
-		if !isRoot(endpoint) {
-			endpointErr = fmt.Errorf("AWS_ENDPOINT_URL_SECRETS_MANAGER or AWS_ENDPOINT_URL %s; accepted: the URL of an endpoint", held(endpoint))
+		if !mayHoldSecrets(endpoint) {
+			endpointErr = fmt.Errorf("AWS_ENDPOINT_URL_SECRETS_MANAGER or AWS_ENDPOINT_URL %s; "+
+				"accepted: an https URL, or http to this machine or an address of a private network", held(endpoint))
 		}
 	}
 	if strings.ContainsFunc(options.Region, notInRegion) || options.Region == "" {
@@ -47,13 +47,6 @@ func SecretsManager(environ map[string]string) (*secretsmanager.Client, error) {
 		return nil, err
 	}
 	return secretsmanager.New(options), nil
-}
-
-// isRoot reports whether endpoint is a URL that an error may show: the SDK's do.
-func isRoot(endpoint string) bool {
-	u, err := url.Parse(endpoint)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil &&
-		!strings.ContainsAny(endpoint, "?#")
 }
 
 // notInRegion reports whether no region's name holds r.

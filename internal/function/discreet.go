@@ -11,6 +11,10 @@ import (
 	"slices"
 )
 
+// maxAnswer bounds the body of an answer in bytes. Each client has a narrower
+// bound of its own where it needs one; a secret has 64 kB at most.
+const maxAnswer = 4 << 20
+
 // A discreetTransport keeps to itself what the other side sent. The errors of
 // net/http quote an answer that is no HTTP, and whoever gave it may have put
 // anything there, such as the token of the request. A redirect is an answer
@@ -23,10 +27,19 @@ func (t discreetTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, discreet(err)
 	}
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		go res.Body.Close() // over TLS it says goodbye first, for up to 5 s
+		return nil, errSwitched
+	}
 	res.Header.Del("Location")
-	res.Body = discreetBody{res.Body}
+	res.Body = discreetBody{http.MaxBytesReader(nil, res.Body, maxAnswer)}
 	return res, nil
 }
+
+// errSwitched is all that becomes of the status 101 (RFC 9110 section 15.2.2).
+// Nobody asked for another protocol, and the body that net/http makes of it is
+// the bare connection, whose reads outlive the context of the request.
+var errSwitched = errors.New("HTTP status 101, which nobody asked for")
 
 type discreetBody struct{ io.ReadCloser }
 

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -37,6 +38,10 @@ const (
 	// drop an idle connection. net/http compares it with the wall clock, so it
 	// holds through a freeze of the sandbox.
 	idleTimeout = 50 * time.Second
+
+	// maxHeader bounds the header of an answer in bytes, that of the
+	// informational answers (1xx) before it included.
+	maxHeader = 64 << 10
 )
 
 // A Function is voxkv, ready to serve.
@@ -120,13 +125,24 @@ func transport() http.RoundTripper {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
 	return discreetTransport{&http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		TLSHandshakeTimeout: dialTimeout,
-		IdleConnTimeout:     idleTimeout,
-		MaxIdleConnsPerHost: 16,
-		Protocols:           &http1,
+		Proxy:                  proxy,
+		DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		TLSHandshakeTimeout:    dialTimeout,
+		IdleConnTimeout:        idleTimeout,
+		MaxIdleConnsPerHost:    16,
+		MaxResponseHeaderBytes: maxHeader,
+		Protocols:              &http1,
 	}}
+}
+
+// proxy is what the environment names for https. A plain http request holds a
+// token or a secret that a proxy could read, and goes to this machine or a
+// private network, which need no proxy.
+func proxy(r *http.Request) (*url.URL, error) {
+	if r.URL.Scheme == "http" {
+		return nil, nil
+	}
+	return http.ProxyFromEnvironment(r)
 }
 
 // keyHash returns what logs show of a key: the key itself, or a keyed hash.

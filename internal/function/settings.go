@@ -29,7 +29,7 @@ type Settings struct {
 	ApplicationName string        `env:"VOXIMPLANT_APPLICATION_NAME" accepts:"the application's name, in place of VOXIMPLANT_APPLICATION_ID"`
 	AllowedKeys     lookup.Scope  `env:"ALLOWED_KEYS" accepts:"keys and prefix* patterns, comma-separated; * for every key"`
 	BasePath        basePath      `env:"BASE_PATH" accepts:"a path such as /phone or phone/v2, without escapes and empty segments"`
-	APIURL          apiURL        `env:"VOXIMPLANT_API_URL" envDefault:"https://api.voximplant.com/platform_api" accepts:"an https URL, or http to this machine"`
+	APIURL          apiURL        `env:"VOXIMPLANT_API_URL" envDefault:"https://api.voximplant.com/platform_api" accepts:"an https URL, or http to this machine or an address of a private network"`
 	CacheMaxAge     time.Duration `env:"CACHE_MAX_AGE" envDefault:"60s" accepts:"a duration such as 60s; 0s forbids caching"`
 	CacheScope      cacheScope    `env:"CACHE_SCOPE" envDefault:"public" accepts:"public or private"`
 	NotFoundMaxAge  time.Duration `env:"NOT_FOUND_MAX_AGE" envDefault:"5s" accepts:"a duration such as 5s; 0s forbids caching"`
@@ -279,24 +279,38 @@ func notInSegment(r rune) bool {
 	return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-._~!$&'()*+,;=:@", r)
 }
 
-// An apiURL is where bearer tokens are sent, so it must be https, or this machine.
+// An apiURL is where bearer tokens are sent.
 type apiURL string
 
 func (a *apiURL) UnmarshalText(text []byte) error {
-	u, err := url.Parse(string(text))
-	if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsAny(string(text), "?#") {
-		return errors.New("not a plain URL")
-	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
-		return errors.New("not https")
+	if !mayHoldSecrets(string(text)) {
+		return errors.New("not a URL that tokens may be sent to")
 	}
 	*a = apiURL(text)
 	return nil
 }
 
-func loopback(host string) bool {
+// mayHoldSecrets reports whether root is a URL that may be shown in an error,
+// as those of AWS's SDK do, and that tokens and keys may be sent to: https, or
+// http to this machine or a private network. Names other than localhost are not
+// looked up, since the answer may change.
+func mayHoldSecrets(root string) bool {
+	u, err := url.Parse(root)
+	if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsAny(root, "?#") {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && isPrivate(u.Hostname())
+}
+
+// isPrivate reports whether host is this machine, or an address of a private
+// network (RFC 1918, RFC 4193) or of the link (RFC 3927, RFC 4291 section 2.5.6).
+func isPrivate(host string) bool {
 	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
+	if err != nil {
+		return strings.EqualFold(host, "localhost")
+	}
+	ip = ip.Unmap()
+	return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()
 }
 
 // Environment returns the process's variables, name to value.

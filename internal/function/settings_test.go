@@ -407,7 +407,8 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-func TestAPIURL(t *testing.T) {
+// TestWhereSecretsMayGo: the API's URL and AWS's endpoint follow one rule.
+func TestWhereSecretsMayGo(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		value string
@@ -416,17 +417,38 @@ func TestAPIURL(t *testing.T) {
 		{"https://api.voximplant.com/platform_api", true},
 		{"https://api.voximplant.com/platform_api/", true},
 		{"https://api.voximplant.com", true},
+		{"https://vpce-0123-abcd.secretsmanager.eu-central-1.vpce.amazonaws.com", true},
 		{"https://127.0.0.1:8443/platform_api", true},
 		{"http://127.0.0.1:8080/platform_api", true},
 		{"http://127.1.2.3", true},
 		{"http://[::1]:8080/platform_api", true},
 		{"http://localhost:8080", true},
+		{"http://LOCALHOST:8080", true},
+		{"http://10.0.0.1", true},
+		{"http://172.16.0.1:4566", true},
+		{"http://172.31.255.255", true},
+		{"http://192.168.65.254:4566", true},
+		{"http://169.254.1.1", true},
+		{"http://[fd00:ec2::254]", true},
+		{"http://[fe80::1%25eth0]", true},
+		{"http://[::ffff:10.0.0.1]", true},
 
 		{"http://api.voximplant.com/platform_api", false},
+		{"http://elsewhere", false},
+		{"http://localstack:4566", false},
+		{"http://host.docker.internal:4566", false},
 		{"http://127.0.0.1.example.com", false},
 		{"http://localhost.example.com", false},
-		{"http://10.0.0.1", false},
+		{"http://10.0.0.1.example.com", false},
+		{"http://172.32.0.1", false},
+		{"http://192.169.0.1", false},
+		{"http://100.64.0.1", false},
+		{"http://8.8.8.8", false},
+		{"http://[::ffff:8.8.8.8]", false},
+		{"http://[2001:db8::1]", false},
+		{"http://0x0a000001", false},
 		{"http://0.0.0.0", false},
+		{"http://[::]", false},
 		{"http://[::2]", false},
 		{"ftp://localhost", false},
 		{"localhost:8080", false},
@@ -436,6 +458,7 @@ func TestAPIURL(t *testing.T) {
 		{"https:platform_api", false},
 		{"https://user@api.voximplant.com", false},
 		{"https://user:password@api.voximplant.com", false},
+		{"http://user:password@10.0.0.1", false},
 		{"https://api.voximplant.com/platform_api?cmd=x", false},
 		{"https://api.voximplant.com/platform_api?", false},
 		{"https://api.voximplant.com/platform_api#x", false},
@@ -446,6 +469,11 @@ func TestAPIURL(t *testing.T) {
 	for _, tt := range tests {
 		if got := problems(environ("VOXIMPLANT_API_URL", tt.value)); (got == nil) != tt.ok {
 			t.Errorf("VOXIMPLANT_API_URL=%s: problems = %q; want any: %t", tt.value, got, !tt.ok)
+		}
+		for _, variable := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER"} {
+			if _, err := function.SecretsManager(awsEnviron(variable, tt.value)); (err == nil) != tt.ok {
+				t.Errorf("%s=%s: %v; want any error: %t", variable, tt.value, err, !tt.ok)
+			}
 		}
 	}
 }
