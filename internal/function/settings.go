@@ -11,6 +11,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -45,7 +46,7 @@ type Settings struct {
 	Metrics         bool           `env:"METRICS" envDefault:"false" accepts:"true or false"`
 	RawValues       bool           `env:"RAW_VALUES" envDefault:"false" accepts:"true or false"`
 	AllowWrites     bool           `env:"ALLOW_WRITES" envDefault:"false" accepts:"true or false"`
-	NotFoundCodes   []int          `env:"NOT_FOUND_CODES" envDefault:"341" accepts:"error codes of the Management API, comma-separated"`
+	NotFoundCodes   codes          `env:"NOT_FOUND_CODES" envDefault:"341" accepts:"error codes of the Management API, comma-separated"`
 }
 
 // defaultLocalMaxAge is LOCAL_MAX_AGE where that is no more than half of
@@ -219,22 +220,50 @@ func (l *level) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// list reads a list as every setting has it, ALLOWED_KEYS too: elements between
+// commas, white space around them, none empty. What stands twice counts once.
+func list(text string) ([]string, error) {
+	var elements []string
+	for element := range strings.SplitSeq(text, ",") {
+		element = strings.TrimSpace(element)
+		if element == "" {
+			return nil, errors.New("an empty element")
+		}
+		if !slices.Contains(elements, element) {
+			elements = append(elements, element)
+		}
+	}
+	return elements, nil
+}
+
+// codes are error codes of the Management API, which are positive.
+type codes []int
+
+func (c *codes) UnmarshalText(text []byte) error {
+	elements, err := list(string(text))
+	for _, element := range elements {
+		code, wrong := strconv.ParseUint(element, 10, 31)
+		if wrong != nil || code == 0 {
+			return errors.New("not a code")
+		}
+		*c = append(*c, int(code))
+	}
+	return err
+}
+
 // origins are "*" alone or serialized origins (RFC 6454 section 6.1). Any other
 // spelling would never equal what a browser sends.
 type origins []string
 
 func (o *origins) UnmarshalText(text []byte) error {
-	for origin := range strings.SplitSeq(string(text), ",") {
-		origin = strings.TrimSpace(origin)
-		if origin != "*" && !isOrigin(origin) {
-			return errors.New("not an origin")
+	elements, err := list(string(text))
+	for _, origin := range elements {
+		if !isOrigin(origin) && (origin != "*" || len(elements) > 1) {
+			return errors.New("not an origin, or * beside others")
 		}
-		*o = append(*o, origin)
 	}
-	if len(*o) > 1 && slices.Contains(*o, "*") {
-		return errors.New("* beside others")
-	}
-	return nil
+	*o = elements
+	return err
 }
 
 // isOrigin reports whether s is scheme, host and port in lower case and ASCII,

@@ -175,7 +175,30 @@ var malformed = map[string][]string{
 	"METRICS":                     {"on"},
 	"RAW_VALUES":                  {"on"},
 	"ALLOW_WRITES":                {"on"},
-	"NOT_FOUND_CODES":             {"absent", "341;496"},
+	"NOT_FOUND_CODES":             {"absent", "341;496", "341 496", "0", "-341", "+341", "341.0", "4294967296"},
+}
+
+// TestLists: every setting that is a list is read by one rule.
+func TestLists(t *testing.T) {
+	t.Parallel()
+	for variable, pair := range map[string][2]string{
+		"ALLOWED_KEYS":    {"a", "b*"},
+		"CORS_ORIGINS":    {"https://a.example", "http://b.example"},
+		"NOT_FOUND_CODES": {"341", "477"},
+	} {
+		a, b := pair[0], pair[1]
+		want := read(t, environ(variable, a+","+b))
+		for _, value := range []string{a + ", " + b, " " + a + " ,\t" + b + " ", a + "\n,\n" + b, a + "," + b + "," + a} {
+			if got := read(t, environ(variable, value)); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s=%q: %+v; want that of %s,%s", variable, value, got, a, b)
+			}
+		}
+		for _, value := range []string{a + ",", "," + a, a + ",," + b, a + ", ," + b, ",", a + " " + b} {
+			if got := problems(environ(variable, value)); len(got) != 1 {
+				t.Errorf("%s=%q: problems = %q; want one", variable, value, got)
+			}
+		}
+	}
 }
 
 // TestMalformedPatterns: keys are not shown, since many are phone numbers, but
@@ -398,7 +421,7 @@ func TestOrigins(t *testing.T) {
 		{"https://a.example,", false},
 		{"*,https://a.example", false},
 		{"https://a.example,*", false},
-		{"*,*", false},
+		{"*,*", true},
 	}
 	for _, tt := range tests {
 		if got := problems(environ("CORS_ORIGINS", tt.value)); (got == nil) != tt.ok {

@@ -6,7 +6,9 @@ import (
 )
 
 // LogValue is what logs may show of the settings. Keys are left out: those of a
-// Voximplant application are often phone numbers.
+// Voximplant application are often phone numbers. So is the name of the secret:
+// in its place may stand what it should hold, and its ARN has the number of the
+// AWS account.
 func (s Settings) LogValue() slog.Value {
 	application := slog.String("application_name", s.ApplicationName)
 	switch {
@@ -32,6 +34,7 @@ func (s Settings) LogValue() slog.Value {
 		slog.Bool("metrics", s.Metrics),
 		slog.Bool("raw_values", s.RawValues),
 		slog.Bool("allow_writes", s.AllowWrites),
+		slog.Any("not_found_codes", []int(s.NotFoundCodes)),
 	}
 	if s.LocalMaxAge != nil && s.StaleMaxAge != nil { // as ReadSettings leaves them
 		attrs = append(attrs, slog.String("local_max_age", s.LocalMaxAge.String()), slog.String("stale_max_age", s.StaleMaxAge.String()))

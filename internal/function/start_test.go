@@ -3,6 +3,7 @@ package function_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -56,7 +57,7 @@ func TestStartIsLogged(t *testing.T) {
 		"base_path":    "",
 		"cache_scope":  "private", "cache_max_age": "1m0s", "not_found_max_age": "5s", "local_max_age": "3s", "stale_max_age": "1m0s",
 		"local_max_items": 4096., "upstream_timeout": "5s", "max_keys": 10., "cors_origins": []any{"*"}, "log_level": "INFO",
-		"metrics": false, "raw_values": false, "allow_writes": false, "log_keys": false,
+		"metrics": false, "raw_values": false, "allow_writes": false, "log_keys": false, "not_found_codes": []any{341.},
 	}
 	if got := lines[0]["settings"]; !reflect.DeepEqual(got, want) {
 		t.Errorf("settings = %v; want %v", got, want)
@@ -68,6 +69,36 @@ func TestStartIsLogged(t *testing.T) {
 	misplaced := started(t, map[string]string{"VOXIMPLANT_APPLICATION_ID": "", "VOXIMPLANT_APPLICATION_NAME": `{"private_key":"wJalrXUtnFEMI"}`})
 	if settings, _ := misplaced[0]["settings"].(map[string]any); settings["application_name"] != "not shown here" {
 		t.Errorf("settings = %v; want a name that is not shown", settings)
+	}
+}
+
+// unlogged are the settings that the start line leaves out, and why.
+var unlogged = map[string]string{
+	"VOXIMPLANT_SECRET_ID": "its ARN has the number of the AWS account, and a secret may stand in its place",
+}
+
+// TestEverySettingIsInTheStartLine: each setting that is changed changes the line.
+func TestEverySettingIsInTheStartLine(t *testing.T) {
+	t.Parallel()
+	changed := map[string]string{
+		"VOXIMPLANT_SECRET_ID": "other", "VOXIMPLANT_APPLICATION_ID": "43", "ALLOWED_KEYS": "order:*",
+		"VOXIMPLANT_APPLICATION_NAME": "warehouse", "VOXIMPLANT_API_URL": "https://other.test", "CACHE_MAX_AGE": "61s",
+		"CACHE_SCOPE": "private", "NOT_FOUND_MAX_AGE": "6s", "LOCAL_MAX_AGE": "11s", "STALE_MAX_AGE": "59s",
+		"LOCAL_MAX_ITEMS": "4097", "UPSTREAM_TIMEOUT": "6s", "CORS_ORIGINS": "https://a.example", "LOG_LEVEL": "warn",
+		"LOG_KEYS": "true", "METRICS": "true", "RAW_VALUES": "true", "ALLOW_WRITES": "true", "NOT_FOUND_CODES": "341,477",
+	}
+	for field := range reflect.TypeFor[function.Settings]().Fields() {
+		variable := field.Tag.Get("env")
+		base := environ("LOCAL_MAX_AGE", "10s", "STALE_MAX_AGE", "60s")
+		if variable == "VOXIMPLANT_APPLICATION_NAME" { // stands in place of the id
+			base["VOXIMPLANT_APPLICATION_ID"], base[variable] = "", "shop"
+		}
+		other := maps.Clone(base)
+		other[variable] = changed[variable]
+		shown := read(t, base).LogValue().String() != read(t, other).LogValue().String()
+		if why := unlogged[variable]; shown == (why != "") {
+			t.Errorf("the start line shows %s: %t; want it shown, or a reason (%q)", variable, shown, why)
+		}
 	}
 }
 
