@@ -24,18 +24,20 @@ test: ## all tests that need nothing but Go
 	go test -race -shuffle=on ./...
 
 .PHONY: check
-check: ## formatting, vet, static analysis, go.mod
+check: ## formatting, vet (for other systems too), static analysis, go.mod
 	test -z "$$(gofmt -l .)"
 	go vet ./...
+	for os in windows darwin; do GOOS=$$os go build ./... && GOOS=$$os go vet ./... || exit 1; done
 	$(GOLANGCI_LINT) run ./...
 	go mod tidy -diff
 
+# Else the fuzzer takes up to a minute to make each new input smaller.
 .PHONY: fuzz
 FUZZTIME ?= 5s
 fuzz: ## every fuzz target for $(FUZZTIME)
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r dir; do \
 		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go | cut -c6-); do \
-			echo "$$dir $$target"; go test $$dir -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) || exit 1; \
+			echo "$$dir $$target"; go test $$dir -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s || exit 1; \
 		done; done
 
 .PHONY: test-node-client

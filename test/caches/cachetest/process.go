@@ -37,7 +37,7 @@ func run(t testing.TB, dir string, command []string) {
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	if os.Geteuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		asNobody(cmd)
 		if err := give(dir); err != nil {
 			t.Fatal(err)
 		}
