@@ -6,18 +6,21 @@ package auth
 import (
 	"bytes"
 	"crypto/rsa"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/golang-jwt/jwt/v5"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// minKeyBits is the least RSA modulus RFC 7518 section 3.3 allows for RS256.
-const minKeyBits = 2048
+// maxKeyID bounds a key id in characters. Voximplant's are UUIDs.
+const maxKeyID = 100
 
 // A ServiceAccountKey is what Voximplant's credentials file holds.
 // It prints as its key id alone.
@@ -41,21 +44,31 @@ func (k ServiceAccountKey) MarshalJSON() ([]byte, error) { return json.Marshal(k
 
 // keyDocument is the credentials file; CreateKey answers it wrapped in "result".
 type keyDocument struct {
-	Result     *keyDocument    `json:"result"`
-	AccountID  json.RawMessage `json:"account_id"`
-	KeyID      string          `json:"key_id"`
-	PrivateKey string          `json:"private_key"`
+	Result     *keyDocument   `json:"result"`
+	AccountID  jsontext.Value `json:"account_id"`
+	KeyID      string         `json:"key_id"`
+	PrivateKey string         `json:"private_key"`
 }
 
 // ParseServiceAccountKey reads a credentials document: the flat file, or the
-// answer of CreateKey that wraps it in "result". account_id may be a number or
-// a numeric string, private_key a PKCS#8 or PKCS#1 PEM whose newlines may be
-// written as backslash-n. Errors name the field that is wrong and never show
-// what the document holds.
+// answer of CreateKey that wraps it in "result". Consoles, shells and scripts
+// change documents on their way; what leaves no doubt is read all the same, see
+// unwrap and parsePrivateKey. account_id may be a number or a numeric string of
+// any form, such as 7.7e9. Errors name what is wrong and never show what the
+// document holds.
 func ParseServiceAccountKey(document []byte) (*ServiceAccountKey, error) {
+	return parseKey(document, minKeyBits)
+}
+
+// parseKey is ParseServiceAccountKey for a private key of at least minBits.
+func parseKey(document []byte, minBits int) (*ServiceAccountKey, error) {
+	text, err := unwrap(document)
+	if err != nil {
+		return nil, err
+	}
 	var doc keyDocument
-	if err := json.Unmarshal(bytes.TrimPrefix(document, []byte("\ufeff")), &doc); err != nil {
-		return nil, documentError(err)
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return nil, documentError(text, err)
 	}
 	if doc.Result != nil {
 		doc = *doc.Result
@@ -64,48 +77,97 @@ func ParseServiceAccountKey(document []byte) (*ServiceAccountKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if doc.KeyID == "" {
-		return nil, errors.New("key_id is missing")
-	}
-	private, err := parsePrivateKey(doc.PrivateKey)
+	keyID, err := parseKeyID(doc.KeyID)
 	if err != nil {
 		return nil, err
 	}
-	return &ServiceAccountKey{AccountID: account, KeyID: doc.KeyID, PrivateKey: private}, nil
+	private, err := parsePrivateKey(doc.PrivateKey, minBits)
+	if err != nil {
+		return nil, err
+	}
+	return &ServiceAccountKey{AccountID: account, KeyID: keyID, PrivateKey: private}, nil
 }
 
 // documentError says what is wrong with the JSON without quoting any of it,
-// which encoding/json's own messages would.
-func documentError(err error) error {
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
-		return fmt.Errorf("%s has the wrong JSON type", wrong.Field)
+// which the messages of the JSON library would.
+func documentError(text []byte, err error) error {
+	syntax, _ := errors.AsType[*jsontext.SyntacticError](err)
+	wrong, _ := errors.AsType[*json.SemanticError](err)
+	switch {
+	case bytes.HasPrefix(text, []byte(pemBegin)):
+		return errors.New("the document is a PEM alone, not the JSON file that holds it")
+	case wrong != nil && wrong.JSONPointer != "":
+		return fmt.Errorf("%s has the wrong JSON type", memberName(wrong.JSONPointer))
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return fmt.Errorf("%s stands twice in the document", memberName(syntax.JSONPointer))
+	case text[0] != '{':
+		return errors.New("the document is not a JSON object")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the document is cut short")
+	case syntax != nil:
+		return fmt.Errorf("the document is not JSON from byte %d on", syntax.ByteOffset)
 	}
 	return errors.New("the document is not a JSON object")
 }
 
-func parseAccountID(raw json.RawMessage) (int64, error) {
-	if len(raw) == 0 || string(raw) == "null" {
-		return 0, errors.New("account_id is missing")
+// memberName is where p points, if that is one of our members: others may be
+// named by anything, a secret too.
+func memberName(p jsontext.Pointer) string {
+	names := slices.Collect(p.Tokens())
+	for _, name := range names {
+		if !slices.Contains([]string{"result", "account_id", "key_id", "private_key"}, name) {
+			return "a member"
+		}
 	}
-	id, err := strconv.ParseInt(strings.Trim(string(raw), `"`), 10, 64)
-	if err != nil || id <= 0 {
+	return strings.Join(names, ".")
+}
+
+func parseAccountID(raw jsontext.Value) (int64, error) {
+	text := string(raw)
+	switch raw.Kind() {
+	case jsontext.KindInvalid, jsontext.KindNull:
+		return 0, errors.New("account_id is missing")
+	case jsontext.KindString:
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return 0, errors.New("account_id is not a positive integer")
+		}
+	}
+	id, ok := parseInteger(strings.TrimSpace(text))
+	if !ok || id <= 0 {
 		return 0, errors.New("account_id is not a positive integer")
 	}
 	return id, nil
 }
 
-func parsePrivateKey(text string) (*rsa.PrivateKey, error) {
-	if text == "" {
-		return nil, errors.New("private_key is missing")
+// parseInteger reads a JSON number (RFC 8259 section 6) whose value is an
+// integer, in whatever form: 60, 60.0, 7.7e9. No number is rounded.
+func parseInteger(text string) (int64, bool) {
+	const most = 64 // of characters, and of the exponent: far above any int64
+	number := jsontext.Value(text)
+	if len(text) > most || number.Kind() != jsontext.KindNumber || !number.IsValid() {
+		return 0, false
 	}
-	// Secrets pasted into a console arrive with the two characters \n for each newline.
-	text = strings.NewReplacer(`\r\n`, "\n", `\n`, "\n").Replace(text)
-	key, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(text))
-	if err != nil {
-		return nil, errors.New("private_key is not an RSA private key in PEM form (PKCS#8 or PKCS#1, unencrypted)")
+	if _, exponent, ok := strings.Cut(strings.ToLower(text), "e"); ok {
+		if e, err := strconv.Atoi(exponent); err != nil || e < -most || e > most {
+			return 0, false
+		}
 	}
-	if bits := key.N.BitLen(); bits < minKeyBits {
-		return nil, fmt.Errorf("private_key has %d bits; RS256 needs at least %d", bits, minKeyBits)
+	value, ok := new(big.Rat).SetString(text)
+	if !ok || !value.IsInt() || !value.Num().IsInt64() {
+		return 0, false
 	}
-	return key, nil
+	return value.Num().Int64(), true
+}
+
+// parseKeyID takes white space off the ends. What is no id may be the private
+// key in the wrong place, and an id gets into logs.
+func parseKeyID(text string) (string, error) {
+	id := strings.TrimSpace(text)
+	switch {
+	case id == "":
+		return "", errors.New("key_id is missing")
+	case len(id) > maxKeyID, strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return "", fmt.Errorf("key_id is not an id: it has a character other than visible ASCII, or more than %d", maxKeyID)
+	}
+	return id, nil
 }

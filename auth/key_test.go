@@ -3,21 +3,29 @@ package auth_test
 import (
 	"bytes"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
+	"math"
+	"math/big"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"voxkv/auth"
 	"voxkv/internal/voximplanttest"
@@ -87,12 +95,12 @@ func rsaPEM(bits int) string {
 	return encode("PRIVATE KEY")(x509.MarshalPKCS8PrivateKey(key))
 }
 
-func ecPEM() string {
+func ecPEM(kind string, marshal func(key any) ([]byte, error)) string {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		panic(err)
 	}
-	return encode("PRIVATE KEY")(x509.MarshalPKCS8PrivateKey(key))
+	return encode(kind)(marshal(key))
 }
 
 // encryptedPEM has the frame of a PKCS#8 key under a passphrase (RFC 5958 section 3), and nothing inside.
@@ -104,28 +112,99 @@ func encryptedPEM() string {
 	}{pbes2, make([]byte, 1200)}))
 }
 
+// inUTF16 encodes text with a byte order mark or, where mark is "", without.
+func inUTF16(mark string, order binary.AppendByteOrder, text string) string {
+	document := []byte(mark)
+	for _, unit := range utf16.Encode([]rune(text)) {
+		document = order.AppendUint16(document, unit)
+	}
+	return string(document)
+}
+
+// quoted is text as a JSON string.
+func quoted(text string) string {
+	b, err := json.Marshal(text)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+func inBase64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+
+// inLines breaks text after every 76 characters, as MIME does.
+func inLines(text string) string {
+	var lines strings.Builder
+	for line := range slices.Chunk([]byte(text), 76) {
+		lines.Write(line)
+		lines.WriteString("\r\n")
+	}
+	return lines.String()
+}
+
+// wrapped are the ways in which a document may arrive.
+func wrapped(flat string) map[string]string {
+	const littleEndian, bigEndian = "\xff\xfe", "\xfe\xff"
+	return map[string]string{
+		"flat":                            flat,
+		"wrapped in result":               `{"result":` + flat + `}`,
+		"beside a null result":            strings.Replace(flat, "{", `{"result":null,`, 1),
+		"beside members in capitals":      strings.Replace(flat, "{", `{"ACCOUNT_ID":"x","Key_Id":7,"Private_Key":[],"RESULT":{},`, 1),
+		"byte order mark":                 "\ufeff" + flat,
+		"trailing newline":                flat + "\r\n",
+		"UTF-16, little-endian":           inUTF16(littleEndian, binary.LittleEndian, flat),
+		"UTF-16, big-endian":              inUTF16(bigEndian, binary.BigEndian, flat),
+		"UTF-16 without a mark":           inUTF16("", binary.LittleEndian, flat),
+		"UTF-16, big-endian, no mark":     inUTF16("", binary.BigEndian, flat),
+		"base64":                          inBase64(flat),
+		"base64 in lines":                 inLines(inBase64(flat)),
+		"base64 without padding":          strings.TrimRight(inBase64(flat+" "), "="),
+		"base64 for URLs":                 base64.URLEncoding.EncodeToString([]byte(flat)),
+		"base64 of UTF-16":                inBase64(inUTF16(littleEndian, binary.LittleEndian, flat)),
+		"encoded twice":                   quoted(flat),
+		"encoded three times":             quoted(quoted(flat)),
+		"base64 of what is encoded twice": inBase64(quoted(flat)),
+		"base64 as a JSON string":         quoted(inBase64(flat)),
+	}
+}
+
 func TestParseServiceAccountKey(t *testing.T) {
 	t.Parallel()
 	private := oldAccount().PrivateKey
 	pkcs8 := encode("PRIVATE KEY")(x509.MarshalPKCS8PrivateKey(private))
 	pkcs1 := encode("RSA PRIVATE KEY")(x509.MarshalPKCS1PrivateKey(private), nil)
-	flat := string(oldAccount().Credentials())
-	for name, document := range map[string]string{
-		"flat":                          flat,
-		"wrapped in result":             `{"result":` + flat + `}`,
-		"beside a null result":          strings.Replace(flat, "{", `{"result":null,`, 1),
-		"byte order mark":               "\ufeff" + flat,
-		"trailing newline":              flat + "\r\n",
-		"account_id as string":          credentials("account_id", accountText),
-		"PKCS#8":                        credentials("private_key", pkcs8),
-		"PKCS#1":                        credentials("private_key", pkcs1),
-		"backslash n for newlines":      credentials("private_key", strings.ReplaceAll(pkcs8, "\n", `\n`)),
-		"backslash r, backslash n":      credentials("private_key", strings.ReplaceAll(pkcs8, "\n", `\r\n`)),
-		"CRLF":                          credentials("private_key", strings.ReplaceAll(pkcs8, "\n", "\r\n")),
-		"no newline at the key's end":   credentials("private_key", strings.TrimSpace(pkcs8)),
-		"fields we do not know of":      credentials("role", "Developer"),
-		"fields that are not looked at": credentials("account_email", 5),
-	} {
+	public := encode("PUBLIC KEY")(x509.MarshalPKIXPublicKey(&private.PublicKey))
+	documents := wrapped(string(oldAccount().Credentials()))
+	newlines := func(with string) string { return credentials("private_key", strings.ReplaceAll(pkcs8, "\n", with)) }
+	maps.Copy(documents, map[string]string{
+		"account_id as string":            credentials("account_id", accountText),
+		"account_id as string with space": credentials("account_id", " "+accountText+"\n"),
+		"key_id with space at its ends":   credentials("key_id", "\t "+oldAccount().KeyID+" \r\n"),
+		"PKCS#8":                          credentials("private_key", pkcs8),
+		"PKCS#1":                          credentials("private_key", pkcs1),
+		"backslash n for newlines":        newlines(`\n`),
+		"backslash r, backslash n":        newlines(`\r\n`),
+		"escaped twice":                   newlines(`\\n`),
+		"escaped four times":              newlines(`\\\\\\\\n`),
+		"CRLF":                            newlines("\r\n"),
+		"CR":                              newlines("\r"),
+		"spaces for newlines":             newlines(" "),
+		"no newlines":                     newlines(""),
+		"indented":                        newlines("\n\t  "),
+		"no-break spaces":                 newlines("\u00a0"),
+		"line breaks in the JSON string":  strings.ReplaceAll(credentials("private_key", pkcs8), `\n`, "\n"),
+		"CRLF in the JSON string":         strings.ReplaceAll(credentials("private_key", pkcs8), `\n`, "\r\n"),
+		"no white space at all":           credentials("private_key", strings.Join(strings.Fields(pkcs8), "")),
+		"no newline at the key's end":     credentials("private_key", strings.TrimSpace(pkcs8)),
+		"private_key encoded twice":       credentials("private_key", quoted(pkcs8)),
+		"private_key with slashes as PHP": credentials("private_key", strings.ReplaceAll(pkcs8, "/", `\/`)),
+		"private_key in base64":           credentials("private_key", inLines(inBase64(pkcs8))),
+		"private_key after its public":    credentials("private_key", public+pkcs8),
+		"private_key before its public":   credentials("private_key", "Bag Attributes: none\n"+pkcs8+public),
+		"fields we do not know of":        credentials("role", "Developer"),
+		"fields that are not looked at":   credentials("account_email", 5),
+	})
+	for name, document := range documents {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			key, err := auth.ParseServiceAccountKey([]byte(document))
@@ -136,6 +215,27 @@ func TestParseServiceAccountKey(t *testing.T) {
 				t.Errorf("ParseServiceAccountKey = account %d, %v; want account %d, key %s", key.AccountID, key, accountID, oldAccount().KeyID)
 			}
 		})
+	}
+}
+
+func TestParseServiceAccountKeyAccountID(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int64{
+		"7.7e9": 7_700_000_000, "60.0": 60, "1e6": 1_000_000, "1.234567891011E+12": accountID, "1234567891011000e-3": accountID,
+		"9223372036854775807": math.MaxInt64, "9007199254740993.0": 9007199254740993, "9.223372036854775807e18": math.MaxInt64,
+		`"7.7e9"`: 7_700_000_000,
+
+		"1.5": 0, "-7": 0, "0": 0, "0.0": 0, "-0": 0, "1e-1": 0, "9223372036854775808": 0, "9.3e18": 0, "1e19": 0,
+		"1e999999999": 0, "1e-999999999": 0, "1e99999999999999999999": 0, "9007199254740993.5": 0,
+		`"1/2"`: 0, `"4/2"`: 0, `"0x10"`: 0, `"1_000"`: 0, `"Inf"`: 0, `"1e"`: 0, `""`: 0, `" "`: 0, `"7 7"`: 0,
+	} {
+		key, err := auth.ParseServiceAccountKey([]byte(credentials("account_id", json.RawMessage(text))))
+		switch {
+		case want > 0 && (err != nil || key.AccountID != want):
+			t.Errorf("account_id %s: %v; want %d", text, err, want)
+		case want == 0 && (err == nil || err.Error() != "account_id is not a positive integer"):
+			t.Errorf("account_id %s: %v; want it refused", text, err)
+		}
 	}
 }
 
@@ -154,45 +254,103 @@ func TestParseServiceAccountKeyErrors(t *testing.T) {
 		notObject  = "the document is not a JSON object"
 		notInteger = "account_id is not a positive integer"
 		noAccount  = "account_id is missing"
-		notPrivate = "private_key is not an RSA private key in PEM form (PKCS#8 or PKCS#1, unencrypted)"
+		noID       = "key_id is not an id: it has a character other than visible ASCII, or more than 100"
+		noBegin    = "private_key has no BEGIN line, with which a PEM begins"
+		cutShort   = "private_key is cut short: it has no END line, or not the whole of it"
+		unmatched  = "private_key has BEGIN and END lines that do not match"
+		noBase64   = "private_key is damaged: between its BEGIN and END lines is no base64"
+		pieceGone  = "private_key is damaged: a piece of it is missing"
+		damaged    = "private_key is damaged, or no RSA key"
+		encrypted  = "private_key is encrypted; it must be without a passphrase"
+		curve      = "private_key is an elliptic curve key; RS256 needs an RSA key"
+		public     = "private_key is a public key"
 	)
 	flat := string(oldAccount().Credentials())
-	private := encode("PRIVATE KEY")(x509.MarshalPKCS8PrivateKey(oldAccount().PrivateKey))
-	public := encode("PUBLIC KEY")(x509.MarshalPKIXPublicKey(&oldAccount().PrivateKey.PublicKey))
+	key := oldAccount().PrivateKey
+	private := encode("PRIVATE KEY")(x509.MarshalPKCS8PrivateKey(key))
+	body := strings.Split(private, "\n")
+	without := func(lines ...int) string { // the PEM without some of its lines
+		var left []string
+		for i, line := range body {
+			if !slices.Contains(lines, i) && !slices.Contains(lines, i-len(body)) {
+				left = append(left, line)
+			}
+		}
+		return strings.Join(left, "\n")
+	}
+	legacy := "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\nAAAA\n-----END RSA PRIVATE KEY-----\n"
 	tests := []struct{ name, document, want string }{
-		{"empty", "", notObject},
-		{"not JSON", private, notObject},
-		{"cut short", flat[:len(flat)-20], notObject},
-		{"something behind it", flat + flat, notObject},
+		{"empty", "", "the document is empty"},
+		{"white space", " \r\n", "the document is empty"},
+		{"a byte order mark", "\ufeff", "the document is empty"},
+		{"an empty string", `""`, "the document is empty"},
+		{"a PEM", private, "the document is a PEM alone, not the JSON file that holds it"},
+		{"text", "secret " + accountText, notObject},
+		{"cut short", flat[:len(flat)-20], "the document is cut short"},
+		{"base64 cut short", inBase64(flat)[:1000], "the document is cut short"},
+		{"base64 damaged", "!" + inBase64(flat), notObject},
+		{"string cut short", quoted(flat)[:1000], "the document is a JSON string that is damaged or cut short"},
+		{"UTF-16 cut short", inUTF16("\xff\xfe", binary.LittleEndian, flat)[:1001], "the document is UTF-16 and ends within a character"},
+		{"Latin-1", strings.Replace(flat, "{", "{\"\xe9\":1,", 1), "the document is neither UTF-8 nor UTF-16"},
+		{"encoded too often", quoted(quoted(quoted(quoted(flat)))), "the document is encoded too often"},
+		{"not JSON", "{'account_id':" + accountText + "}", "the document is not JSON from byte 1 on"},
+		{"something behind it", flat + flat, fmt.Sprintf("the document is not JSON from byte %d on", len(flat))},
 		{"array", "[" + flat + "]", notObject},
 		{"string", `"` + accountText + `"`, notObject},
 		{"null", "null", noAccount},
 		{"empty object", "{}", noAccount},
 		{"empty result", `{"result":{}}`, noAccount},
 		{"result of another type", `{"result":1234567891011}`, "result has the wrong JSON type"},
+		{"members in capitals", `{"ACCOUNT_ID":1,"Key_Id":"x","PRIVATE_KEY":"y"}`, noAccount},
+		{"account_id twice", strings.Replace(flat, "{", `{"account_id":7,`, 1), "account_id stands twice in the document"},
+		{"wrapped key_id twice", `{"result":` + strings.Replace(flat, "{", `{"key_id":"x",`, 1) + `}`, "result.key_id stands twice in the document"},
+		{"a secret twice", `{"` + accountText + `":1,"` + accountText + `":2}`, "a member stands twice in the document"},
 		{"account_id missing", credentials("account_id", nil), noAccount},
 		{"account_id null", credentials("account_id", json.RawMessage("null")), noAccount},
-		{"account_id zero", credentials("account_id", 0), notInteger},
 		{"account_id negative", credentials("account_id", -accountID), notInteger},
-		{"account_id with a fraction", credentials("account_id", json.RawMessage("1234567891011.0")), notInteger},
-		{"account_id with an exponent", credentials("account_id", json.RawMessage("1e6")), notInteger},
-		{"account_id beyond 64 bits", credentials("account_id", json.RawMessage("9223372036854775808")), notInteger},
-		{"account_id empty", credentials("account_id", ""), notInteger},
 		{"account_id not numeric", credentials("account_id", "account "+accountText), notInteger},
 		{"account_id an object", credentials("account_id", map[string]int{"id": accountID}), notInteger},
 		{"account_id in an array", credentials("account_id", []int{accountID}), notInteger},
+		{"account_id a boolean", credentials("account_id", true), notInteger},
 		{"key_id missing", credentials("key_id", nil), "key_id is missing"},
 		{"key_id empty", credentials("key_id", ""), "key_id is missing"},
+		{"key_id white space", credentials("key_id", " \n"), "key_id is missing"},
 		{"key_id a number", credentials("key_id", accountID), "key_id has the wrong JSON type"},
+		{"key_id the private key", credentials("key_id", private), noID},
+		{"key_id the private key's body", credentials("key_id", strings.Join(body[1:len(body)-2], "")), noID},
+		{"key_id with a space", credentials("key_id", "a b"), noID},
+		{"key_id with a letter that looks like another", credentials("key_id", "а-1"), noID},
 		{"wrapped key_id a number", `{"result":` + credentials("key_id", accountID) + `}`, "result.key_id has the wrong JSON type"},
 		{"private_key missing", credentials("private_key", nil), "private_key is missing"},
 		{"private_key empty", credentials("private_key", ""), "private_key is missing"},
+		{"private_key white space", credentials("private_key", " \n"), "private_key is missing"},
 		{"private_key an array", credentials("private_key", []string{private}), "private_key has the wrong JSON type"},
-		{"private_key not PEM", credentials("private_key", "a"+private[30:]), notPrivate},
-		{"private_key damaged", credentials("private_key", strings.Replace(private, "A", "!", 1)), notPrivate},
-		{"private_key public", credentials("private_key", public), notPrivate},
-		{"private_key of elliptic curve", credentials("private_key", ecPEM()), notPrivate},
-		{"private_key encrypted", credentials("private_key", encryptedPEM()), notPrivate},
+		{"private_key without its BEGIN line", credentials("private_key", without(0)), noBegin},
+		{"private_key without its END line", credentials("private_key", without(-2)), cutShort},
+		{"private_key cut short", credentials("private_key", private[:1000]), cutShort},
+		{"private_key cut in its END line", credentials("private_key", private[:len(private)-3]), cutShort},
+		{"private_key cut in its BEGIN line", credentials("private_key", private[:15]), cutShort},
+		{"private_key with lines of two PEMs", credentials("private_key", strings.Replace(private, "END ", "END RSA ", 1)), unmatched},
+		{"private_key damaged", credentials("private_key", strings.Replace(private, "/", "!", 1)), noBase64},
+		{"private_key with an ellipsis", credentials("private_key", body[0]+"\n...\n"+body[len(body)-2]), noBase64},
+		{"private_key without a line", credentials("private_key", without(3)), pieceGone},
+		{"private_key without its last line", credentials("private_key", without(-3)), pieceGone},
+		{"private_key that is empty", credentials("private_key", body[0]+body[len(body)-2]), pieceGone},
+		{"private_key with a wrong digit", credentials("private_key", private[:300]+flip(private[300:301])+private[301:]), damaged},
+		{"private_key that is a certificate inside", credentials("private_key", encode("PRIVATE KEY")(x509.MarshalPKIXPublicKey(&key.PublicKey))), damaged},
+		{"private_key twice", credentials("private_key", private+private), "private_key holds more than one private key"},
+		{"private_key public", credentials("private_key", encode("PUBLIC KEY")(x509.MarshalPKIXPublicKey(&key.PublicKey))), public},
+		{"private_key public, PKCS#1", credentials("private_key", encode("RSA PUBLIC KEY")(x509.MarshalPKCS1PublicKey(&key.PublicKey), nil)), public},
+		{"private_key a certificate", credentials("private_key", encode("CERTIFICATE")([]byte("x"), nil)), "private_key is a certificate"},
+		{"private_key a request", credentials("private_key", encode("CERTIFICATE REQUEST")([]byte("x"), nil)), "private_key is a PEM of something else"},
+		{"private_key of OpenSSH", credentials("private_key", encode("OPENSSH PRIVATE KEY")([]byte("x"), nil)), "private_key is in OpenSSH's form; it must be PKCS#8 or PKCS#1"},
+		{"private_key of elliptic curve", credentials("private_key", ecPEM("PRIVATE KEY", x509.MarshalPKCS8PrivateKey)), curve},
+		{"private_key of elliptic curve, SEC 1", credentials("private_key", ecPEM("EC PRIVATE KEY", func(key any) ([]byte, error) {
+			return x509.MarshalECPrivateKey(key.(*ecdsa.PrivateKey))
+		})), curve},
+		{"private_key of Ed25519", credentials("private_key", encode("PRIVATE KEY")(x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(make([]byte, 32))))), "private_key is a key of another kind; RS256 needs an RSA key"},
+		{"private_key encrypted", credentials("private_key", encryptedPEM()), encrypted},
+		{"private_key encrypted by OpenSSL of old", credentials("private_key", legacy), encrypted},
 		{"private_key too short", credentials("private_key", rsaPEM(1024)), "private_key has 1024 bits; RS256 needs at least 2048"},
 	}
 	for _, test := range tests {
@@ -206,21 +364,64 @@ func TestParseServiceAccountKeyErrors(t *testing.T) {
 	}
 }
 
+// flip is another digit of base64.
+func flip(digit string) string {
+	if digit == "A" {
+		return "B"
+	}
+	return "A"
+}
+
+// cheapKey has 512 bits, so that thousands a second are parsed. It is no secret.
+func cheapKey() *rsa.PrivateKey {
+	p, ok1 := new(big.Int).SetString("f774eb5248db40af72158370d269a9a5ae658f33fe3b890b93f448b3a5aa3c81", 16)
+	q, ok2 := new(big.Int).SetString("cf28f65e408fc146794ec926bc9e28eabee8062610e8ad0186a74a63a8c7d9e1", 16)
+	if !ok1 || !ok2 {
+		panic("not numbers")
+	}
+	one := big.NewInt(1)
+	phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
+	const e = 65537
+	return &rsa.PrivateKey{
+		PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: e},
+		D:         new(big.Int).ModInverse(big.NewInt(e), phi),
+		Primes:    []*big.Int{p, q},
+	}
+}
+
+// FuzzParseServiceAccountKey: there is a whole key or an error that shows none
+// of the document, and what is put around a document changes neither.
 func FuzzParseServiceAccountKey(f *testing.F) {
-	flat := oldAccount().Credentials()
-	for _, document := range [][]byte{
-		flat, nil, []byte(`{"result":` + string(flat) + `}`), []byte(credentials("account_id", "7")),
-		[]byte("null"), []byte(`[{}]`), bytes.Replace(flat, []byte("PRIVATE"), []byte("RSA PRIVATE"), 2),
+	pkcs8 := encode("PRIVATE KEY")(x509.MarshalPKCS8PrivateKey(cheapKey()))
+	pkcs1 := encode("RSA PRIVATE KEY")(x509.MarshalPKCS1PrivateKey(cheapKey()), nil)
+	flat := credentials("private_key", pkcs8)
+	for _, document := range wrapped(flat) {
+		f.Add([]byte(document))
+	}
+	for _, document := range []string{
+		"", "null", `[{}]`, credentials("account_id", "7"), credentials("private_key", pkcs1),
+		credentials("private_key", strings.ReplaceAll(pkcs8, "\n", " ")), strings.ReplaceAll(flat, `\n`, `\\n`),
 	} {
-		f.Add(document)
+		f.Add([]byte(document))
 	}
 	f.Fuzz(func(t *testing.T, document []byte) {
-		key, err := auth.ParseServiceAccountKey(document)
+		key, err := auth.ParseKey(document, 512)
 		switch {
+		case err == nil && (key.AccountID <= 0 || key.KeyID == "" || key.PrivateKey.N.BitLen() < 512):
+			t.Errorf("ParseKey(%q) = account %d, %v; want all three fields", document, key.AccountID, key)
 		case err != nil && key != nil:
-			t.Errorf("ParseServiceAccountKey(%q) = a key and %v; want one of them", document, err)
-		case err == nil && (key.AccountID <= 0 || key.KeyID == "" || key.PrivateKey.Validate() != nil):
-			t.Errorf("ParseServiceAccountKey(%q) = account %d, %v; want all three fields", document, key.AccountID, key)
+			t.Errorf("ParseKey(%q) = a key and %v; want one of them", document, err)
+		case err != nil && strings.ContainsAny(err.Error(), "{}\"\\+/="):
+			t.Errorf("ParseKey(%q) = _, %v; want an error that quotes nothing", document, err)
+		}
+		if !utf8.Valid(document) || len(document) == 0 || document[0] != '{' || bytes.ContainsRune(document, 0) { // 0 looks like UTF-16
+			return
+		}
+		for _, around := range []string{inBase64(string(document)), quoted(string(document))} {
+			again, errAgain := auth.ParseKey([]byte(around), 512)
+			if fmt.Sprint(again, errAgain) != fmt.Sprint(key, err) {
+				t.Errorf("ParseKey(%q) = %v, %v; want %v, %v as without what is around it", around, again, errAgain, key, err)
+			}
 		}
 	})
 }
