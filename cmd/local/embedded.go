@@ -33,7 +33,7 @@ func embedded(ctx context.Context, o options, environ map[string]string, stderr 
 		return nil, err
 	}
 	go func() {
-		if err := serve(ctx, listener, &s.Server); err != nil {
+		if err := serve(ctx, listener, &s.Server, stderr); err != nil {
 			fmt.Fprintln(stderr, "local: the embedded storage:", err)
 		}
 	}()
@@ -52,7 +52,7 @@ func embedded(ctx context.Context, o options, environ map[string]string, stderr 
 		return nil, err
 	}
 	s.setFault(o.fault) // not before: the function would wait for it at its start
-	return newPlayground(f, s), nil
+	return newPlayground(f, s, nil), nil
 }
 
 func putDemoItems(s *storage, now time.Time) {

@@ -22,7 +22,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // whose error main prints
 	flags.StringVar(&o.addr, "addr", "localhost:8080", "`host:port` to listen on")
-	flags.StringVar(&o.credentials, "credentials", "", "service-account `file`: use the real Management API")
+	flags.StringVar(&o.credentials, "credentials", "", "service-account `file`: use the real Management API, whose items only the page at /, command lines and pages of the origins in CORS_ORIGINS may read")
 	flags.StringVar(&o.applicationID, "application-id", "", "`id` of the application (with -credentials)")
 	flags.StringVar(&o.allowedKeys, "allowed-keys", "", "comma-separated `keys` and prefix* patterns to serve")
 	flags.StringVar(&o.fault, "fault", noFault, "how the embedded storage fails, a `mode` of: "+faultNames())

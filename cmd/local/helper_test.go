@@ -56,7 +56,7 @@ func startLogging(t *testing.T, log io.Writer, environ map[string]string, args .
 	return root, <-out
 }
 
-// send makes a request and returns the response and its body.
+// send makes a request, whose header may hold Host, and returns the response and its body.
 func send(t *testing.T, method, url, body string, header ...string) (*http.Response, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -66,6 +66,8 @@ func send(t *testing.T, method, url, body string, header ...string) (*http.Respo
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
+	r.Host = r.Header.Get("Host")
+	r.Header.Del("Host")
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)

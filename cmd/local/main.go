@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -23,6 +24,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	log.SetOutput(function.DiscreetLog(os.Stderr))
 	switch err := run(ctx, os.Args[1:], function.Environment(), os.Stdout, os.Stderr); {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
@@ -55,7 +57,7 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 		return err
 	}
 	printStart(stdout, root(o.addr, listener.Addr()), p.storage != nil)
-	return serve(ctx, listener, p)
+	return serve(ctx, listener, p, stderr)
 }
 
 // root is the URL to open: the name that was asked for, with the port that it became.
@@ -97,9 +99,13 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-// serve serves h until ctx ends, then lets requests finish for a moment.
-func serve(ctx context.Context, listener net.Listener, h http.Handler) error {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+// serve serves h until ctx ends, then lets requests finish for a moment. What net/http has to say goes to stderr, without
+// what others sent.
+func serve(ctx context.Context, listener net.Listener, h http.Handler, stderr io.Writer) error {
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog: log.New(function.DiscreetLog(stderr), "", log.LstdFlags),
+	}
 	finished := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(finished)

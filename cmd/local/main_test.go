@@ -200,7 +200,7 @@ func TestServeLetsRequestsFinish(t *testing.T) {
 				}
 				ended := make(chan error)
 				go func() {
-					ended <- serve(ctx, listener, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(tt.work) }))
+					ended <- serve(ctx, listener, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(tt.work) }), io.Discard)
 				}()
 				synctest.Wait()
 				start := time.Now()
@@ -215,6 +215,29 @@ func TestServeLetsRequestsFinish(t *testing.T) {
 	}
 }
 
+// TestServerLogIsDiscreet: what net/http logs of a request shows nothing of it.
+func TestServerLogIsDiscreet(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	ended := make(chan error)
+	go func() {
+		ended <- serve(ctx, listener, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a value") }), &log)
+	}()
+	if _, err := http.Get("http://" + listener.Addr().String()); err == nil {
+		t.Error("a panic is answered; want the connection closed")
+	}
+	cancel()
+	<-ended
+	if got := log.String(); !strings.Contains(got, "http: panic serving a request\ngoroutine ") || strings.Contains(got, "a value") {
+		t.Errorf("the log is %s; want it to tell of the panic without its value", got)
+	}
+}
+
 func TestServeTellsWhyItEnded(t *testing.T) {
 	t.Parallel()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -222,7 +245,7 @@ func TestServeTellsWhyItEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	listener.Close()
-	if err := serve(t.Context(), listener, http.NotFoundHandler()); !errors.Is(err, net.ErrClosed) {
+	if err := serve(t.Context(), listener, http.NotFoundHandler(), io.Discard); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("serve = %v; want %v", err, net.ErrClosed)
 	}
 }

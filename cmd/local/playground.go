@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -21,12 +22,13 @@ const pagePath = "/playground/"
 type playground struct {
 	function http.Handler
 	storage  *storage // nil with the real API
+	origins  []string // whose pages may read items of the real API
 	page     *http.ServeMux
 	visits   visits
 }
 
-func newPlayground(function http.Handler, s *storage) *playground {
-	p := &playground{function: function, storage: s, page: http.NewServeMux()}
+func newPlayground(function http.Handler, s *storage, origins []string) *playground {
+	p := &playground{function: function, storage: s, origins: origins, page: http.NewServeMux()}
 	p.page.HandleFunc("GET /{$}", p.serveIndex)
 	p.page.HandleFunc("GET "+pagePath+"requests/{mark}", p.serveVisit)
 	for _, name := range []string{"style.css", "page.js"} {
@@ -49,10 +51,10 @@ func (p *playground) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case p.storage != nil && strings.HasPrefix(path, storagePath):
 		own = http.HandlerFunc(p.storage.serve) // a ServeMux would clean the keys . and .. away
 	default:
-		p.visits.serve(p.function, w, r)
+		p.serveFunction(w, r)
 		return
 	}
-	if why := foreign(r); why != "" {
+	if why := foreign(r, nil); why != "" {
 		http.Error(w, why, http.StatusForbidden)
 		return
 	}
@@ -60,13 +62,28 @@ func (p *playground) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	own.ServeHTTP(w, r)
 }
 
-// foreign tells why r is not from this machine's own page, its address bar or a command line; "" if it is. Without the
-// first rule, a page could give its own name the address 127.0.0.1, and so become of our origin.
-func foreign(r *http.Request) string {
+// serveFunction serves items. Demo items are for every page, as CORS_ORIGINS says; those of a real account are as guarded
+// as the page, except from the origins that CORS_ORIGINS names.
+func (p *playground) serveFunction(w http.ResponseWriter, r *http.Request) {
+	if p.storage == nil {
+		if why := foreign(r, p.origins); why != "" {
+			http.Error(w, why+", unless CORS_ORIGINS names it", http.StatusForbidden)
+			return
+		}
+	}
+	p.visits.serve(p.function, w, r)
+}
+
+// foreign tells why r is not from this machine's own page, its address bar, a command line or a page of an allowed
+// origin; "" if it is. Without the first rule, a page could give its own name the address 127.0.0.1, and so become of our
+// origin.
+func foreign(r *http.Request, allowed []string) string {
 	if !loopback(r.Host) {
 		return "only by a name of this machine, such as http://localhost:8080"
 	}
 	switch site := r.Header.Get("Sec-Fetch-Site"); {
+	case slices.Contains(allowed, r.Header.Get("Origin")):
+		return ""
 	case site == "same-origin", site == "none", r.URL.Path == "/" && r.Header.Get("Sec-Fetch-Mode") == "navigate":
 		return ""
 	case site == "" && (r.Header.Get("Origin") == "" || r.Header.Get("Origin") == "http://"+r.Host):

@@ -57,7 +57,7 @@ func TestPageIsAlone(t *testing.T) {
 
 func TestForeign(t *testing.T) {
 	t.Parallel()
-	p := newPlayground(http.NotFoundHandler(), &storage{})
+	p := newPlayground(http.NotFoundHandler(), &storage{}, nil)
 	const other, ours = "http://evil.test", "http://localhost:8080"
 	tests := []struct {
 		name   string
@@ -111,6 +111,63 @@ func TestForeign(t *testing.T) {
 				t.Errorf("GET %s has the policy %q", tt.path, w.Header().Get("Content-Security-Policy"))
 			}
 		})
+	}
+}
+
+// TestItemsOfARealAccountAreGuarded: no page of another origin reads them, but for those that CORS_ORIGINS names. Demo
+// items are there for every page.
+func TestItemsOfARealAccountAreGuarded(t *testing.T) {
+	t.Parallel()
+	const vite, ours = "http://localhost:5173", "http://localhost:8080"
+	real := func(origins string) map[string]string {
+		return map[string]string{"VOXIMPLANT_API_URL": newAPI(t), "CORS_ORIGINS": origins}
+	}
+	flags := []string{"-credentials", credentialsFile(t), "-application-id", "42", "-allowed-keys", "order:*"}
+	open, _ := start(t, real(""), flags...)
+	every, _ := start(t, real("*"), flags...)
+	listed, _ := start(t, real(vite), flags...)
+	demo, _ := start(t, map[string]string{})
+	tests := []struct {
+		name         string
+		method, host string
+		header       []string
+		real, listed int
+		demo         int
+	}{
+		{"a command line", "GET", "localhost:8080", nil, 200, 200, 200},
+		{"the page", "GET", "localhost:8080", []string{"Sec-Fetch-Site", "same-origin"}, 200, 200, 200},
+		{"the page, with its origin", "GET", "localhost:8080", []string{"Origin", ours}, 200, 200, 200},
+		{"the address bar", "GET", "[::1]:8080", []string{"Sec-Fetch-Site", "none", "Sec-Fetch-Mode", "navigate"}, 200, 200, 200},
+		{"another site", "GET", "localhost:8080", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"}, 403, 403, 200},
+		{"another site in an old browser", "GET", "localhost:8080", []string{"Origin", "https://evil.example"}, 403, 403, 200},
+		{"another site's preflight", "OPTIONS", "localhost:8080", []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "GET"}, 403, 403, 204},
+		{"a script of another site", "GET", "localhost:8080", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"}, 403, 403, 200},
+		{"a frame or link of another site", "GET", "localhost:8080", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"}, 403, 403, 200},
+		{"no origin in particular", "GET", "localhost:8080", []string{"Origin", "null"}, 403, 403, 200},
+		{"an origin in the setting's words", "GET", "localhost:8080", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://*"}, 403, 403, 200},
+		{"a developer's page", "GET", "localhost:8080", []string{"Sec-Fetch-Site", "same-site", "Origin", vite}, 403, 200, 200},
+		{"a developer's preflight", "OPTIONS", "localhost:8080", []string{"Origin", vite, "Access-Control-Request-Method", "GET"}, 403, 204, 204},
+		{"a rebound name", "GET", "evil.example:8080", []string{"Sec-Fetch-Site", "same-origin"}, 403, 403, 200},
+		{"a rebound name, of a listed origin", "GET", "evil.example:8080", []string{"Origin", vite}, 403, 403, 200},
+		{"another machine's name", "GET", "192.0.2.1:8080", nil, 403, 403, 200},
+	}
+	for _, tt := range tests {
+		for root, want := range map[string]int{open: tt.real, every: tt.real, listed: tt.listed, demo: tt.demo} {
+			key := "order:1"
+			if root == demo {
+				key = "order:1001"
+			}
+			for _, path := range []string{"/v1/items/" + key, "/v1/items?key=" + key} {
+				res, body := send(t, tt.method, root+path, "", append(tt.header, "Host", tt.host)...)
+				if res.StatusCode != want || want == 403 && (strings.Contains(body, "for real") || res.Header.Get("Access-Control-Allow-Origin") != "") {
+					t.Errorf("%s: %s %s = %d %s; want %d", tt.name, tt.method, path, res.StatusCode, body, want)
+				}
+			}
+		}
+	}
+	res, body := send(t, "GET", listed+"/v1/items/order:1", "", "Origin", vite)
+	if res.Header.Get("Access-Control-Allow-Origin") != vite || !strings.Contains(body, "for real") {
+		t.Errorf("GET by a listed origin = %v %s; want the item, and leave to read it", res.Header, body)
 	}
 }
 

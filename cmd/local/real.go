@@ -35,7 +35,7 @@ func realAPI(ctx context.Context, o options, environ map[string]string, stderr i
 	if err != nil {
 		return nil, err
 	}
-	return newPlayground(f, nil), nil
+	return newPlayground(f, nil, f.Origins), nil
 }
 
 // build makes the function just as cmd/lambda does, but for where the key comes from and how the log looks.

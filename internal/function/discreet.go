@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -80,15 +81,21 @@ var harmless = []string{
 
 // DiscreetLog is where the standard library's log may go. What net/http reads
 // on a connection that no request waits on is the rest of an answer whose
-// length was wrong, such as a value; it would quote that.
+// length was wrong, such as a value; it would quote that. Nor does it show what
+// a panic was called with.
 func DiscreetLog(w io.Writer) io.Writer { return discreetLog{w} }
 
 type discreetLog struct{ w io.Writer }
 
 func (l discreetLog) Write(p []byte) (int, error) {
-	line, _, quoted := bytes.Cut(p, []byte(" starting with "))
-	if quoted {
-		line = append(bytes.Clone(line), '\n')
+	line := bytes.Clone(p)
+	if text, _, quoted := bytes.Cut(line, []byte(" starting with ")); quoted {
+		line = append(text, '\n')
+	}
+	const panicked = "http: panic serving "
+	if text, rest, ok := bytes.Cut(line, []byte(panicked)); ok {
+		_, stack, _ := bytes.Cut(rest, []byte("\ngoroutine "))
+		line = fmt.Appendf(nil, "%s%sa request\ngoroutine %s", text, panicked, stack)
 	}
 	if _, err := l.w.Write(line); err != nil {
 		return 0, err

@@ -15,8 +15,10 @@ func TestDiscreetLog(t *testing.T) {
 	var b bytes.Buffer
 	logger := log.New(function.DiscreetLog(&b), "", 0)
 	logger.Printf("Unsolicited response received on idle HTTP channel starting with %q; err=%v", "a value\n", nil)
+	logger.Printf("http: panic serving %v: %v\n%s", "127.0.0.1:1", "a value\nof two lines", "goroutine 7 [running]:\nmain.main()")
 	logger.Print("expected AWS Lambda environment variables")
-	if want := "Unsolicited response received on idle HTTP channel\nexpected AWS Lambda environment variables\n"; b.String() != want {
+	if want := "Unsolicited response received on idle HTTP channel\n" +
+		"http: panic serving a request\ngoroutine 7 [running]:\nmain.main()\nexpected AWS Lambda environment variables\n"; b.String() != want {
 		t.Errorf("logged %q; want %q", b.String(), want)
 	}
 }
