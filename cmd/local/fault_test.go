@@ -1,7 +1,12 @@
 package main
 
 import (
+	"context"
+	"net/http"
+	"net/http/httptest"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestFaults(t *testing.T) {
@@ -40,11 +45,24 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestSlow has the storage answer after all.
+// TestSlow: the storage answers after all, unless nobody waits any more.
 func TestSlow(t *testing.T) {
 	t.Parallel()
-	root, _ := start(t, map[string]string{}, "-fault", "slow")
-	check(t, "GET", root+"/v1/items/feature:dark-mode", "", 200, `"value":"on"`)
+	slow, ok := faultNamed("slow")
+	if !ok {
+		t.Fatal("no such fault")
+	}
+	for patience, want := range map[time.Duration]time.Duration{time.Minute: slowness, time.Second: time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			began := time.Now()
+			answered := slow.intercept(nil, httptest.NewRequestWithContext(ctx, http.MethodPost, "/", nil))
+			if took := time.Since(began); answered || took != want {
+				t.Errorf("the storage is held for %v, and kept from its answer: %t; want %v", took, answered, want)
+			}
+		})
+	}
 }
 
 func TestFaultEnds(t *testing.T) {

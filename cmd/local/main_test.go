@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -213,6 +216,53 @@ func TestServeLetsRequestsFinish(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestStandardLogIsDiscreet runs main in a process of its own against an API that sends more than it says, which
+// net/http's client logs on the standard library's log.
+func TestStandardLogIsDiscreet(t *testing.T) {
+	t.Parallel()
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		c, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}a value of somebody's")
+	}))
+	t.Cleanup(api.Close)
+	command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMainProcess$")
+	command.Env = append(os.Environ(), "VOXKV_TEST_CREDENTIALS="+credentialsFile(t), "VOXIMPLANT_API_URL="+api.URL, "VOXIMPLANT_APPLICATION_ID=42", "ALLOWED_KEYS=*")
+	stderr, err := command.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines, told := bufio.NewScanner(stderr), false
+	for !told && lines.Scan() { // Init opens a connection, and so meets what is too much
+		told = strings.Contains(lines.Text(), "Unsolicited response")
+		if strings.Contains(lines.Text(), "somebody") {
+			t.Errorf("the log quotes the API: %s", lines.Text())
+		}
+	}
+	if !told {
+		t.Error("the log does not tell of what came unasked")
+	}
+	command.Process.Kill()
+	command.Wait()
+}
+
+// TestMainProcess is the process of TestStandardLogIsDiscreet.
+func TestMainProcess(t *testing.T) {
+	credentials := os.Getenv("VOXKV_TEST_CREDENTIALS")
+	if credentials == "" {
+		t.Skip("for TestStandardLogIsDiscreet alone")
+	}
+	os.Args = []string{"local", "-addr", "127.0.0.1:0", "-credentials", credentials}
+	main()
 }
 
 // TestServerLogIsDiscreet: what net/http logs of a request shows nothing of it.

@@ -251,29 +251,6 @@ func TestWarmWithEverythingRefused(t *testing.T) {
 	}
 }
 
-// TestWarmIsBounded has Secrets Manager and the API hang. It takes Warm's own time.
-func TestWarmIsBounded(t *testing.T) {
-	t.Parallel()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // accepts, and never answers
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	var log bytes.Buffer
-	f := newFunction(t, environ("VOXIMPLANT_API_URL", "http://"+listener.Addr().String()), func(ctx context.Context) (*auth.ServiceAccountKey, error) {
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}, &log)
-	start := time.Now()
-	f.Warm(t.Context())
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("Warm took %v; want half of the 10s that Init has at most", took)
-	}
-	if got, want := messages(lines(t, &log)), []string{"WARN no connection yet", "WARN no token yet"}; !slices.Equal(got, want) {
-		t.Errorf("log = %q; want %q", got, want)
-	}
-}
-
 func TestNewLog(t *testing.T) {
 	t.Parallel()
 	for level, want := range map[string][]string{

@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"fmt"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -218,14 +218,20 @@ func TestSecretsManagerCannotHoldACaller(t *testing.T) {
 	})
 }
 
-// TestPeersCannotHoldWarm: Init goes on after warmTimeout, whatever both sides do.
+// TestPeersCannotHoldWarm: Init goes on after warmTimeout, whatever both sides
+// do, and says what it could not do.
 func TestPeersCannotHoldWarm(t *testing.T) {
 	t.Parallel()
 	peersOf(t, func(t *testing.T, root string, connect func(*http.Client)) {
 		f := newTestFunction(t, root, newTestSecret(t, root, connect).Key)
 		connect(f.client.HTTPClient)
+		var log strings.Builder
+		f.log = slog.New(slog.NewTextHandler(&log, nil))
 		began := time.Now()
 		f.Warm(t.Context())
-		ended(t, began, warmTimeout, fmt.Errorf("Warm has none"))
+		ended(t, began, warmTimeout, errors.New(log.String()))
+		if !strings.Contains(log.String(), "no token yet") {
+			t.Errorf("log = %s; want it to say that there is no token", log.String())
+		}
 	})
 }

@@ -8,10 +8,11 @@
 package secretsmanagertest
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"sync"
+
+	"github.com/go-json-experiment/json"
 )
 
 const (
@@ -130,7 +131,7 @@ func readInput(w http.ResponseWriter, r *http.Request) (input, *refusal) {
 	if refused := checkAuthorization(r.Header); refused != nil {
 		return in, refused
 	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&in); err != nil {
+	if err := json.UnmarshalRead(http.MaxBytesReader(w, r.Body, maxBody), &in); err != nil {
 		return in, refuse("SerializationException", "")
 	}
 	return in, checkSecretID(in.SecretID)
