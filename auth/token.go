@@ -43,7 +43,7 @@ type TokenSource struct {
 	// Now reports the current time. If nil, time.Now is used.
 	Now func() time.Time
 
-	turn    turn // guards what follows; held while Key is asked, since all need the same answer
+	mu      mutex // guards what follows; held while Key is asked, since all need the same answer
 	key     *ServiceAccountKey
 	token   string
 	expiry  int64 // Unix seconds: a frozen sandbox stops the monotonic clock, so it is never compared
@@ -74,10 +74,10 @@ func (s *TokenSource) GoString() string { return s.String() }
 // call of the next few seconds fails with that error. Other errors are those of
 // Key, or that of ctx, whose end ends the wait for another caller's answer too.
 func (s *TokenSource) Token(ctx context.Context, refused string) (string, error) {
-	if err := s.turn.take(ctx); err != nil {
+	if err := s.mu.lock(ctx); err != nil {
 		return "", err
 	}
-	defer s.turn.pass()
+	defer s.mu.unlock()
 	now := s.now().Unix()
 	if refused != "" && refused == s.token {
 		s.refused = true
@@ -131,31 +131,30 @@ func (s *TokenSource) readKey(ctx context.Context) (*ServiceAccountKey, error) {
 	return s.key, nil
 }
 
-// A turn is a mutex that nobody waits for longer than a context lasts. The zero
-// value is free.
-type turn struct {
-	once sync.Once
-	held chan struct{} // holds an element while somebody has the turn
+// A mutex is a sync.Mutex that nobody waits for longer than a context lasts.
+// The zero value is unlocked.
+type mutex struct {
+	once   sync.Once
+	locked chan struct{} // holds an element while it is locked
 }
 
-// take waits for the turn. Its error is that of ctx.
-func (t *turn) take(ctx context.Context) error {
-	t.once.Do(func() { t.held = make(chan struct{}, 1) })
+// lock waits for m. Its error is that of ctx.
+func (m *mutex) lock(ctx context.Context) error {
+	m.once.Do(func() { m.locked = make(chan struct{}, 1) })
 	select {
-	case t.held <- struct{}{}:
+	case m.locked <- struct{}{}:
 		return nil
-	default: // a free turn is had even after the end of ctx, since a token may be at hand
+	default: // had even after the end of ctx where nobody holds it, since a token may be at hand
 	}
 	select {
-	case t.held <- struct{}{}:
+	case m.locked <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// pass gives the turn to the next.
-func (t *turn) pass() { <-t.held }
+func (m *mutex) unlock() { <-m.locked }
 
 // sign makes the token of voximplant-api: numeric iss, kid, iat and exp in seconds.
 func sign(key *ServiceAccountKey, now int64) (string, error) {
