@@ -6,10 +6,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +21,12 @@ import (
 	"voxkv/auth"
 	"voxkv/internal/voximplanttest"
 )
+
+// TestMain keeps net/http from printing what the peers below send after an answer.
+func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard)
+	os.Exit(m.Run())
+}
 
 // peerWords are in what the peers below send, and in no error.
 const peerWords = "words-of-the-peer"
