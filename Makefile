@@ -49,9 +49,9 @@ test-moto: ## the Secrets Manager stand-in against moto (needs pip)
 	VOXKV_MOTO=1 go test -count=1 -v -run Moto ./internal/secretsmanagertest/
 
 .PHONY: test-caches
-test-caches: ## nginx, Varnish, Squid and Traffic Server in front of the function (installs them with apt as root)
+test-caches: ## nginx, Varnish, Squid, Traffic Server, httpd and HAProxy in front of the function (installs them with apt as root)
 	test/caches/install.sh
-	VOXKV_CACHES=1 go test -count=1 -v ./test/caches
+	VOXKV_CACHES=1 go test -count=1 -v -parallel 16 ./test/caches
 
 .PHONY: test-browser
 test-browser: ## Chromium behind each cache (installs it with apt as root; needs npm)

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Installs those of the caches that are missing, and with -browser Chromium too,
-# from Debian's packages. It starts none of their services. Where it cannot
-# install, it says so and succeeds: the tests then skip what is not there.
+# Installs those of the caches that are missing, and with -browser Chromium and
+# Firefox too, from Debian's packages. It starts none of their services. Where it
+# cannot install, it says so and succeeds: the tests then skip what is not there.
 set -eu
 
-wanted='nginx:nginx varnishd:varnish squid:squid traffic_server:trafficserver'
-[ "${1-}" = -browser ] && wanted="$wanted chromium:chromium"
+wanted='nginx:nginx varnishd:varnish squid:squid traffic_server:trafficserver apache2:apache2 haproxy:haproxy'
+[ "${1-}" = -browser ] && wanted="$wanted chromium:chromium firefox-esr:firefox-esr"
 
 missing=
 for pair in $wanted; do

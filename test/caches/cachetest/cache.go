@@ -34,24 +34,46 @@ type Kind struct {
 	program string
 	conf    string   // its directory in conf
 	args    []string // templates too
+	options string   // lines of its configuration
 }
 
 // Kinds returns the caches that the function's promise is held against.
 func Kinds() []Kind {
 	return []Kind{
-		nginx("nginx", "nginx"),
-		{"Varnish", "varnishd", "varnish", []string{"-F", "-a", "{{.Addr}}", "-f", "{{.Dir}}/default.vcl", "-n", "{{.Dir}}/work", "-s", "malloc,16m"}},
-		{"Squid", "squid", "squid", []string{"-N", "-f", "{{.Dir}}/squid.conf"}},
-		{"Traffic Server", "traffic_server", "trafficserver", []string{"--run-root={{.Dir}}/runroot.yaml"}},
+		nginx("nginx", ""),
+		{Name: "Varnish", program: "varnishd", conf: "varnish", args: []string{"-F", "-a", "{{.Addr}}", "-f", "{{.Dir}}/default.vcl", "-n", "{{.Dir}}/work", "-s", "malloc,16m"}},
+		{Name: "Squid", program: "squid", conf: "squid", args: []string{"-N", "-f", "{{.Dir}}/squid.conf"}},
+		{Name: "Traffic Server", program: "traffic_server", conf: "trafficserver", args: []string{"--run-root={{.Dir}}/runroot.yaml"}},
+		httpd("httpd, disk", "CacheEnable disk /"),
+		httpd("httpd, socache", "CacheEnable socache /"),
+		{Name: "HAProxy", program: "haproxy", conf: "haproxy", args: []string{"-db", "-f", "{{.Dir}}/haproxy.cfg"}},
+	}
+}
+
+// ObstinateNginxes returns nginx as people set it up who want everything cached,
+// left with one of the headers that it obeys.
+func ObstinateNginxes() []Kind {
+	const forLong = " proxy_cache_valid any 10m;"
+	return []Kind{
+		nginx("nginx, Expires alone", "proxy_ignore_headers Cache-Control X-Accel-Expires;"+forLong),
+		nginx("nginx, X-Accel-Expires alone", "proxy_ignore_headers Cache-Control Expires;"+forLong),
 	}
 }
 
 // StaleNginx returns nginx told to serve stale items while the origin fails,
 // which no header can talk it out of.
-func StaleNginx() Kind { return nginx("nginx with proxy_cache_use_stale", "nginx-stale") }
+func StaleNginx() Kind {
+	return nginx("nginx with proxy_cache_use_stale", "proxy_cache_use_stale error timeout http_500 http_503;")
+}
 
-func nginx(name, conf string) Kind {
-	return Kind{name, "nginx", conf, []string{"-p", "{{.Dir}}", "-c", "{{.Dir}}/nginx.conf", "-e", "{{.Dir}}/error.log"}}
+func nginx(name, options string) Kind {
+	args := []string{"-p", "{{.Dir}}", "-c", "{{.Dir}}/nginx.conf", "-e", "{{.Dir}}/error.log"}
+	return Kind{Name: name, program: "nginx", conf: "nginx", args: args, options: options}
+}
+
+func httpd(name, options string) Kind {
+	args := []string{"-D", "FOREGROUND", "-f", "{{.Dir}}/httpd.conf"}
+	return Kind{Name: name, program: "apache2", conf: "httpd", args: args, options: options}
 }
 
 // Missing tells why the cache cannot be run here, or "".
@@ -74,13 +96,14 @@ type place struct {
 	Dir                            string
 	Addr, Host, Port               string
 	Origin, OriginHost, OriginPort string
+	Options                        string
 }
 
 // Start starts a cache in front of the origin at the address origin. The cache
 // runs until the test ends. It may not be ready before Await returns.
 func Start(t testing.TB, kind Kind, origin string) *Cache {
 	t.Helper()
-	p := place{Dir: t.TempDir(), Addr: freeAddr(t), Origin: origin}
+	p := place{Dir: t.TempDir(), Addr: freeAddr(t), Origin: origin, Options: kind.options}
 	p.Host, p.Port, _ = net.SplitHostPort(p.Addr)
 	p.OriginHost, p.OriginPort, _ = net.SplitHostPort(origin)
 	if err := p.render(kind.conf); err != nil {
