@@ -36,7 +36,7 @@ func (h *Handler) anyOrigin() bool { return slices.Contains(h.Origins, "*") }
 // serveOptions answers a preflight, or tells the methods.
 func (h *Handler) serveOptions(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
-	header.Set("Cache-Control", noStore)
+	uncached().set(header)
 	if r.Header.Get("Origin") == "" || r.Header.Get("Access-Control-Request-Method") == "" {
 		header.Set("Allow", allowedMethods)
 		w.WriteHeader(http.StatusNoContent)

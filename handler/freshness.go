@@ -62,6 +62,18 @@ func fresh(a lookup.Answer, ceiling time.Duration, private bool) freshness {
 // storable reports whether any cache may keep the response.
 func (f freshness) storable() bool { return f.maxAge >= 1 }
 
+// caching is what an answer that was made at a time tells caches.
+func (f freshness) caching(at time.Time) caching {
+	if !f.storable() {
+		return uncached()
+	}
+	c := caching{control: f.cacheControl(), expires: after(at, f.maxAge)}
+	if f.sharedMaxAge >= 1 {
+		c.shared = after(at, f.sharedMaxAge)
+	}
+	return c
+}
+
 // cacheControl is the header's value. No two of the last three directives keep
 // every cache from serving stale: Traffic Server and Squid obey the first,
 // Varnish's grace the second, CloudFront the third.
@@ -83,18 +95,21 @@ const (
 	neverStale = ", must-revalidate, stale-while-revalidate=0, stale-if-error=0"
 )
 
-// absentControl is the Cache-Control of a 404 for an absence that is known for
-// age: shared caches may shield the storage until it is maxAge old, a browser
-// asks every time.
-func absentControl(maxAge, age time.Duration, private bool) string {
-	left := seconds(maxAge - max(age, 0))
+// absence is the caching of a 404: shared caches may shield the storage until
+// the absence is known for maxAge, a browser asks every time.
+func absence(a lookup.Answer, maxAge time.Duration, private bool) caching {
+	left := seconds(maxAge - max(a.Age, 0))
 	switch {
 	case left < 1:
-		return noStore
+		return uncached()
 	case private:
-		return "private, max-age=0" + neverStale
+		return caching{control: "private, max-age=0" + neverStale}
 	}
-	return "public, max-age=0, s-maxage=" + decimal(left) + neverStale
+	return caching{control: "public, max-age=0, s-maxage=" + decimal(left) + neverStale, shared: after(a.At, left)}
+}
+
+func after(at time.Time, seconds int64) time.Time {
+	return at.Add(time.Duration(seconds) * time.Second)
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

@@ -93,7 +93,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.fail(err)
 		p := e.problem
 		p.RequestID = e.requestID
-		h.serveProblem(w, p, h.problemControl(p, e))
+		h.serveProblem(w, p, h.problemCaching(p, e))
 	}
 	h.log(r.Context(), e)
 }
@@ -215,18 +215,18 @@ func (h *Handler) query(w http.ResponseWriter, r *http.Request, e *entry) error 
 
 // serveHealth tells that the function runs. It asks nobody.
 func serveHealth(w http.ResponseWriter, e *entry) error {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("Cache-Control", noStore)
+	w.Header().Set("Content-Type", jsonType)
+	uncached().set(w.Header())
 	e.status = http.StatusOK
 	w.WriteHeader(e.status)
 	w.Write([]byte(`{"status":"ok"}`))
 	return nil
 }
 
-// problemControl lets shared caches keep the absence of an item, and nothing else.
-func (h *Handler) problemControl(p problem, e *entry) string {
+// problemCaching lets shared caches keep the absence of an item, and nothing else.
+func (h *Handler) problemCaching(p problem, e *entry) caching {
 	if p.Code != "not_found" {
-		return noStore
+		return uncached()
 	}
-	return absentControl(h.NotFoundMaxAge, e.answer.Age, e.private)
+	return absence(e.answer, h.NotFoundMaxAge, e.private)
 }

@@ -69,7 +69,7 @@ type reply struct {
 // ask sends a request and checks what is true of every response, also that
 // openapi.yaml documents it (E5-13, E5-27).
 // header holds names and values in turn.
-func (s *site) ask(t *testing.T, method, target string, header ...string) reply {
+func (s *site) ask(t testing.TB, method, target string, header ...string) reply {
 	t.Helper()
 	r := httptest.NewRequest(method, target, nil)
 	for i := 0; i < len(header); i += 2 {
@@ -101,13 +101,13 @@ func (r reply) response() *http.Response {
 	return &http.Response{StatusCode: r.status, Header: r.header, Body: io.NopCloser(strings.NewReader(r.body))}
 }
 
-func (s *site) get(t *testing.T, target string, header ...string) reply {
+func (s *site) get(t testing.TB, target string, header ...string) reply {
 	t.Helper()
 	return s.ask(t, http.MethodGet, target, header...)
 }
 
 // checkEvery checks B3-5, B3-20, B3-25, E5-12 and E5-29.
-func checkEvery(t *testing.T, r reply) {
+func checkEvery(t testing.TB, r reply) {
 	t.Helper()
 	for _, name := range []string{"Cache-Control", "X-Content-Type-Options", "Content-Security-Policy",
 		"Cross-Origin-Resource-Policy", "Referrer-Policy", "X-Request-Id"} {
@@ -130,6 +130,20 @@ func checkEvery(t *testing.T, r reply) {
 	}
 	if strings.Contains(r.header.Get("Cache-Control"), "immutable") {
 		t.Error("Cache-Control holds immutable")
+	}
+	checkAbsolute(t, r)
+}
+
+// checkAbsolute checks that Expires and X-Accel-Expires say of each response
+// what Cache-Control does, for an nginx that ignores the latter.
+func checkAbsolute(t testing.TB, r reply) {
+	t.Helper()
+	control, expires, accel := r.header.Get("Cache-Control"), r.header.Get("Expires"), r.header.Get("X-Accel-Expires")
+	if control == "no-store" && (expires != "Thu, 01 Jan 1970 00:00:00 GMT" || accel != "0") {
+		t.Errorf("status %d: no-store with Expires %q, X-Accel-Expires %q; want the epoch and 0", r.status, expires, accel)
+	}
+	if shared := strings.Contains(control, "s-maxage="); shared != strings.HasPrefix(accel, "@") || !shared && accel != "0" {
+		t.Errorf("status %d: Cache-Control %q with X-Accel-Expires %q", r.status, control, accel)
 	}
 }
 

@@ -5,10 +5,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"voxkv/lookup"
 	"voxkv/voximplant"
@@ -94,10 +94,9 @@ func (h *Handler) serveFresh(w http.ResponseWriter, r *http.Request, body []byte
 	f := fresh(a, h.MaxAge, private)
 	header := w.Header()
 	header.Set("Content-Type", contentType)
-	header.Set("Cache-Control", f.cacheControl())
+	tag := etag(header, fresh(lookup.Answer{Left: a.Left}, h.MaxAge, private), f, body)
+	f.caching(a.At).set(header)
 	if f.storable() {
-		tag := etag(contentType, body, f)
-		header.Set("Expires", a.At.Add(time.Duration(f.maxAge)*time.Second).UTC().Format(http.TimeFormat))
 		header["ETag"] = []string{tag} // spelled as RFC 9110 does, which Set would not
 		if matches(r.Header.Values("If-None-Match"), tag, f.clipped) {
 			w.WriteHeader(http.StatusNotModified)
@@ -109,25 +108,67 @@ func (h *Handler) serveFresh(w http.ResponseWriter, r *http.Request, body []byte
 	return http.StatusOK
 }
 
-// etag is a strong validator of body. While f is clipped it holds for one
-// second only; RFC 9110 section 8.8.1 allows that.
-func etag(contentType string, body []byte, f freshness) string {
-	input := slices.Concat([]byte(contentType), body)
-	if f.clipped {
-		input = fmt.Appendf(input, " %d %d", f.remaining, f.maxAge)
+// etag is a strong validator (RFC 9110 section 8.8.1) of body and of all that a
+// 304 would renew in a cache: header, which is without the headers for caches,
+// and the Cache-Control of an item that was read just now. Caches differ in what
+// they take from a 304; nginx goes on forwarding what it stored first. So other
+// settings make another tag. While f is clipped a tag holds for one second only.
+func etag(header http.Header, readNow, f freshness, body []byte) string {
+	names := slices.AppendSeq(make([]string, 0, 16), maps.Keys(header))
+	slices.Sort(names)
+	input := make([]byte, 0, 1<<10)
+	for _, name := range names {
+		if name != "X-Request-Id" { // which no two responses share
+			input = append(append(input, name...), ": "...)
+			input = append(append(input, strings.Join(header[name], ", ")...), '\n')
+		}
 	}
-	digest := sha256.Sum256(input)
+	input = append(append(input, readNow.cacheControl()...), '\n')
+	if f.clipped {
+		input = fmt.Appendln(input, f.remaining, f.maxAge)
+	}
+	digest := sha256.Sum256(append(append(input, '\n'), body...))
 	return `"` + base64.RawURLEncoding.EncodeToString(digest[:12]) + `"`
 }
 
-// matches is the weak comparison of RFC 9110 section 13.1.2. A "*" matches what
-// anyone may hold, and so nothing whose life is about to end.
+// matches is the weak comparison of RFC 9110 section 13.1.2 with the field
+// If-None-Match. A "*" matches what anyone may hold, and so nothing whose life
+// is about to end. A malformed field matches nothing.
 func matches(ifNoneMatch []string, tag string, clipped bool) bool {
-	for candidate := range strings.SplitSeq(strings.Join(ifNoneMatch, ","), ",") {
-		candidate = strings.TrimSpace(candidate)
-		if strings.TrimPrefix(candidate, "W/") == tag || candidate == "*" && !clipped {
-			return true
+	field := strings.Trim(strings.Join(ifNoneMatch, ", "), " \t")
+	if field == "*" {
+		return !clipped
+	}
+	return listed(field, tag)
+}
+
+// listed reports whether list is a well-formed list of entity tags (RFC 9110
+// sections 5.6.1 and 8.8.3) and has one with the opaque-tag tag.
+func listed(list, tag string) (found bool) {
+	for {
+		list = strings.TrimLeft(list, " \t,")
+		if list == "" {
+			return found
+		}
+		list = strings.TrimPrefix(list, "W/")
+		n := opaqueTag(list)
+		if n == 0 {
+			return false
+		}
+		found = found || list[:n] == tag
+		list = strings.TrimLeft(list[n:], " \t")
+		if list != "" && list[0] != ',' {
+			return false
 		}
 	}
-	return false
+}
+
+// opaqueTag returns the length of the opaque-tag that s begins with, 0 if none.
+func opaqueTag(s string) int {
+	quoted, ok := strings.CutPrefix(s, `"`)
+	end := strings.IndexFunc(quoted, func(r rune) bool { return r <= ' ' || r == '"' || r == 0x7f })
+	if !ok || end < 0 || quoted[end] != '"' {
+		return 0
+	}
+	return len(`"`) + end + len(`"`)
 }

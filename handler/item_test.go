@@ -6,6 +6,8 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,6 +30,7 @@ func TestItem(t *testing.T) {
 		"Content-Type":                  "application/json; charset=utf-8",
 		"Cache-Control":                 "public, max-age=60, s-maxage=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0",
 		"Expires":                       "Mon, 23 Nov 2026 12:01:00 GMT",
+		"X-Accel-Expires":               "@1795435260",
 		"Access-Control-Allow-Origin":   "*",
 		"Access-Control-Expose-Headers": "ETag, Date, Age, Retry-After, X-Request-Id",
 		"X-Content-Type-Options":        "nosniff",
@@ -99,6 +102,13 @@ func checkLifetime(t *testing.T, r reply, want string) {
 		t.Errorf("Cache-Control = %q; want %s and what forbids stale answers", control, want)
 	}
 	maxAge, _ := strconv.Atoi(directives(t, r)["max-age"])
+	accel := "0"
+	if shared, err := strconv.Atoi(directives(t, r)["s-maxage"]); err == nil {
+		accel = "@" + strconv.FormatInt(at.Unix()+int64(shared), 10)
+	}
+	if got := r.header.Get("X-Accel-Expires"); got != accel {
+		t.Errorf("X-Accel-Expires = %q beside %q; want %q", got, control, accel)
+	}
 	expires, err := http.ParseTime(r.header.Get("Expires"))
 	if err != nil || !expires.Equal(at.Add(time.Duration(maxAge)*time.Second)) {
 		t.Errorf("Expires = %q, %v; want generation time + %d s", r.header.Get("Expires"), err, maxAge)
@@ -170,11 +180,22 @@ func TestETag(t *testing.T) {
 	overwritten := newSite(func(_ context.Context, key string) (lookup.Answer, error) {
 		return lookup.Answer{Item: &voximplant.KeyValueItem{Key: key, Value: "another", ExpiresAt: at.Add(time.Hour)}, At: at, Left: time.Hour}, nil
 	})
+	configured := func(set func(*site), header ...string) string {
+		s := newSite(living(time.Hour, 0))
+		set(s)
+		return s.get(t, "/v1/items/k", header...).header.Get("Etag")
+	}
+	list := func(s *site) { s.Origins = []string{"https://app.example.com"} }
 	for _, row := range []struct {
 		name string
 		tag  string
 		same bool
 	}{
+		{"another ceiling", configured(func(s *site) { s.MaxAge = 59 * time.Second }), false},
+		{"another scope", configured(func(s *site) { s.Private = true }), false},
+		{"a list of origins", configured(list), false},
+		{"a listed origin", configured(list, "Origin", "https://app.example.com"), false},
+		{"another NOT_FOUND_MAX_AGE", configured(func(s *site) { s.NotFoundMaxAge = 0 }), true},
 		{"E5-10: another container, another age", tag(time.Hour, 30*time.Second), true},
 		{"E5-11: expires_at prolonged", tag(2*time.Hour, 0), false},
 		{"E5-11: value overwritten", overwritten.get(t, "/v1/items/k").header.Get("Etag"), false},
@@ -234,6 +255,23 @@ func TestIfNoneMatch(t *testing.T) {
 		{[]string{`"other"`, tag}, 304},
 		{[]string{"  " + tag + "  "}, 304},
 		{[]string{`,, ` + tag}, 304},
+		{[]string{" * "}, 304},
+		{[]string{`"a,*,b",` + "\t" + tag + " ,"}, 304},
+		{[]string{`"a,` + tag[1:]}, 200},
+		{[]string{`"a,*,b"`}, 200},
+		{[]string{`"old, *, x"`}, 200},
+		{[]string{`"a", *`}, 200},
+		{[]string{"*", "*"}, 200},
+		{[]string{"*,"}, 200},
+		{[]string{"*", tag}, 200},
+		{[]string{tag + ", *"}, 200},
+		{[]string{tag + `, "unfinished`}, 200},
+		{[]string{tag + ` "no comma"`}, 200},
+		{[]string{tag + `, "a b"`}, 200},
+		{[]string{tag + `, W/`}, 200},
+		{[]string{`W/W/` + tag}, 200},
+		{[]string{`W/ ` + tag}, 200},
+		{[]string{`"a`, `b", ` + tag}, 200},
 		{nil, 200},
 		{[]string{""}, 200},
 		{[]string{`"other"`}, 200},
@@ -258,6 +296,37 @@ func TestIfNoneMatch(t *testing.T) {
 			check304(t, got, full)
 		}
 	}
+}
+
+// FuzzIfNoneMatch holds B3-12 against the grammar of RFC 9110 as an expression:
+// a well-formed list with the tag, or "*" alone.
+func FuzzIfNoneMatch(f *testing.F) {
+	s := newSite(living(time.Hour, 0))
+	tag := s.get(f, "/v1/items/k").header.Get("Etag")
+	const one = `(?:W/)?"[^\x00-\x20"\x7f]*"`
+	wellFormed := regexp.MustCompile(`^(?:[ \t]*,)*(?:[ \t]*` + one + `[ \t]*(?:,[ \t]*|$))*(?:[ \t]*,)*[ \t]*$`)
+	for _, seed := range []string{"", "*", `"a,*,b"`, tag, "W/" + tag, `"x", W/` + tag + ",,", `"a", *`, "W/", `"`, `"€", ` + tag, tag + "x"} {
+		f.Add(seed, "")
+	}
+	f.Add(`"other"`, tag)
+	f.Fuzz(func(t *testing.T, first, second string) {
+		lines := []string{first, second}
+		if second == "" {
+			lines = lines[:1]
+		}
+		r := httptest.NewRequest(http.MethodGet, "/v1/items/k", nil)
+		r.Header["If-None-Match"] = lines
+		field := strings.Join(lines, ", ")
+		tags := regexp.MustCompile(one).FindAllString(field, -1)
+		holds := wellFormed.MatchString(field) && (slices.Contains(tags, tag) || slices.Contains(tags, "W/"+tag))
+		want := http.StatusOK
+		if holds || strings.Trim(field, " \t") == "*" {
+			want = http.StatusNotModified
+		}
+		if got := s.serve(r).status; got != want {
+			t.Errorf("If-None-Match %q: status %d; want %d", lines, got, want)
+		}
+	})
 }
 
 // check304 is B3-13: a 304 carries what the 200 would, and no body.

@@ -120,10 +120,10 @@ func camel(snake string) string {
 }
 
 // serveProblem writes p and the headers that go with its status.
-func (h *Handler) serveProblem(w http.ResponseWriter, p problem, cacheControl string) {
+func (h *Handler) serveProblem(w http.ResponseWriter, p problem, c caching) {
 	header := w.Header()
 	header.Set("Content-Type", "application/problem+json")
-	header.Set("Cache-Control", cacheControl)
+	c.set(header)
 	if p.Status == http.StatusMethodNotAllowed {
 		header.Set("Allow", allowedMethods)
 	}

@@ -235,7 +235,7 @@ func TestRequestHeadersChangeNothing(t *testing.T) {
 func (s *sandbox) plain(t *testing.T, kind gatewaytest.Kind, target string, header ...string) string {
 	t.Helper()
 	w := s.through(t, kind, "GET", target, header...)
-	for _, name := range []string{"Date", "Expires", "X-Request-Id", "X-Amzn-Requestid", "Apigw-Requestid", "Cache-Control", "Content-Length"} {
+	for _, name := range []string{"Date", "Expires", "X-Accel-Expires", "X-Request-Id", "X-Amzn-Requestid", "Apigw-Requestid", "Cache-Control", "Content-Length"} {
 		w.Header().Del(name)
 	}
 	return fmt.Sprint(w.Code, w.Header(), withoutID(w.Body.String()))
@@ -252,7 +252,6 @@ func TestListedOrigins(t *testing.T) {
 		}
 		return down
 	})
-	tag := s.through(t, gatewaytest.HTTPAPI, "GET", "/v1/items/order:1001").Header().Get("Etag")
 	allowed := map[string]bool{"https://example.com": true, "https://app.example.org:8443": true}
 	for _, row := range []struct {
 		status int
@@ -260,7 +259,7 @@ func TestListedOrigins(t *testing.T) {
 		header []string
 	}{
 		{200, "/v1/items/order:1001", nil},
-		{304, "/v1/items/order:1001", []string{"If-None-Match", tag}},
+		{304, "/v1/items/order:1001", []string{"If-None-Match", "*"}},
 		{404, "/v1/items/secret:token", nil},
 		{400, "/v1/items/a%20b", nil},
 		{503, "/v1/items/order:down", nil},

@@ -120,6 +120,7 @@ func (a answer) header() http.Header {
 	}
 	header.Del("X-Request-Id")
 	header.Del("Expires")
+	header.Del("X-Accel-Expires")
 	return header
 }
 

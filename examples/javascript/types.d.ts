@@ -240,6 +240,7 @@ export interface components {
         Item: {
             headers: {
                 "Cache-Control": components["headers"]["CacheControl"];
+                "X-Accel-Expires": components["headers"]["AccelExpires"];
                 Expires: components["headers"]["Expires"];
                 ETag: components["headers"]["ETag"];
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -260,6 +261,7 @@ export interface components {
         NotModified: {
             headers: {
                 "Cache-Control": components["headers"]["CacheControl"];
+                "X-Accel-Expires": components["headers"]["AccelExpires"];
                 Expires: components["headers"]["Expires"];
                 ETag: components["headers"]["ETag"];
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -278,6 +280,7 @@ export interface components {
         ParsedItem: {
             headers: {
                 "Cache-Control": components["headers"]["CacheControl"];
+                "X-Accel-Expires": components["headers"]["AccelExpires"];
                 Expires: components["headers"]["Expires"];
                 ETag: components["headers"]["ETag"];
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -298,6 +301,7 @@ export interface components {
         ItemOrBatch: {
             headers: {
                 "Cache-Control": components["headers"]["PrivateCacheControl"];
+                "X-Accel-Expires": components["headers"]["NoAccel"];
                 Expires: components["headers"]["Expires"];
                 ETag: components["headers"]["ETag"];
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -318,6 +322,7 @@ export interface components {
         PrivateNotModified: {
             headers: {
                 "Cache-Control": components["headers"]["PrivateCacheControl"];
+                "X-Accel-Expires": components["headers"]["NoAccel"];
                 Expires: components["headers"]["Expires"];
                 ETag: components["headers"]["ETag"];
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -337,6 +342,7 @@ export interface components {
             headers: {
                 "Content-Disposition": components["headers"]["ContentDisposition"];
                 "Cache-Control": components["headers"]["CacheControl"];
+                "X-Accel-Expires": components["headers"]["AccelExpires"];
                 Expires: components["headers"]["Expires"];
                 ETag: components["headers"]["ETag"];
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -359,6 +365,7 @@ export interface components {
             headers: {
                 "Content-Disposition": components["headers"]["ContentDisposition"];
                 "Cache-Control": components["headers"]["CacheControl"];
+                "X-Accel-Expires": components["headers"]["AccelExpires"];
                 Expires: components["headers"]["Expires"];
                 ETag: components["headers"]["ETag"];
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -381,6 +388,8 @@ export interface components {
                 "Access-Control-Max-Age": components["headers"]["MaxAge"];
                 Allow: components["headers"]["AllowWithoutOrigin"];
                 "Cache-Control": components["headers"]["NoStore"];
+                Expires: components["headers"]["NeverFresh"];
+                "X-Accel-Expires": components["headers"]["NoAccel"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
                 "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
@@ -397,6 +406,8 @@ export interface components {
         Health: {
             headers: {
                 "Cache-Control": components["headers"]["NoStore"];
+                Expires: components["headers"]["NeverFresh"];
+                "X-Accel-Expires": components["headers"]["NoAccel"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
                 "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
@@ -426,6 +437,8 @@ export interface components {
         InvalidKey: {
             headers: {
                 "Cache-Control": components["headers"]["NoStore"];
+                Expires: components["headers"]["NeverFresh"];
+                "X-Accel-Expires": components["headers"]["NoAccel"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
                 "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
@@ -472,6 +485,8 @@ export interface components {
         NotFound: {
             headers: {
                 "Cache-Control": components["headers"]["CacheControlOfAbsence"];
+                Expires: components["headers"]["NeverFreshOfAbsence"];
+                "X-Accel-Expires": components["headers"]["AccelExpires"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
                 "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
@@ -495,6 +510,8 @@ export interface components {
         PrivateNotFound: {
             headers: {
                 "Cache-Control": components["headers"]["PrivateCacheControlOfAbsence"];
+                Expires: components["headers"]["NeverFreshOfAbsence"];
+                "X-Accel-Expires": components["headers"]["NoAccel"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
                 "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
@@ -518,6 +535,8 @@ export interface components {
         NotFoundOrOff: {
             headers: {
                 "Cache-Control": components["headers"]["CacheControlOfAbsence"];
+                Expires: components["headers"]["NeverFreshOfAbsence"];
+                "X-Accel-Expires": components["headers"]["AccelExpires"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
                 "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
@@ -541,6 +560,8 @@ export interface components {
         NoRoute: {
             headers: {
                 "Cache-Control": components["headers"]["NoStore"];
+                Expires: components["headers"]["NeverFresh"];
+                "X-Accel-Expires": components["headers"]["NoAccel"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
                 "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
@@ -565,6 +586,8 @@ export interface components {
             headers: {
                 Allow: components["headers"]["Allow"];
                 "Cache-Control": components["headers"]["NoStore"];
+                Expires: components["headers"]["NeverFresh"];
+                "X-Accel-Expires": components["headers"]["NoAccel"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
                 "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
@@ -588,6 +611,8 @@ export interface components {
         InternalError: {
             headers: {
                 "Cache-Control": components["headers"]["NoStore"];
+                Expires: components["headers"]["NeverFresh"];
+                "X-Accel-Expires": components["headers"]["NoAccel"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
                 "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
@@ -611,6 +636,8 @@ export interface components {
         UpstreamFailure: {
             headers: {
                 "Cache-Control": components["headers"]["NoStore"];
+                Expires: components["headers"]["NeverFresh"];
+                "X-Accel-Expires": components["headers"]["NoAccel"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
                 "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
@@ -635,6 +662,8 @@ export interface components {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
                 "Cache-Control": components["headers"]["NoStore"];
+                Expires: components["headers"]["NeverFresh"];
+                "X-Accel-Expires": components["headers"]["NoAccel"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
                 "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
@@ -658,6 +687,8 @@ export interface components {
         UpstreamTimeout: {
             headers: {
                 "Cache-Control": components["headers"]["NoStore"];
+                Expires: components["headers"]["NeverFresh"];
+                "X-Accel-Expires": components["headers"]["NoAccel"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
                 "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
@@ -727,12 +758,35 @@ export interface components {
          */
         NoStore: "no-store";
         /**
-         * @description When caches stop reusing the item. Not when the item expires, which `expires_at` tells. Absent with `no-store`.
+         * @description When caches that know no `Cache-Control` stop reusing the item. Not when the item expires, which `expires_at` tells.
+         *     Long ago with `no-store`.
          * @example Mon, 23 Nov 2026 10:34:20 GMT
          */
         Expires: string;
         /**
-         * @description Names this answer. While the item's end limits `Cache-Control`, it changes every second, so that no cache prolongs a life.
+         * @description Long ago, for caches that know no `Cache-Control`.
+         * @example Thu, 01 Jan 1970 00:00:00 GMT
+         */
+        NeverFresh: "Thu, 01 Jan 1970 00:00:00 GMT";
+        /**
+         * @description Long ago, with `no-store`.
+         * @example Thu, 01 Jan 1970 00:00:00 GMT
+         */
+        NeverFreshOfAbsence: "Thu, 01 Jan 1970 00:00:00 GMT";
+        /**
+         * @description For nginx alone, which takes it off: `@` and the Unix time until which it may keep the answer, as `s-maxage` says in
+         *     seconds, or `0` for not at all.
+         * @example @1795430000
+         */
+        AccelExpires: string;
+        /**
+         * @description For nginx alone, which takes it off. It is not to keep the answer.
+         * @example 0
+         */
+        NoAccel: "0";
+        /**
+         * @description Names this answer. While the item's end limits `Cache-Control`, it changes every second, so that no cache prolongs a life;
+         *     and it changes with the operator's settings.
          *     Absent with `no-store`.
          * @example "q83vASNFZ4mrze8B"
          */

@@ -15,13 +15,15 @@ var (
 		"X-Request-Id": "1", "X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin",
 		"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'", "Referrer-Policy": "no-referrer",
 		"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store",
+		"Expires": "Thu, 01 Jan 1970 00:00:00 GMT", "X-Accel-Expires": "0",
 	}
 	fresh = map[string]string{
 		"Content-Type":  "application/json; charset=utf-8",
 		"Cache-Control": "public, max-age=60, s-maxage=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0",
 		"Expires":       "Mon, 23 Nov 2026 10:34:20 GMT", "ETag": `"q83vASNFZ4mrze8B"`,
+		"X-Accel-Expires": "@1795430060",
 	}
-	private = with(fresh, map[string]string{"Cache-Control": "private, max-age=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0"})
+	private = with(fresh, map[string]string{"Cache-Control": "private, max-age=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0", "X-Accel-Expires": "0"})
 	text    = with(fresh, map[string]string{
 		"Content-Type": "text/plain; charset=utf-8", "Content-Disposition": `attachment; filename="value.txt"`,
 		"Content-Security-Policy": "sandbox; default-src 'none'",
@@ -96,6 +98,9 @@ func TestValidate(t *testing.T) {
 		{"header malformed", "GET", "/v1/items/k", 200, with(fresh, map[string]string{"Cache-Control": "max-age=60"}), item, "Cache-Control"},
 		{"header malformed on 304", "GET", "/v1/items/k", 304, with(fresh, map[string]string{"ETag": "abc"}), "", "ETag"},
 		{"header malformed on 503", "GET", "/v1/items/k", 503, with(problem, map[string]string{"Retry-After": "61"}), busy, "Retry-After"},
+		{"error without Expires", "GET", "/v1/items/k", 500, with(problem, map[string]string{"Expires": ""}), internal, "Expires"},
+		{"error stored by nginx", "GET", "/v1/items/k", 500, with(problem, map[string]string{"X-Accel-Expires": "@1795430060"}), internal, "X-Accel-Expires"},
+		{"answer by query stored by nginx", "GET", "/v1/items?key=k", 200, with(private, map[string]string{"X-Accel-Expires": "@1795430060"}), item, "X-Accel-Expires"},
 		{"stored error", "GET", "/v1/items/k", 500, with(problem, map[string]string{"Cache-Control": "max-age=1"}), internal, "Cache-Control"},
 		{"content type", "GET", "/v1/items/k", 200, with(fresh, map[string]string{"Content-Type": "text/html"}), item, "text/html"},
 		{"content type of a problem", "GET", "/v1/items/k", 500, with(problem, map[string]string{"Content-Type": "application/json"}), internal, "application/json"},

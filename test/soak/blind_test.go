@@ -62,7 +62,8 @@ func (s *scene) nearEnd(own, shared int) {
 }
 
 func (s *scene) noStore() {
-	s.reply.header = http.Header{"Content-Type": s.reply.header["Content-Type"], "Cache-Control": {"no-store"}}
+	s.reply.header = http.Header{"Content-Type": s.reply.header["Content-Type"], "Cache-Control": {"no-store"},
+		"Expires": {"Thu, 01 Jan 1970 00:00:00 GMT"}}
 }
 
 func (s *scene) notModified(sent string) {

@@ -375,7 +375,7 @@ type lifetime struct{ own, shared time.Duration }
 func lifetimeOf(q question, header http.Header) (lifetime, error) {
 	control, tag := header.Get("Cache-Control"), header.Get("Etag")
 	if control == "no-store" {
-		if tag != "" || header.Get("Expires") != "" {
+		if tag != "" || header.Get("Expires") != "Thu, 01 Jan 1970 00:00:00 GMT" {
 			return lifetime{}, fmt.Errorf("no-store with ETag %q, Expires %q", tag, header.Get("Expires"))
 		}
 		return lifetime{}, nil

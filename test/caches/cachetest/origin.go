@@ -40,16 +40,17 @@ type Origin struct {
 	URL, Addr string
 	Storage   *voximplanttest.Server
 
-	functions map[string]http.Handler
+	newFunction func(settings map[string]string) (http.Handler, error)
 
 	mu        sync.Mutex // guards everything below
+	functions map[string]http.Handler
 	state     State
 	exchanges []Exchange
 }
 
 // An Exchange is a request that reached an origin, and its answer.
 type Exchange struct {
-	At              time.Time
+	At, Done        time.Time // the request was there; the answer was given away
 	Method, Key     string
 	Request, Answer http.Header
 	Status          int // 0 if the connection was dropped
@@ -75,8 +76,11 @@ func NewOrigin(t testing.TB, sites Sites) *Origin {
 	o.Storage.AddKey(a.KeyID, &a.PrivateKey.PublicKey)
 	storage := httptest.NewServer(o.Storage)
 	t.Cleanup(storage.Close)
+	o.newFunction = func(settings map[string]string) (http.Handler, error) {
+		return newFunction(a, storage.URL, settings)
+	}
 	for name, settings := range sites {
-		o.functions[name] = newFunction(t, a, storage.URL, settings)
+		o.Set(t, name, settings)
 	}
 	server := httptest.NewServer(o)
 	t.Cleanup(server.Close)
@@ -84,8 +88,19 @@ func NewOrigin(t testing.TB, sites Sites) *Origin {
 	return o
 }
 
-func newFunction(t testing.TB, a *voximplanttest.ServiceAccount, storage string, environ map[string]string) http.Handler {
+// Set gives a site a new function, with these settings.
+func (o *Origin) Set(t testing.TB, site string, settings map[string]string) {
 	t.Helper()
+	f, err := o.newFunction(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.functions[site] = f
+}
+
+func newFunction(a *voximplanttest.ServiceAccount, storage string, environ map[string]string) (http.Handler, error) {
 	all := map[string]string{
 		"VOXIMPLANT_SECRET_ID":      "embedded",
 		"VOXIMPLANT_APPLICATION_ID": "1",
@@ -95,16 +110,12 @@ func newFunction(t testing.TB, a *voximplanttest.ServiceAccount, storage string,
 	maps.Copy(all, environ)
 	settings, err := function.ReadSettings(all)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	key := func(context.Context) (*auth.ServiceAccountKey, error) {
 		return auth.ParseServiceAccountKey(a.Credentials())
 	}
-	f, err := function.New(settings, key, "cachetest", slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
+	return function.New(settings, key, "cachetest", slog.New(slog.DiscardHandler))
 }
 
 // Turn changes the origin's state.
@@ -137,7 +148,7 @@ func (o *Origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		o.exchanges = append(o.exchanges, Exchange{at, r.Method, key, r.Header, w.Header(), watched.status})
+		o.exchanges = append(o.exchanges, Exchange{at, time.Now(), r.Method, key, r.Header, w.Header(), watched.status})
 	}()
 	o.mu.Lock()
 	state := o.state
@@ -156,6 +167,8 @@ func (o *Origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // function returns the function for key, or any for what is no key.
 func (o *Origin) function(key string) http.Handler {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	site, _, _ := strings.Cut(key, ":")
 	if f, ok := o.functions[site]; ok {
 		return f
