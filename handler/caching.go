@@ -11,7 +11,7 @@ type caching struct {
 	control string // Cache-Control
 
 	// expires is when caches that know no Cache-Control stop to reuse the
-	// response. If zero, it is not sent.
+	// response.
 	expires time.Time
 
 	// shared is until when shared caches may keep the response. It is zero where
@@ -20,7 +20,9 @@ type caching struct {
 }
 
 // uncached is the caching of a response that nobody may keep.
-func uncached() caching { return caching{control: noStore, expires: time.Unix(0, 0)} }
+func uncached() caching { return caching{control: noStore, expires: longAgo()} }
+
+func longAgo() time.Time { return time.Unix(0, 0) }
 
 // set is the only place where a response gets these headers, so that none of
 // them is forgotten. Expires and X-Accel-Expires are for an nginx that is told
@@ -29,9 +31,7 @@ func uncached() caching { return caching{control: noStore, expires: time.Unix(0,
 // where the response was long on its way.
 func (c caching) set(header http.Header) {
 	header.Set("Cache-Control", c.control)
-	if !c.expires.IsZero() {
-		header.Set("Expires", c.expires.UTC().Format(http.TimeFormat))
-	}
+	header.Set("Expires", c.expires.UTC().Format(http.TimeFormat))
 	until := "0"
 	if !c.shared.IsZero() {
 		until = "@" + strconv.FormatInt(c.shared.Unix(), 10)

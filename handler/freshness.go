@@ -99,13 +99,14 @@ const (
 // the absence is known for maxAge, a browser asks every time.
 func absence(a lookup.Answer, maxAge time.Duration, private bool) caching {
 	left := seconds(maxAge - max(a.Age, 0))
+	c := caching{control: "private, max-age=0" + neverStale, expires: longAgo()}
 	switch {
 	case left < 1:
 		return uncached()
-	case private:
-		return caching{control: "private, max-age=0" + neverStale}
+	case !private:
+		c.control, c.shared = "public, max-age=0, s-maxage="+decimal(left)+neverStale, after(a.At, left)
 	}
-	return caching{control: "public, max-age=0, s-maxage=" + decimal(left) + neverStale, shared: after(a.At, left)}
+	return c
 }
 
 func after(at time.Time, seconds int64) time.Time {

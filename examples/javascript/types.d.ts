@@ -485,7 +485,7 @@ export interface components {
         NotFound: {
             headers: {
                 "Cache-Control": components["headers"]["CacheControlOfAbsence"];
-                Expires: components["headers"]["NeverFreshOfAbsence"];
+                Expires: components["headers"]["NeverFresh"];
                 "X-Accel-Expires": components["headers"]["AccelExpires"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
@@ -510,7 +510,7 @@ export interface components {
         PrivateNotFound: {
             headers: {
                 "Cache-Control": components["headers"]["PrivateCacheControlOfAbsence"];
-                Expires: components["headers"]["NeverFreshOfAbsence"];
+                Expires: components["headers"]["NeverFresh"];
                 "X-Accel-Expires": components["headers"]["NoAccel"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
@@ -535,7 +535,7 @@ export interface components {
         NotFoundOrOff: {
             headers: {
                 "Cache-Control": components["headers"]["CacheControlOfAbsence"];
-                Expires: components["headers"]["NeverFreshOfAbsence"];
+                Expires: components["headers"]["NeverFresh"];
                 "X-Accel-Expires": components["headers"]["AccelExpires"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
@@ -768,11 +768,6 @@ export interface components {
          * @example Thu, 01 Jan 1970 00:00:00 GMT
          */
         NeverFresh: "Thu, 01 Jan 1970 00:00:00 GMT";
-        /**
-         * @description Long ago, with `no-store`.
-         * @example Thu, 01 Jan 1970 00:00:00 GMT
-         */
-        NeverFreshOfAbsence: "Thu, 01 Jan 1970 00:00:00 GMT";
         /**
          * @description For nginx alone, which takes it off: `@` and the Unix time until which it may keep the answer, as `s-maxage` says in
          *     seconds, or `0` for not at all.

@@ -57,7 +57,7 @@ func holding(value string, left time.Duration) func() (lookup.Answer, error) {
 }
 
 func failing(err error) func() (lookup.Answer, error) {
-	return func() (lookup.Answer, error) { return lookup.Answer{}, err }
+	return func() (lookup.Answer, error) { return lookup.Answer{At: time.Unix(1795430000, 0)}, err }
 }
 
 // calls bring about every answer that there is.
