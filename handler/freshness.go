@@ -67,7 +67,7 @@ func (f freshness) caching(at time.Time) caching {
 	if !f.storable() {
 		return uncached()
 	}
-	c := caching{control: f.cacheControl(), expires: after(at, f.maxAge)}
+	c := caching{control: f.cacheControl()}
 	if f.sharedMaxAge >= 1 {
 		c.shared = after(at, f.sharedMaxAge)
 	}
@@ -99,7 +99,7 @@ const (
 // the absence is known for maxAge, a browser asks every time.
 func absence(a lookup.Answer, maxAge time.Duration, private bool) caching {
 	left := seconds(maxAge - max(a.Age, 0))
-	c := caching{control: "private, max-age=0" + neverStale, expires: longAgo()}
+	c := caching{control: "private, max-age=0" + neverStale}
 	switch {
 	case left < 1:
 		return uncached()

@@ -302,7 +302,7 @@ export interface components {
             headers: {
                 "Cache-Control": components["headers"]["PrivateCacheControl"];
                 "X-Accel-Expires": components["headers"]["NoAccel"];
-                Expires: components["headers"]["Expires"];
+                Expires: components["headers"]["NeverFresh"];
                 ETag: components["headers"]["ETag"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
@@ -323,7 +323,7 @@ export interface components {
             headers: {
                 "Cache-Control": components["headers"]["PrivateCacheControl"];
                 "X-Accel-Expires": components["headers"]["NoAccel"];
-                Expires: components["headers"]["Expires"];
+                Expires: components["headers"]["NeverFresh"];
                 ETag: components["headers"]["ETag"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
@@ -485,7 +485,7 @@ export interface components {
         NotFound: {
             headers: {
                 "Cache-Control": components["headers"]["CacheControlOfAbsence"];
-                Expires: components["headers"]["NeverFresh"];
+                Expires: components["headers"]["Expires"];
                 "X-Accel-Expires": components["headers"]["AccelExpires"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
@@ -535,7 +535,7 @@ export interface components {
         NotFoundOrOff: {
             headers: {
                 "Cache-Control": components["headers"]["CacheControlOfAbsence"];
-                Expires: components["headers"]["NeverFresh"];
+                Expires: components["headers"]["Expires"];
                 "X-Accel-Expires": components["headers"]["AccelExpires"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
@@ -758,24 +758,23 @@ export interface components {
          */
         NoStore: "no-store";
         /**
-         * @description When caches that know no `Cache-Control` stop reusing the item. Not when the item expires, which `expires_at` tells.
-         *     Long ago with `no-store`.
+         * @description Until when a cache shared by many may keep the answer, as `s-maxage` says in seconds; long ago if it may not. Browsers
+         *     go by `max-age`. It is not when the item expires, which `expires_at` tells.
          * @example Mon, 23 Nov 2026 10:34:20 GMT
          */
         Expires: string;
         /**
-         * @description Long ago, for caches that know no `Cache-Control`.
+         * @description Long ago, since no cache shared by many may keep the answer.
          * @example Thu, 01 Jan 1970 00:00:00 GMT
          */
         NeverFresh: "Thu, 01 Jan 1970 00:00:00 GMT";
         /**
-         * @description For nginx alone, which takes it off: `@` and the Unix time until which it may keep the answer, as `s-maxage` says in
-         *     seconds, or `0` for not at all.
+         * @description The same as `Expires` for nginx, which takes it off: `@` and the Unix time, or `0`.
          * @example @1795430000
          */
         AccelExpires: string;
         /**
-         * @description For nginx alone, which takes it off. It is not to keep the answer.
+         * @description The same as `Expires` for nginx, which takes it off.
          * @example 0
          */
         NoAccel: "0";

@@ -23,8 +23,9 @@ var (
 		"Expires":       "Mon, 23 Nov 2026 10:34:20 GMT", "ETag": `"q83vASNFZ4mrze8B"`,
 		"X-Accel-Expires": "@1795430060",
 	}
-	private = with(fresh, map[string]string{"Cache-Control": "private, max-age=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0", "X-Accel-Expires": "0"})
-	text    = with(fresh, map[string]string{
+	private = with(fresh, map[string]string{"Cache-Control": "private, max-age=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0",
+		"Expires": "Thu, 01 Jan 1970 00:00:00 GMT", "X-Accel-Expires": "0"})
+	text = with(fresh, map[string]string{
 		"Content-Type": "text/plain; charset=utf-8", "Content-Disposition": `attachment; filename="value.txt"`,
 		"Content-Security-Policy": "sandbox; default-src 'none'",
 	})

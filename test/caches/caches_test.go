@@ -5,6 +5,7 @@ package caches
 
 import (
 	"os"
+	"slices"
 	"sync"
 	"testing"
 
@@ -24,14 +25,16 @@ var sites = cachetest.Sites{
 		"CACHE_MAX_AGE": briefMaxAge.String(), "LOCAL_MAX_AGE": briefLocalMaxAge.String(),
 		"NOT_FOUND_MAX_AGE": briefNotFoundMaxAge.String(),
 	},
-	"private": {"CACHE_MAX_AGE": "6s", "CACHE_SCOPE": "private"},
+	"private":          {"CACHE_MAX_AGE": "6s", "CACHE_SCOPE": "private"},
+	cachetest.LateSite: {"LOCAL_MAX_AGE": "0s"},
 }
 
 func TestCaches(t *testing.T) {
 	if os.Getenv("VOXKV_CACHES") == "" {
 		t.Skip("VOXKV_CACHES is not set")
 	}
-	s := cachetest.NewStage(t, sites, append(cachetest.Kinds(), cachetest.StaleNginx()))
+	t.Parallel()
+	s := cachetest.NewStage(t, sites, slices.Concat(cachetest.Kinds(), cachetest.ObstinateKinds(), cachetest.StaleKinds()))
 	fronts, stale := apart(s.Fronts)
 	healthy, _ := apart(s.Of(cachetest.Healthy))
 	var (
@@ -60,11 +63,11 @@ func TestCaches(t *testing.T) {
 	report(t, s, ends)
 }
 
-// apart returns the fronts that must keep the promise, and nginx that was told
+// apart returns the fronts that must keep the promise, and those that were told
 // to serve stale.
 func apart(fronts []cachetest.Front) (bound, stale []cachetest.Front) {
 	for _, f := range fronts {
-		if f.Cache == cachetest.StaleNginx().Name {
+		if slices.ContainsFunc(cachetest.StaleKinds(), func(k cachetest.Kind) bool { return k.Name == f.Cache }) {
 			stale = append(stale, f)
 		} else {
 			bound = append(bound, f)
@@ -76,14 +79,20 @@ func apart(fronts []cachetest.Front) (bound, stale []cachetest.Front) {
 // report prints when items were last seen, and writes it where VOXKV_TABLE says.
 func report(t *testing.T, s *cachetest.Stage, ends []life) {
 	t.Helper()
-	var table, behind cachetest.Table
+	var table, behind, late cachetest.Table
 	for _, l := range ends {
-		if last, ok := l.last(); ok && s.InState(l.front, l.end) {
+		last, ok := l.last()
+		switch {
+		case !ok:
+		case l.late():
+			late.Saw(l.front.Cache, l.front.State, last)
+		case s.InState(l.front, l.end):
 			table.Saw(l.front.Cache, l.front.State, last)
 			behind.Saw(l.front.Cache, l.front.State, l.promised())
 		}
 	}
 	t.Logf("When an item was last given to a request, by what the origin did at that time:\n%v", &table)
+	t.Logf("The same, of answers that were %v on their way:\n%v", cachetest.Late, &late)
 	t.Logf("Until when a browser behind may have reused one:\n%v", &behind)
 	if name := os.Getenv("VOXKV_TABLE"); name != "" {
 		if err := os.WriteFile(name, []byte(table.Markdown()), 0o644); err != nil {

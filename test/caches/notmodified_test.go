@@ -29,8 +29,9 @@ func judgeNotModified(t *testing.T, o *cachetest.Origin) {
 		about := e.Key + " " + e.Answer.Get("ETag")
 		if e.Status == http.StatusNotModified {
 			confirmed++
-			// The function rounds the age of its copy up to a whole second.
-			if shorter := freshUntil[about].Sub(e.At.Add(life)); life <= 0 || shorter > time.Second {
+			// The function rounds the age of its copy up to a whole second. It made
+			// its answer between At and Done.
+			if shorter := freshUntil[about].Sub(e.Done.Add(life)); life <= 0 || shorter > time.Second {
 				t.Errorf("%s: a 304 said %q, %v less than the 200 before", e.Key, e.Answer.Get("Cache-Control"), shorter)
 			}
 			if end, ok := ends[e.Key]; ok && e.At.Add(2*life).After(end) {

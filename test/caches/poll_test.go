@@ -17,6 +17,7 @@ type manner struct {
 	method      string
 	header      http.Header
 	conditional bool // ask for what differs from the last answer
+	seldom      bool // ask once, and again only when the item has ended
 }
 
 var (
@@ -27,12 +28,15 @@ var (
 	staleToo      = manner{name: "stale too", method: http.MethodGet, header: http.Header{
 		"Cache-Control": {"max-stale=3600, stale-if-error=3600"},
 	}}
+	seldom     = manner{name: "seldom", method: http.MethodGet, seldom: true}
 	authorized = manner{name: "authorized", method: http.MethodGet, header: http.Header{"Authorization": {"Bearer caller"}}}
 )
 
-// An answer is what came back to one request, which started at start.
+// An answer is what came back to one request, which started at start and took
+// so long.
 type answer struct {
 	start  time.Time
+	took   time.Duration
 	status int // 0 if none came
 	header http.Header
 	body   string
@@ -87,6 +91,6 @@ func ask(ctx context.Context, client *http.Client, url string, m manner, tag str
 	if err != nil {
 		return a
 	}
-	a.status, a.header, a.body = res.StatusCode, res.Header, string(body)
+	a.status, a.header, a.body, a.took = res.StatusCode, res.Header, string(body), time.Since(a.start)
 	return a
 }

@@ -11,8 +11,8 @@ import (
 	"voxkv/test/caches/cachetest"
 )
 
-// watchPrivately is how long private answers are asked for.
-const watchPrivately = 5 * time.Second
+// privateAsks is how often each private answer is asked for.
+const privateAsks = 40
 
 // privacy is what one poller saw of answers that are for their caller alone.
 type privacy struct {
@@ -34,14 +34,22 @@ func watchPrivate(ctx context.Context, fronts []cachetest.Front) []privacy {
 			manners = append(manners, m, m)
 		}
 	}
-	until := time.Now().Add(watchPrivately)
 	var all sync.WaitGroup
 	for i := range seen {
 		p := &seen[i]
-		all.Go(func() { p.answers = poll(ctx, p.front.Client, p.front.URL+"/v1/items/"+p.key, manners[i], until) })
+		all.Go(func() { p.ask(ctx, manners[i]) })
 	}
 	all.Wait()
 	return seen
+}
+
+func (p *privacy) ask(ctx context.Context, m manner) {
+	again := time.NewTicker(tick)
+	defer again.Stop()
+	for range privateAsks {
+		p.answers = append(p.answers, ask(ctx, p.front.Client, p.front.URL+"/v1/items/"+p.key, m, ""))
+		<-again.C
+	}
 }
 
 // judgePrivate holds that every answer was made for its request alone: the

@@ -29,8 +29,8 @@ func TestExchanges(t *testing.T) {
 			storable++
 		}
 		const epoch = "Thu, 01 Jan 1970 00:00:00 GMT"
-		if expires := e.Header["expires"]; (e.Private <= 0) != (expires == epoch) || expires == "" {
-			t.Errorf("%s: Expires = %q where the lifetime is %d", e.Name, expires, e.Private)
+		if expires := e.Header["expires"]; (e.Shared <= 0) != (expires == epoch) || expires == "" {
+			t.Errorf("%s: Expires = %q where the lifetime is %d", e.Name, expires, e.Shared)
 		}
 	}
 	for _, status := range []int{200, 204, 304, 400, 404, 405, 500, 502, 503, 504} {
@@ -51,9 +51,9 @@ func TestCacheControlAgrees(t *testing.T) {
 				t.Errorf("%s: %s: %v\na %s cache says %d s; want %d", e.Name, e.Method, e.Header["cache-control"], name, got, want)
 			}
 		}
-		// A cache that knows Expires only must come to the same (B3-8).
-		if got := e.lifetime(t, true, "Cache-Control"); max(got, 0) != max(e.Private, 0) {
-			t.Errorf("%s: Expires %s is %d s ahead; want %d", e.Name, e.Header["expires"], got, e.Private)
+		// A shared cache that knows Expires only must come to the same (B3-8).
+		if got := e.lifetime(t, false, "Cache-Control"); max(got, 0) != max(e.Shared, 0) {
+			t.Errorf("%s: Expires %s is %d s ahead; want %d", e.Name, e.Header["expires"], got, e.Shared)
 		}
 	}
 }

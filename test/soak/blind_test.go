@@ -59,11 +59,12 @@ func (s *scene) later(d time.Duration, seconds int) {
 func (s *scene) nearEnd(own, shared int) {
 	s.later(s.end().Sub(s.question.start)-9*time.Second, own)
 	s.reply.header.Set("Cache-Control", controls(own, shared))
+	s.reply.header.Set("Expires", s.question.start.Add(time.Duration(shared)*time.Second).UTC().Format(http.TimeFormat))
 }
 
 func (s *scene) noStore() {
 	s.reply.header = http.Header{"Content-Type": s.reply.header["Content-Type"], "Cache-Control": {"no-store"},
-		"Expires": {"Thu, 01 Jan 1970 00:00:00 GMT"}}
+		"Expires": {longAgo}}
 }
 
 func (s *scene) notModified(sent string) {

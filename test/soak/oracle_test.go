@@ -375,7 +375,7 @@ type lifetime struct{ own, shared time.Duration }
 func lifetimeOf(q question, header http.Header) (lifetime, error) {
 	control, tag := header.Get("Cache-Control"), header.Get("Etag")
 	if control == "no-store" {
-		if tag != "" || header.Get("Expires") != "Thu, 01 Jan 1970 00:00:00 GMT" {
+		if tag != "" || header.Get("Expires") != longAgo {
 			return lifetime{}, fmt.Errorf("no-store with ETag %q, Expires %q", tag, header.Get("Expires"))
 		}
 		return lifetime{}, nil
@@ -391,11 +391,18 @@ func lifetimeOf(q question, header http.Header) (lifetime, error) {
 		return lifetime{}, fmt.Errorf("Cache-Control: %q; the answer is private: %v", control, q.private)
 	}
 	expires, err := http.ParseTime(header.Get("Expires"))
-	if err != nil || expires.Before(q.start.Add(life.own-time.Second)) || expires.After(q.end.Add(life.own)) {
+	right := !expires.Before(q.start.Add(life.shared-time.Second)) && !expires.After(q.end.Add(life.shared))
+	if shared == 0 {
+		right = header.Get("Expires") == longAgo
+	}
+	if err != nil || !right {
 		return lifetime{}, fmt.Errorf("Expires %q, asked at %v with a lifetime of %v", header.Get("Expires"), q.start.UTC(), life)
 	}
 	return life, nil
 }
+
+// longAgo is the Expires of what caches for many may not keep.
+const longAgo = "Thu, 01 Jan 1970 00:00:00 GMT"
 
 // lifetimes is the form of a Cache-Control that lets anybody keep the answer.
 var lifetimes = regexp.MustCompile(`^(?:private, max-age=(\d+)|public, max-age=(\d+), s-maxage=(\d+)), must-revalidate, stale-while-revalidate=0, stale-if-error=0$`)

@@ -50,9 +50,9 @@ func Kinds() []Kind {
 	}
 }
 
-// ObstinateNginxes returns nginx as people set it up who want everything cached,
+// ObstinateKinds returns nginx as people set it up who want everything cached,
 // left with one of the headers that it obeys.
-func ObstinateNginxes() []Kind {
+func ObstinateKinds() []Kind {
 	const forLong = " proxy_cache_valid any 10m;"
 	return []Kind{
 		nginx("nginx, Expires alone", "proxy_ignore_headers Cache-Control X-Accel-Expires;"+forLong),
@@ -60,10 +60,14 @@ func ObstinateNginxes() []Kind {
 	}
 }
 
-// StaleNginx returns nginx told to serve stale items while the origin fails,
-// which no header can talk it out of.
-func StaleNginx() Kind {
-	return nginx("nginx with proxy_cache_use_stale", "proxy_cache_use_stale error timeout http_500 http_503;")
+// StaleKinds returns caches told to serve stale items, which no header can talk
+// them out of.
+func StaleKinds() []Kind {
+	return []Kind{
+		nginx("nginx, proxy_cache_use_stale", "proxy_cache_use_stale error timeout http_500 http_503;"),
+		nginx("nginx, proxy_cache_background_update", "proxy_cache_use_stale updating; proxy_cache_background_update on;"),
+		httpd("httpd, CacheLock", "CacheEnable disk /\nCacheLock on\nCacheLockPath {{.Dir}}/lock"),
+	}
 }
 
 func nginx(name, options string) Kind {
@@ -103,7 +107,8 @@ type place struct {
 // runs until the test ends. It may not be ready before Await returns.
 func Start(t testing.TB, kind Kind, origin string) *Cache {
 	t.Helper()
-	p := place{Dir: t.TempDir(), Addr: freeAddr(t), Origin: origin, Options: kind.options}
+	p := place{Dir: t.TempDir(), Addr: freeAddr(t), Origin: origin}
+	p.Options = p.expand(kind.options)
 	p.Host, p.Port, _ = net.SplitHostPort(p.Addr)
 	p.OriginHost, p.OriginPort, _ = net.SplitHostPort(origin)
 	if err := p.render(kind.conf); err != nil {

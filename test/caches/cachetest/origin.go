@@ -34,6 +34,12 @@ func States() []State { return []State{Healthy, StorageDown, GatewayDown, Droppi
 // environment variables.
 type Sites map[string]map[string]string
 
+// LateSite is the name of a site whose answers take Late to arrive.
+const (
+	LateSite = "late"
+	Late     = 5 * time.Second
+)
+
 // An Origin serves several functions and the storage behind them. The name of
 // its site stands before the first colon of a key.
 type Origin struct {
@@ -161,7 +167,23 @@ func (o *Origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		watched.WriteHeader(http.StatusServiceUnavailable)
 		io.WriteString(watched, `{"message":"Service Unavailable"}`)
 	default:
-		o.function(key).ServeHTTP(watched, r)
+		o.answer(watched, r, key)
+	}
+}
+
+func (o *Origin) answer(w http.ResponseWriter, r *http.Request, key string) {
+	if !strings.HasPrefix(key, LateSite+":") {
+		o.function(key).ServeHTTP(w, r)
+		return
+	}
+	made := httptest.NewRecorder()
+	o.function(key).ServeHTTP(made, r)
+	select {
+	case <-time.After(Late):
+		maps.Copy(w.Header(), made.Header())
+		w.WriteHeader(made.Code)
+		w.Write(made.Body.Bytes())
+	case <-r.Context().Done():
 	}
 }
 
