@@ -54,7 +54,7 @@ test-caches: ## nginx, Varnish, Squid, Traffic Server, httpd and HAProxy in fron
 	VOXKV_CACHES=1 go test -count=1 -v -parallel 16 ./test/caches
 
 .PHONY: test-browser
-test-browser: ## Chromium behind each cache (installs it with apt as root; needs npm)
+test-browser: ## Chromium and Firefox behind each cache (installs them with apt as root; needs npm)
 	test/caches/install.sh -browser
 	VOXKV_BROWSER=1 go test -count=1 -v ./test/browser
 

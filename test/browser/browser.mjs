@@ -1,18 +1,20 @@
-// Opens the page argv[3] in the Chromium argv[2] and says "ready". Then fetches
-// from it as the plan on standard input says, and prints what the page saw as JSON.
+// Opens the page argv[4] in the browser argv[3], which is a "chrome" or a
+// "firefox" by argv[2], and says "ready". Then fetches from it as the plan on
+// standard input says, and prints what the page saw as JSON.
 import { text } from "node:stream/consumers";
-import { chromium } from "playwright-core";
+import puppeteer from "puppeteer-core";
 
-const browser = await chromium.launch({
-  executablePath: process.argv[2],
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  ],
+const chrome = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+const [, , name, executablePath, address] = process.argv;
+const browser = await puppeteer.launch({
+  browser: name, executablePath, args: name === "chrome" ? chrome : [], timeout: 120_000,
 });
 try {
   const page = await browser.newPage();
-  await page.goto(process.argv[3]);
+  await page.goto(address);
   console.log("ready");
   const plan = JSON.parse(await text(process.stdin));
   const [reads, confirmed, polls] = await Promise.all([
@@ -44,21 +46,22 @@ function readAll(urls) {
 // fetchRepeatedly returns the statuses of fetches that outlast max-age several times.
 async function fetchRepeatedly(url) {
   const statuses = [];
-  for (let i = 0; i < 12; i++) {
+  for (let i = 0; i < 20; i++) {
     statuses.push((await fetch(url)).status);
     await new Promise((resolve) => setTimeout(resolve, 300));
   }
   return statuses;
 }
 
-// pollAll returns for each URL the start of the last fetch that was given the
-// item, in milliseconds, and how many answers came from a store.
+// pollAll returns for each URL when the first answer was there, when the last
+// fetch started that was given the item, the longest that such a fetch took, all
+// in milliseconds, and how many answers came from a store.
 function pollAll(polls) {
-  const tick = 150;
+  const tick = 200;
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
   const poll = async ({ url, begin, until }) => {
     await pause(begin);
-    const seen = { url, last: 0, answers: 0, reused: 0 };
+    const seen = { url, first: 0, last: 0, slowest: 0, answers: 0, reused: 0 };
     const ids = new Set();
     for (let start; (start = Date.now()) < until; ) {
       const res = await fetch(url).catch(() => null);
@@ -68,8 +71,10 @@ function pollAll(polls) {
         seen.reused += ids.has(id) ? 1 : 0;
         seen.answers++;
         seen.last = start;
+        seen.slowest = Math.max(seen.slowest, Date.now() - start);
         ids.add(id);
       }
+      seen.first ||= res ? Date.now() : 0;
       await pause(start + tick - Date.now());
     }
     return seen;

@@ -6,16 +6,18 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"voxkv/test/caches/cachetest"
-	"voxkv/test/tools"
 )
 
-const runTimeout = time.Minute
+// runTimeout bounds a visit, which takes three quarters of a minute.
+const runTimeout = 3 * time.Minute
 
 // A plan is what browser.mjs is told to do.
 type plan struct {
@@ -56,22 +58,44 @@ type read struct {
 
 // A polled is what came of a poll.
 type polled struct {
-	Last    int64 `json:"last"` // Unix milliseconds
+	First   int64 `json:"first"`   // Unix milliseconds; 0 if there was no answer
+	Last    int64 `json:"last"`    // Unix milliseconds
+	Slowest int64 `json:"slowest"` // milliseconds
 	Answers int   `json:"answers"`
 	Reused  int   `json:"reused"`
 }
 
-// A script is browser.mjs with what it needs.
-type script struct{ dir, chromium string }
+// A browser is one that the suite knows how to drive.
+type browser struct {
+	name    string
+	engine  string // what Puppeteer calls it
+	program string
+}
 
-// install makes the script ready in a directory of its own.
-func install(t *testing.T) script {
+func browsers() []browser {
+	return []browser{{"Chromium", "chrome", "chromium"}, {"Firefox", "firefox", "firefox-esr"}}
+}
+
+// sent reports whether a request is one of the browser's.
+func (b browser) sent(request http.Header) bool {
+	agent := request.Get("User-Agent")
+	return strings.Contains(agent, "Mozilla/") && strings.Contains(agent, "Firefox/") == (b.engine == "firefox")
+}
+
+// installed returns the browsers that are here.
+func installed(t *testing.T) []browser {
 	t.Helper()
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skipf("NOT CHECKED in a browser: %v; test/caches/install.sh -browser installs chromium", err)
+	var found []browser
+	for _, b := range browsers() {
+		if _, err := exec.LookPath(b.program); err != nil {
+			t.Run(b.name, func(t *testing.T) {
+				t.Skipf("NOT CHECKED in %s: %v; test/caches/install.sh -browser installs it", b.name, err)
+			})
+		} else {
+			found = append(found, b)
+		}
 	}
-	return script{dir: tools.NPM(t, "browser.mjs"), chromium: chromium}
+	return found
 }
 
 // A visitor is a page that waits to be told what to fetch.
@@ -81,14 +105,18 @@ type visitor struct {
 	out  *bufio.Reader
 }
 
-// open returns when the page is there.
-func (s script) open(t *testing.T, page string) visitor {
+// open returns when the page is there. It runs browser.mjs in dir.
+func (b browser) open(t *testing.T, dir, page string) visitor {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), runTimeout)
 	t.Cleanup(cancel)
-	node := exec.CommandContext(ctx, "node", "browser.mjs", s.chromium, page)
-	node.Dir, node.Stderr = s.dir, t.Output()
-	// Playwright ends Chromium on SIGTERM.
+	program, err := exec.LookPath(b.program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := exec.CommandContext(ctx, "node", "browser.mjs", b.engine, program, page)
+	node.Dir, node.Stderr = dir, t.Output()
+	// Puppeteer ends the browser on SIGTERM.
 	node.Cancel = func() error { return node.Process.Signal(syscall.SIGTERM) }
 	node.WaitDelay = 5 * time.Second
 	in, inErr := node.StdinPipe()

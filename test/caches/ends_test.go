@@ -130,13 +130,13 @@ func (l life) late() bool { return strings.HasPrefix(l.key, cachetest.LateSite+"
 
 // judgeEnds is the promise. Its tolerance is zero, but for answers that a busy
 // machine kept for longer than the promise bears: those may be as much late.
-func judgeEnds(t *testing.T, lives []life) {
+func judgeEnds(t *testing.T, s *cachetest.Stage, lives []life) {
 	t.Helper()
 	slowest := slowest(lives)
 	for _, l := range lives {
 		took := slowest[l.about()]
 		switch last, ok := l.last(); {
-		case !ok && l.missed():
+		case !ok && l.missed(s):
 			t.Errorf("%v: %s was never seen when asked for %s", l.front, l.key, l.manner.name)
 		case !ok: // no answer came before the end
 		case last >= max(0, took-bearable):
@@ -168,11 +168,12 @@ func slowest(lives []life) map[string]time.Duration {
 	return longest
 }
 
-// missed reports whether the first request was answered before the item's end,
-// and so should have been given it: no origin fails in the beginning.
-func (l life) missed() bool {
+// missed reports whether the first request was answered before the item's end
+// and before the origin failed, and so should have been given it.
+func (l life) missed(s *cachetest.Stage) bool {
 	first := l.answers[0]
-	return first.status != 0 && first.start.Add(first.took).Before(l.end)
+	answered := first.start.Add(first.took)
+	return first.status != 0 && answered.Before(l.end) && s.Untroubled(l.front, answered)
 }
 
 // reuses counts, by cache, the answers that a cache gave from its store: the

@@ -99,7 +99,8 @@ func (o *Origin) Set(t testing.TB, site string, settings map[string]string) {
 	t.Helper()
 	f, err := o.newFunction(settings)
 	if err != nil {
-		t.Fatal(err)
+		t.Errorf("the settings of %s: %v", site, err)
+		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()

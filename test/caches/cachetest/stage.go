@@ -106,6 +106,11 @@ func (s *Stage) InState(f Front, at time.Time) bool {
 	return f.State == Healthy || failing(at.Sub(s.opened))
 }
 
+// Untroubled reports whether the front's origin has not failed by a time.
+func (s *Stage) Untroubled(f Front, at time.Time) bool {
+	return f.State == Healthy || at.Before(s.opened.Add(failures[0]))
+}
+
 // failing reports whether the origins that fail do so at a time from the opening.
 func failing(at time.Duration) bool {
 	n := 0
