@@ -55,6 +55,7 @@ func TestCaches(t *testing.T) {
 	all.Wait()
 
 	t.Run("no item after its end", func(t *testing.T) { judgeEnds(t, s, ends) })
+	t.Run("nginx takes X-Accel-Expires off", func(t *testing.T) { judgeAccel(t, ends) })
 	t.Run("what no header can fix", func(t *testing.T) { showStale(t, staleEnds) })
 	t.Run("a 304 changes no life", func(t *testing.T) { judgeNotModified(t, s.Origins[cachetest.Healthy]) })
 	t.Run("an overwritten value goes", func(t *testing.T) { judgeTurnovers(t, overwrites, overwriteBound) })

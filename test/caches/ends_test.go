@@ -198,6 +198,26 @@ func reuses(lives []life) map[string]int {
 	return counts
 }
 
+// judgeAccel holds that nginx keeps to itself the header that is for it alone.
+func judgeAccel(t *testing.T, lives []life) {
+	t.Helper()
+	sent := 0
+	for _, l := range lives {
+		for _, a := range l.answers {
+			switch {
+			case a.header.Get("X-Accel-Expires") == "":
+			case strings.HasPrefix(l.front.Cache, "nginx"):
+				t.Errorf("%v: X-Accel-Expires: %s", l.front, a.header.Get("X-Accel-Expires"))
+			default:
+				sent++
+			}
+		}
+	}
+	if sent == 0 {
+		t.Error("no answer had X-Accel-Expires")
+	}
+}
+
 // showStale shows what caches do that were told to serve stale. It judges
 // nothing: no header of the function can forbid it.
 func showStale(t *testing.T, lives []life) {

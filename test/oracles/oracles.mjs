@@ -36,13 +36,16 @@ function stale(policy, request) {
 function verdict(exchange, shared) {
   clock = Date.parse(exchange.header.date);
   const policy = policyOf(exchange, shared);
+  const request = { method: exchange.method, url: '/', headers: exchange.request };
+  const reused = policy.evaluateRequest(request).response !== undefined;
   // Besides max-age it counts what stale-if-error and stale-while-revalidate add.
   const lifetime = policy.timeToLive() / 1000;
   clock += lifetime * 1000;
   return {
     storable: policy.storable(),
     lifetime,
-    stale: stale(policy, { method: exchange.method, url: '/', headers: exchange.request }),
+    reused,
+    stale: stale(policy, request),
   };
 }
 

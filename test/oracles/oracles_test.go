@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -119,6 +120,7 @@ func headers(fields map[string]string) http.Header {
 type verdict struct {
 	Storable bool    `json:"storable"`
 	Lifetime float64 `json:"lifetime"` // seconds, with all that may be served stale
+	Reused   bool    `json:"reused"`   // without a question, at the moment of the answer
 	Stale    []any   `json:"stale"`    // how it would be reused at the end of them
 }
 
@@ -128,7 +130,11 @@ func TestHTTPCacheSemanticsAgrees(t *testing.T) {
 	}
 	t.Parallel()
 	all := exchanges()
-	for i, got := range consult(t, all) {
+	verdicts := consult(t, append(all, withoutMustRevalidate(t, all)))
+	if got := verdicts[len(all)]["private"]; !got.Reused {
+		t.Errorf("without must-revalidate an answer is not reused either: %+v", got)
+	}
+	for i, got := range verdicts[:len(all)] {
 		e := all[i]
 		for name, want := range map[string]int64{"shared": e.Shared, "private": e.Private} {
 			g := got[name]
@@ -136,11 +142,25 @@ func TestHTTPCacheSemanticsAgrees(t *testing.T) {
 				t.Errorf("%s: %s %d: %s\na %s cache says storable %t, %v s; want %d", e.Name, e.Method, e.Status,
 					e.Header["cache-control"], name, g.Storable, g.Lifetime, want)
 			}
+			// It takes must-revalidate for no-cache. So whoever caches with it asks each time.
+			if g.Reused {
+				t.Errorf("%s: %s\na %s cache reuses it without asking; the HTTP contract says it never does", e.Name, e.Header["cache-control"], name)
+			}
 			if len(g.Stale) > 0 {
 				t.Errorf("%s: %s\na %s cache reuses it when stale: %v", e.Name, e.Header["cache-control"], name, g.Stale)
 			}
 		}
 	}
+}
+
+// withoutMustRevalidate is an item that a private cache may keep, but for that directive.
+func withoutMustRevalidate(t *testing.T, all []exchange) exchange {
+	t.Helper()
+	i := slices.IndexFunc(all, func(e exchange) bool { return e.Private > 0 })
+	e := all[i]
+	e.Header = maps.Clone(e.Header)
+	e.Header["cache-control"] = "public, max-age=60"
+	return e
 }
 
 // consult runs oracles.mjs on all and returns its verdicts, by kind of cache, in the same order.
