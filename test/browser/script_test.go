@@ -58,7 +58,7 @@ type read struct {
 
 // A polled is what came of a poll.
 type polled struct {
-	First   int64 `json:"first"`   // Unix milliseconds; 0 if there was no answer
+	First   int64 `json:"first"`   // Unix milliseconds; 0 if there was none below 500
 	Last    int64 `json:"last"`    // Unix milliseconds
 	Slowest int64 `json:"slowest"` // milliseconds
 	Answers int   `json:"answers"`

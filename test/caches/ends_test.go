@@ -137,7 +137,7 @@ func judgeEnds(t *testing.T, s *cachetest.Stage, lives []life) {
 		took := slowest[l.about()]
 		switch last, ok := l.last(); {
 		case !ok && l.missed(s):
-			t.Errorf("%v: %s was never seen when asked for %s", l.front, l.key, l.manner.name)
+			t.Errorf("%v: %s was never seen when asked for %s, but %d %q", l.front, l.key, l.manner.name, l.answers[0].status, l.answers[0].body)
 		case !ok: // no answer came before the end
 		case last >= max(0, took-bearable):
 			t.Errorf("%v: a request for %s, asked for %s, started %v after its end and got it", l.front, l.key, l.manner.name, last)
@@ -169,11 +169,12 @@ func slowest(lives []life) map[string]time.Duration {
 }
 
 // missed reports whether the first request was answered before the item's end
-// and before the origin failed, and so should have been given it.
+// and before the origin failed, and so should have been given it. On a busy
+// machine the function may give up waiting for the storage, with a status of 5xx.
 func (l life) missed(s *cachetest.Stage) bool {
 	first := l.answers[0]
 	answered := first.start.Add(first.took)
-	return first.status != 0 && answered.Before(l.end) && s.Untroubled(l.front, answered)
+	return first.status != 0 && first.status < 500 && answered.Before(l.end) && s.Untroubled(l.front, answered)
 }
 
 // reuses counts, by cache, the answers that a cache gave from its store: the

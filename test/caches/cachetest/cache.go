@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"text/template"
@@ -179,18 +180,26 @@ func (c *Cache) healthy(ctx context.Context) bool {
 	return res.StatusCode == http.StatusOK
 }
 
-// freeAddr returns a loopback address that nothing listened on just now. Its
-// port is below those that systems hand out by themselves, to other tests and
-// as the near end of connections.
+// freeAddr returns a loopback address that nothing listens on, and that no other
+// cache is given. Its port is below those that systems hand out by themselves,
+// to other tests and as the near end of connections.
 func freeAddr(t testing.TB) string {
 	t.Helper()
 	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", addr)
-		if err == nil {
-			l.Close()
-			return addr
+		port := strconv.Itoa(10_000 + rand.IntN(20_000))
+		// Whoever listens on the neighbour has the port to itself.
+		reserved, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.2:"+port)
+		if err != nil {
+			continue
 		}
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:"+port)
+		if err != nil {
+			reserved.Close()
+			continue
+		}
+		l.Close()
+		t.Cleanup(func() { reserved.Close() })
+		return "127.0.0.1:" + port
 	}
 	t.Fatal("no port is free")
 	return ""
