@@ -364,10 +364,14 @@ func TestEmptyPages(t *testing.T) {
 	t.Parallel()
 	const foreign = `{"result":[{"key":"exact","value":"v"},{"key":"exact","value":"v"}]}`
 	w := newWorld(t)
+	shared, ok := w.Client.Tokens.(*auth.TokenSource)
+	if !ok {
+		t.Fatalf("the world's tokens are of %T", w.Client.Tokens)
+	}
 	for takes, want := range map[time.Duration]int{0: 10, 300 * time.Millisecond: 10, time.Second: 6, 1900 * time.Millisecond: 3} {
 		synctest.Test(t, func(t *testing.T) {
 			calls := 0
-			client := &voximplant.Client{Tokens: w.Client.Tokens, ApplicationID: 42}
+			client := &voximplant.Client{Tokens: &auth.TokenSource{Key: shared.Key}, ApplicationID: 42}
 			client.HTTPClient = &http.Client{Transport: transport(func(*http.Request) *http.Response {
 				calls++
 				time.Sleep(takes)
