@@ -56,6 +56,22 @@ func New() (*World, error) {
 // NewFor is New for a service account of AccountID that there is already: to
 // make its key takes longer than all the rest.
 func NewFor(account *voximplanttest.ServiceAccount) (*World, error) {
+	return newWorld(account, func(h http.Handler) *httptest.Server { return httptest.NewUnstartedServer(h) })
+}
+
+// NewPiped is NewFor with servers that are reached through api and secrets
+// alone. It may run in a synctest bubble.
+func NewPiped(account *voximplanttest.ServiceAccount, api, secrets *Pipes) (*World, error) {
+	listeners := []*Pipes{api, secrets}
+	return newWorld(account, func(h http.Handler) *httptest.Server {
+		listener := listeners[0]
+		listeners = listeners[1:]
+		return &httptest.Server{Listener: listener, Config: &http.Server{Handler: h}}
+	})
+}
+
+// newWorld starts the servers that unstarted makes, first that of the API.
+func newWorld(account *voximplanttest.ServiceAccount, unstarted func(http.Handler) *httptest.Server) (*World, error) {
 	dir, err := os.MkdirTemp("", "voxkv-e2e-")
 	if err != nil {
 		return nil, err
@@ -68,7 +84,9 @@ func NewFor(account *voximplanttest.ServiceAccount) (*World, error) {
 	}
 	w.Voximplant.AddKey(account.KeyID, &account.PrivateKey.PublicKey)
 	w.Secrets.Put(SecretID, string(account.Credentials()))
-	w.api, w.secrets = httptest.NewTLSServer(w.Voximplant), httptest.NewServer(w.Secrets)
+	w.api, w.secrets = unstarted(w.Voximplant), unstarted(w.Secrets)
+	w.api.StartTLS()
+	w.secrets.Start()
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.api.Certificate().Raw})
 	return w, os.WriteFile(w.certificateFile(), certificate, 0o600)
 }

@@ -126,7 +126,7 @@ func transport() http.RoundTripper {
 	http1.SetHTTP1(true)
 	return discreetTransport{&http.Transport{
 		Proxy:                  proxy,
-		DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		DialContext:            dial,
 		TLSHandshakeTimeout:    dialTimeout,
 		IdleConnTimeout:        idleTimeout,
 		MaxIdleConnsPerHost:    16,
@@ -143,6 +143,26 @@ func proxy(r *http.Request) (*url.URL, error) {
 		return nil, nil
 	}
 	return http.ProxyFromEnvironment(r)
+}
+
+// dialer is the context key of WithDial.
+type dialer struct{}
+
+// WithDial lets what is done under the context open its connections with dial,
+// which is as net.Dialer.DialContext. Without sockets the function can run by
+// the clock of testing/synctest.
+func WithDial(ctx context.Context, dial func(ctx context.Context, network, address string) (net.Conn, error)) context.Context {
+	return context.WithValue(ctx, dialer{}, dial)
+}
+
+// dial opens a connection within dialTimeout.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	if other, ok := ctx.Value(dialer{}).(func(context.Context, string, string) (net.Conn, error)); ok {
+		return other(ctx, network, address)
+	}
+	return new(net.Dialer).DialContext(ctx, network, address)
 }
 
 // keyHash returns what logs show of a key: the key itself, or a keyed hash.

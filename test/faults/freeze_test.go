@@ -26,7 +26,7 @@ func (s *sandbox) frozen(t *testing.T, meanwhile func()) {
 
 func (s *sandbox) signal(t *testing.T, signal os.Signal) {
 	t.Helper()
-	if err := s.Signal(signal); err != nil {
+	if err := s.real.Signal(signal); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -34,7 +34,7 @@ func (s *sandbox) signal(t *testing.T, signal os.Signal) {
 // state is how the kernel sees the process (proc(5)); T is stopped.
 func (s *sandbox) state(t *testing.T) byte {
 	t.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.PID()))
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.real.PID()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestFreezeOverConnections(t *testing.T) {
 // TestFreezeOverManyConnections is the same where many were open.
 func TestFreezeOverManyConnections(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(t, concurrent...)
+	s := newSandbox(t, append(bare, fmt.Sprint("AWS_LAMBDA_MAX_CONCURRENCY=", callers))...)
 	s.open(t, callers)
 	s.frozen(t, s.api.stall)
 	s.get(t, "order:1", 10*time.Second).want(t, "after", 200)

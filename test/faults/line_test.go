@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,45 +19,175 @@ import (
 // A line is the way to a server: connections made to it are passed on until
 // something goes wrong on it.
 type line struct {
-	target string
+	door door
+	dial func() (net.Conn, error) // the server
 
-	mu       sync.Mutex // guards what follows
-	listener *net.TCPListener
-	ended    chan bool          // closed once nobody accepts from listener any more
-	take     func(*net.TCPConn) // what becomes of a new connection
+	mu       sync.Mutex     // guards what follows
+	take     func(net.Conn) // what becomes of a new connection
 	accepted int
-	open     []*net.TCPConn // all connections so far, from either side
-	stalled  bool           // what is open stays open, and nothing comes through
+	clients  []net.Conn // all connections so far
+	servers  []net.Conn
+	stalled  bool // what is open stays open, and nothing comes through
 }
 
-// newLine lays a line to the server at target.
-func newLine(t *testing.T, target string) *line {
+// A door is where connections are made to a line.
+type door interface {
+	// open lets in passes connections to in.
+	open(in func(net.Conn)) error
+
+	// refuse lets connections be refused until it is opened again.
+	refuse()
+
+	// drop lets what would open a connection get lost.
+	drop(t *testing.T)
+
+	addr() string
+}
+
+// newLine lays a line through d to the server that dial reaches.
+func newLine(t *testing.T, d door, dial func() (net.Conn, error)) *line {
 	t.Helper()
-	l := &line{target: target}
+	l := &line{door: d, dial: dial}
 	l.take = l.forward
-	if err := l.listen(nextPort); err != nil {
+	if err := d.open(l.accept); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.refuse)
 	return l
 }
 
-// listen opens the port that choose returns, or one of its next choices if that
-// is taken.
-func (l *line) listen(choose func() string) error {
-	for tries := 0; ; tries++ {
-		listener, err := net.Listen("tcp4", choose())
-		if err == nil {
-			l.listener, l.ended = listener.(*net.TCPListener), make(chan bool)
-			go l.accept(l.listener, l.ended)
-			return nil
-		}
-		if tries == 100 {
-			return err
-		}
-		// A process that is just being started may hold what we have closed.
-		time.Sleep(10 * time.Millisecond)
+func (l *line) addr() string { return l.door.addr() }
+
+func (l *line) accept(conn net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.accepted++
+	l.clients = append(l.clients, conn)
+	go l.take(conn)
+}
+
+// connections is how many were made so far.
+func (l *line) connections() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.accepted
+}
+
+// forward passes a connection on to the server.
+func (l *line) forward(client net.Conn) {
+	server, err := l.dial()
+	if err != nil {
+		client.Close()
+		return
 	}
+	l.mu.Lock()
+	l.servers = append(l.servers, server)
+	l.mu.Unlock()
+	go func() {
+		io.Copy(server, client)
+		server.Close()
+		io.Copy(io.Discard, client) // while the line is stalled
+	}()
+	io.Copy(late{client}, server)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.stalled {
+		client.Close()
+	}
+}
+
+// A late connection takes as long as any network does, so that no answer
+// overtakes what its question has still to do.
+type late struct{ net.Conn }
+
+func (c late) Write(p []byte) (int, error) {
+	time.Sleep(time.Microsecond)
+	return c.Conn.Write(p)
+}
+
+// becomes closes all connections and does take with the new ones.
+func (l *line) becomes(take func(net.Conn)) {
+	l.mu.Lock()
+	l.take = take
+	l.mu.Unlock()
+	l.cut()
+}
+
+// cut closes all connections, as a server does that restarts.
+func (l *line) cut() { l.each(func(conn net.Conn) { conn.Close() }) }
+
+// reset is cut without a farewell.
+func (l *line) reset() { l.each(reset) }
+
+// stall leaves all connections open and lets nothing through any more. New
+// ones are not touched.
+func (l *line) stall() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stalled = true
+	for _, conn := range l.servers {
+		conn.Close()
+	}
+}
+
+func (l *line) each(f func(net.Conn)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, conn := range l.clients {
+		f(conn)
+	}
+	for _, conn := range l.servers {
+		f(conn)
+	}
+}
+
+// refuse closes the door and all connections.
+func (l *line) refuse() {
+	l.door.refuse()
+	l.cut()
+}
+
+// drop lets no new connection come about.
+func (l *line) drop(t *testing.T) {
+	t.Helper()
+	l.cut()
+	l.door.drop(t)
+}
+
+// mend makes the line as good as new.
+func (l *line) mend() error {
+	l.refuse()
+	l.becomes(l.forward)
+	return l.door.open(l.accept)
+}
+
+// reset closes a connection so that the other side sees a reset.
+func reset(conn net.Conn) {
+	switch conn := conn.(type) {
+	case *net.TCPConn:
+		conn.SetLinger(0)
+	case *end:
+		conn.broken.Store(true)
+	}
+	conn.Close()
+}
+
+// mute reads and never says a thing.
+func mute(conn net.Conn) { io.Copy(io.Discard, conn) }
+
+// say returns what sends text and then nothing.
+func say(text string) func(net.Conn) {
+	return func(conn net.Conn) {
+		go io.WriteString(conn, text) // what the client sends first has to be read
+		io.Copy(io.Discard, conn)
+	}
+}
+
+// A port is a door of TCP, for the real binary.
+type port struct {
+	address  string
+	listener *net.TCPListener
+	ended    chan bool // closed once nobody accepts from listener any more
 }
 
 var (
@@ -68,111 +199,60 @@ var (
 // other line takes while this one is closed.
 func nextPort() string { return fmt.Sprintf("127.0.0.1:%d", 15_000+(firstPort+ports.Add(1))%15_000) }
 
-func (l *line) addr() string { return l.listener.Addr().String() }
+func (p *port) addr() string { return p.address }
 
-func (l *line) accept(listener *net.TCPListener, ended chan bool) {
+// open takes the port, or when the line is laid one of the next if that is taken.
+func (p *port) open(in func(net.Conn)) error {
+	choose := func() string { return p.address }
+	if p.listener == nil {
+		choose = nextPort
+	}
+	for tries := 0; ; tries++ {
+		listener, err := net.Listen("tcp4", choose())
+		if err == nil {
+			p.address, p.listener, p.ended = listener.Addr().String(), listener.(*net.TCPListener), make(chan bool)
+			go accept(p.listener, p.ended, in)
+			return nil
+		}
+		if tries == 1000 {
+			return err
+		}
+		// A process that is just being started may hold what we have closed.
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func accept(listener *net.TCPListener, ended chan bool, in func(net.Conn)) {
 	defer close(ended)
 	for {
 		conn, err := listener.AcceptTCP()
 		if err != nil {
 			return
 		}
-		l.mu.Lock()
-		l.accepted++
-		l.open = append(l.open, conn)
-		go l.take(conn)
-		l.mu.Unlock()
+		in(conn)
 	}
 }
 
-// connections is how many were made so far.
-func (l *line) connections() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.accepted
+func (p *port) refuse() {
+	p.listener.Close()
+	<-p.ended
 }
 
-// forward passes a connection on to the server.
-func (l *line) forward(client *net.TCPConn) {
-	conn, err := net.Dial("tcp4", l.target)
-	if err != nil {
-		client.Close()
-		return
-	}
-	server := conn.(*net.TCPConn)
-	l.mu.Lock()
-	l.open = append(l.open, server)
-	l.mu.Unlock()
-	go func() {
-		io.Copy(server, client)
-		server.Close()
-	}()
-	io.Copy(client, server)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.stalled {
-		client.Close()
-	}
-}
-
-// becomes closes all connections and does take with the new ones.
-func (l *line) becomes(take func(*net.TCPConn)) {
-	l.mu.Lock()
-	l.take = take
-	l.mu.Unlock()
-	l.cut()
-}
-
-// cut closes all connections, as a server does that restarts.
-func (l *line) cut() { l.each(func(conn *net.TCPConn) { conn.Close() }) }
-
-// reset is cut without a farewell.
-func (l *line) reset() { l.each(reset) }
-
-// stall leaves all connections open and lets nothing through any more. New
-// ones are not touched.
-func (l *line) stall() {
-	l.mu.Lock()
-	l.stalled = true
-	l.mu.Unlock()
-	l.each(func(conn *net.TCPConn) {
-		if conn.LocalAddr().String() != l.addr() { // our side of what leads to the server
-			conn.Close()
-		}
-	})
-}
-
-func (l *line) each(f func(*net.TCPConn)) {
-	l.mu.Lock()
-	open := l.open
-	l.mu.Unlock()
-	for _, conn := range open {
-		f(conn)
-	}
-}
-
-// refuse closes the port and all connections.
-func (l *line) refuse() {
-	l.listener.Close()
-	<-l.ended
-	l.cut()
-}
-
-// drop lets packets that would open a connection get lost: the kernel does so
-// where a queue for one connection is full and nobody accepts.
-func (l *line) drop(t *testing.T) {
+// drop makes use of what the kernel does where a queue for one connection is
+// full and nobody accepts.
+func (p *port) drop(t *testing.T) {
 	t.Helper()
-	if err := l.listener.SetDeadline(time.Unix(1, 0)); err != nil { // ends accept
+	if err := p.listener.SetDeadline(time.Unix(1, 0)); err != nil { // ends accept
 		t.Fatal(err)
 	}
-	l.cut()
-	raw, err := l.listener.SyscallConn()
+	<-p.ended
+	raw, err := p.listener.SyscallConn()
 	if err == nil {
 		err = raw.Control(func(fd uintptr) { err = syscall.Listen(int(fd), 0) })
 	}
 	for err == nil {
 		var filler net.Conn
-		if filler, err = net.DialTimeout("tcp4", l.addr(), 200*time.Millisecond); err == nil {
+		if filler, err = net.DialTimeout("tcp4", p.addr(), 200*time.Millisecond); err == nil {
 			t.Cleanup(func() { filler.Close() })
 		}
 	}
@@ -181,27 +261,69 @@ func (l *line) drop(t *testing.T) {
 	}
 }
 
-// mend makes the line as good as new.
-func (l *line) mend() error {
-	l.refuse()
-	l.becomes(l.forward)
-	return l.listen(l.addr)
+// A hatch is a door without a socket.
+type hatch struct {
+	address string
+
+	mu       sync.Mutex     // guards what follows
+	in       func(net.Conn) // nil while connections are refused
+	dropping bool
 }
 
-// reset closes a connection so that the other side sees a reset.
-func reset(conn *net.TCPConn) {
-	conn.SetLinger(0)
-	conn.Close()
+func (h *hatch) addr() string { return h.address }
+
+func (h *hatch) open(in func(net.Conn)) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.in, h.dropping = in, false
+	return nil
 }
 
-// mute reads and never says a thing.
-func mute(conn *net.TCPConn) { io.Copy(io.Discard, conn) }
+func (h *hatch) refuse() { h.open(nil) }
 
-// say returns what sends text and hangs up.
-func say(text string) func(*net.TCPConn) {
-	return func(conn *net.TCPConn) {
-		io.WriteString(conn, text)
-		conn.CloseWrite()
-		io.Copy(io.Discard, conn)
+func (h *hatch) drop(*testing.T) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.dropping = true
+}
+
+func (h *hatch) state() (in func(net.Conn), dropping bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.in, h.dropping
+}
+
+// dial connects as net.Dialer.DialContext does.
+func (h *hatch) dial(ctx context.Context) (net.Conn, error) {
+	in, dropping := h.state()
+	switch {
+	case dropping:
+		<-ctx.Done()
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: ctx.Err()}
+	case in == nil:
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
+	client, server := net.Pipe()
+	broken := new(atomic.Bool)
+	in(&end{server, broken})
+	return &end{client, broken}, nil
+}
+
+// An end is one of the two of a connection without a socket.
+type end struct {
+	net.Conn
+	broken *atomic.Bool // the connection was reset
+}
+
+func (e *end) Read(p []byte) (int, error) {
+	n, err := e.Conn.Read(p)
+	if err != nil && e.broken.Load() {
+		err = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	}
+	return n, err
+}
+
+// dialTCP returns what connects to target.
+func dialTCP(target string) func() (net.Conn, error) {
+	return func() (net.Conn, error) { return net.Dial("tcp4", target) }
 }

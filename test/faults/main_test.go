@@ -6,11 +6,14 @@ package faults
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -72,6 +75,9 @@ func prepare(dir string) (err error) {
 		}
 		return raced(dir, "voxkv/cmd/lambda")
 	})
+	if err := trust(dir); err != nil {
+		return err
+	}
 	for i := range accounts {
 		if accounts[i], err = voximplanttest.NewServiceAccount(e2etest.AccountID); err != nil {
 			return err
@@ -80,4 +86,14 @@ func prepare(dir string) (err error) {
 	}
 	leaks.Add("a value", itemValue)
 	return nil
+}
+
+// trust makes this process trust the servers of httptest, which all have one
+// certificate. A process reads its roots once.
+func trust(dir string) error {
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	file := filepath.Join(dir, "ca.pem")
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	return errors.Join(os.WriteFile(file, certificate, 0o600), os.Setenv("SSL_CERT_FILE", file))
 }

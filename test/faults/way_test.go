@@ -22,7 +22,7 @@ func wayRows() []row {
 		{name: "connections are refused from the start", faults: one(func(_ *testing.T, s *sandbox) { s.api.refuse() }), want: unavailable, calls: unseen, fromStart: true},
 		{name: "connections are reset or closed before TLS", faults: []fault{
 			{"reset", func(_ *testing.T, s *sandbox) { s.api.becomes(reset) }},
-			{"closed", func(_ *testing.T, s *sandbox) { s.api.becomes(func(c *net.TCPConn) { c.Close() }) }},
+			{"closed", func(_ *testing.T, s *sandbox) { s.api.becomes(func(c net.Conn) { c.Close() }) }},
 			{"no TLS", func(_ *testing.T, s *sandbox) { s.api.becomes(say("HTTP/1.1 400 Bad Request\r\n\r\n")) }},
 		}, want: unavailable, calls: times(3)},
 		{name: "the certificate is not trusted", faults: one(untrusted), want: unavailable, calls: times(1)},
@@ -122,7 +122,7 @@ func untrusted(t *testing.T, s *sandbox) {
 		t.Fatal(err)
 	}
 	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
-	s.api.becomes(func(conn *net.TCPConn) {
+	s.api.becomes(func(conn net.Conn) {
 		server := tls.Server(conn, config)
 		if server.Handshake() == nil {
 			t.Error("a certificate of nobody's was accepted")
