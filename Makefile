@@ -102,8 +102,8 @@ test-playground: ## the page of cmd/local in Chromium (installs it with apt as r
 	VOXKV_PLAYGROUND=1 go test -count=1 -v ./test/playground
 
 .PHONY: faults
-faults: ## everything around the function, broken one thing at a time
-	go test -count=1 -v ./test/faults
+faults: ## everything around the real binary, broken one thing at a time
+	VOXKV_FAULTS=1 go test -count=1 -v -run TestBinary ./test/faults
 
 .PHONY: soak
 REQUESTS ?= 1000000

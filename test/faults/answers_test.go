@@ -148,7 +148,7 @@ func statusRows() []row {
 func failFive(t *testing.T, s *sandbox) {
 	reply(500, html)(t, s)
 	for i := range 5 {
-		s.get(t, fmt.Sprint("order:", 4+i), 10*time.Second).want(t, "failing", 503)
+		s.get(t, fmt.Sprint("order:", 4+i), patience).want(t, "failing", 503)
 	}
 }
 
@@ -229,10 +229,13 @@ func answerRows() []row {
 // uncached is an item that no cache may keep.
 var uncached = outcome{200, "", noStore, "", "INFO"}
 
+// enough is the most that may be read, or kept, of a gigabyte.
+const enough = 64 << 20
+
 // gigabyte sends one, as far as anybody reads it, and sees to it that nobody
 // reads much. That nobody keeps much is TestGigabyte's.
 func gigabyte(compressed bool) func(*testing.T, *sandbox) {
-	const chunks, enough = 1 << 10, 64 << 20
+	const chunks = 1 << 10
 	chunk := strings.Repeat("x", 1<<20)
 	return func(t *testing.T, s *sandbox) {
 		var sent atomic.Int64
@@ -291,4 +294,25 @@ func hijack(w http.ResponseWriter, f func(io.Writer)) {
 	defer conn.Close()
 	f(out)
 	out.Flush()
+}
+
+// TestGigabyte: the real binary keeps no more of it in memory than it reads.
+func TestGigabyte(t *testing.T) {
+	t.Parallel()
+	for name, compressed := range map[string]bool{"as it is": false, "compressed": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSandbox(t, bare...)
+			s.get(t, "order:1", patience).want(t, "before", 200)
+			before, err := s.real.PeakRSS()
+			if err != nil {
+				t.Fatal(err)
+			}
+			gigabyte(compressed)(t, s)
+			s.get(t, "order:1", patience).want(t, "with a gigabyte", 502)
+			if after, err := s.real.PeakRSS(); err != nil || after > before+enough {
+				t.Errorf("memory grew from %d to %d MB, %v", before>>20, after>>20, err)
+			}
+		})
+	}
 }

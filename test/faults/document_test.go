@@ -16,8 +16,9 @@ var update = flag.Bool("update", false, "write docs/faults.md")
 const introduction = `# When something breaks
 
 What a caller of the function gets while something around it is broken, what that costs upstream, and what the one who
-reads the logs sees. This page is written by its own test, ` + "`test/faults`" + `, which runs the real binary and breaks
-one thing after another: ` + "`go test ./test/faults/ -run TestDocument -update`" + `. What is not on this page was not tried.
+reads the logs sees. This page is written by its own test, ` + "`test/faults`" + `, which runs all that the binary is made of, by
+a clock of its own, and breaks one thing after another: ` + "`go test ./test/faults/ -run TestDocument -update`" + `; ` + "`make faults`" + `
+does so with the real binary. What is not on this page was not tried.
 
 Four things hold in every row, and the test looks at each of them:
 

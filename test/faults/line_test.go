@@ -5,9 +5,7 @@ package faults
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -183,58 +181,63 @@ func say(text string) func(net.Conn) {
 	}
 }
 
-// A port is a door of TCP, for the real binary.
+// A port is a door of TCP, for the real binary. It keeps its number while it is
+// closed, or another program could take it.
 type port struct {
-	address  string
 	listener *net.TCPListener
-	ended    chan bool // closed once nobody accepts from listener any more
+	ended    chan bool // closed once nobody accepts
 }
 
-var (
-	ports     atomic.Uint32 // taken so far
-	firstPort = rand.Uint32N(15_000)
-)
-
-// nextPort is one that the system gives to nobody who asks for any, and that no
-// other line takes while this one is closed.
-func nextPort() string { return fmt.Sprintf("127.0.0.1:%d", 15_000+(firstPort+ports.Add(1))%15_000) }
-
-func (p *port) addr() string { return p.address }
-
-// open takes the port, or when the line is laid one of the next if that is taken.
-func (p *port) open(in func(net.Conn)) error {
-	choose := func() string { return p.address }
-	if p.listener == nil {
-		choose = nextPort
-	}
-	for tries := 0; ; tries++ {
-		listener, err := net.Listen("tcp4", choose())
-		if err == nil {
-			p.address, p.listener, p.ended = listener.Addr().String(), listener.(*net.TCPListener), make(chan bool)
-			go accept(p.listener, p.ended, in)
-			return nil
-		}
-		if tries == 1000 {
-			return err
-		}
-		// A process that is just being started may hold what we have closed.
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
-func accept(listener *net.TCPListener, ended chan bool, in func(net.Conn)) {
-	defer close(ended)
+// newPort takes a port until the test ends. Only a number that was asked for is
+// kept while nobody listens, so the one that the system gives is asked for.
+func newPort(t *testing.T) *port {
+	t.Helper()
 	for {
-		conn, err := listener.AcceptTCP()
+		given, err := net.Listen("tcp4", "127.0.0.1:0")
 		if err != nil {
-			return
+			t.Fatal(err)
 		}
-		in(conn)
+		given.Close()
+		if listener, err := net.Listen("tcp4", given.Addr().String()); err == nil {
+			t.Cleanup(func() { listener.Close() })
+			return &port{listener: listener.(*net.TCPListener)}
+		}
 	}
 }
 
+func (p *port) addr() string { return p.listener.Addr().String() }
+
+func (p *port) open(in func(net.Conn)) error {
+	p.ended = make(chan bool)
+	err := errors.Join(p.listener.SetDeadline(time.Time{}), p.control(func(fd int) error { return syscall.Listen(fd, syscall.SOMAXCONN) }))
+	go func() {
+		defer close(p.ended)
+		for {
+			conn, err := p.listener.AcceptTCP()
+			if err != nil {
+				return
+			}
+			in(conn)
+		}
+	}()
+	return err
+}
+
+// control calls f with the socket.
+func (p *port) control(f func(fd int) error) error {
+	raw, err := p.listener.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) { failed = f(int(fd)) })
+	return errors.Join(err, failed)
+}
+
+// refuse has the socket listen no more. It stays bound (Linux).
 func (p *port) refuse() {
-	p.listener.Close()
+	// What refuses already says that it is not connected.
+	_ = p.control(func(fd int) error { return syscall.Shutdown(fd, syscall.SHUT_RD) })
 	<-p.ended
 }
 
@@ -242,14 +245,9 @@ func (p *port) refuse() {
 // full and nobody accepts.
 func (p *port) drop(t *testing.T) {
 	t.Helper()
-	if err := p.listener.SetDeadline(time.Unix(1, 0)); err != nil { // ends accept
-		t.Fatal(err)
-	}
+	err := p.listener.SetDeadline(time.Unix(1, 0)) // ends accept
 	<-p.ended
-	raw, err := p.listener.SyscallConn()
-	if err == nil {
-		err = raw.Control(func(fd uintptr) { err = syscall.Listen(int(fd), 0) })
-	}
+	err = errors.Join(err, p.control(func(fd int) error { return syscall.Listen(fd, 0) }))
 	for err == nil {
 		var filler net.Conn
 		if filler, err = net.DialTimeout("tcp4", p.addr(), 200*time.Millisecond); err == nil {

@@ -12,9 +12,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"voxkv/internal/e2etest"
@@ -24,9 +22,6 @@ import (
 var (
 	// bootstrap is the real binary.
 	bootstrap string
-
-	// racing is the same built with the race detector.
-	racing func() (string, error)
 
 	// accounts are those whose keys get into secrets, and leaks finds traces of them.
 	accounts [2]*voximplanttest.ServiceAccount
@@ -54,27 +49,11 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// raced builds the command of pkg with the race detector. Packages built
-// untrimmed are those that go test -race has built already.
-func raced(dir, pkg string) (string, error) {
-	if _, err := exec.LookPath("gcc"); err != nil {
-		return "", errors.New("the race detector needs cgo, and so gcc")
-	}
-	return e2etest.Build(context.Background(), dir, pkg, "-race", "-trimpath=false")
-}
-
 func prepare(dir string) (err error) {
 	bootstrap, err = e2etest.Build(context.Background(), dir, "voxkv/cmd/lambda")
 	if err != nil {
 		return err
 	}
-	racing = sync.OnceValues(func() (string, error) {
-		dir, err := os.MkdirTemp(dir, "race-")
-		if err != nil {
-			return "", err
-		}
-		return raced(dir, "voxkv/cmd/lambda")
-	})
 	if err := trust(dir); err != nil {
 		return err
 	}

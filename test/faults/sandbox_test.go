@@ -55,8 +55,8 @@ func newWorld(t *testing.T) *sandbox {
 		t.Fatal(err)
 	}
 	s := newSandboxIn(t, world)
-	s.api = newLine(t, new(port), dialTCP(hostOf(t, world.APIURL())))
-	s.secrets = newLine(t, new(port), dialTCP(hostOf(t, world.SecretsURL())))
+	s.api = newLine(t, newPort(t), dialTCP(hostOf(t, world.APIURL())))
+	s.secrets = newLine(t, newPort(t), dialTCP(hostOf(t, world.SecretsURL())))
 	return s
 }
 
@@ -79,13 +79,16 @@ func hostOf(t *testing.T, root string) string {
 	return u.Host
 }
 
-// start starts the real binary.
+// patience is for answers of the real binary, of which no machine takes so long.
+const patience = 5 * time.Minute
+
+// start starts the real binary, with time for a slow machine.
 func (s *sandbox) start(t *testing.T, bootstrap string, settings ...string) {
 	t.Helper()
 	s.watch(t, func(settings []string) (_ process, err error) {
 		s.real, err = s.Start(t.Context(), bootstrap, settings...)
 		return s.real, err
-	}, settings)
+	}, append([]string{"UPSTREAM_TIMEOUT=1m"}, settings...))
 }
 
 // watch starts the function with run. When the test ends, all that it wrote is
