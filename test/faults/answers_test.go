@@ -233,7 +233,7 @@ var uncached = outcome{200, "", noStore, "", "INFO"}
 const enough = 64 << 20
 
 // gigabyte sends one, as far as anybody reads it, and sees to it that nobody
-// reads much. That nobody keeps much is TestGigabyte's.
+// reads much. That nobody keeps much is TestProcess's.
 func gigabyte(compressed bool) func(*testing.T, *sandbox) {
 	const chunks = 1 << 10
 	chunk := strings.Repeat("x", 1<<20)
@@ -296,20 +296,19 @@ func hijack(w http.ResponseWriter, f func(io.Writer)) {
 	out.Flush()
 }
 
-// TestGigabyte: the real binary keeps no more of it in memory than it reads.
-func TestGigabyte(t *testing.T) {
-	t.Parallel()
+// gigabytes: the real binary keeps no more of it in memory than it reads.
+func gigabytes(t *testing.T) {
 	for name, compressed := range map[string]bool{"as it is": false, "compressed": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSandbox(t, bare...)
-			s.get(t, "order:1", patience).want(t, "before", 200)
+			s.getAtLast(t, "order:1", 60)
 			before, err := s.real.PeakRSS()
 			if err != nil {
 				t.Fatal(err)
 			}
 			gigabyte(compressed)(t, s)
-			s.get(t, "order:1", patience).want(t, "with a gigabyte", 502)
+			s.getInTime(t, "order:1").want(t, "with a gigabyte", 502)
 			if after, err := s.real.PeakRSS(); err != nil || after > before+enough {
 				t.Errorf("memory grew from %d to %d MB, %v", before>>20, after>>20, err)
 			}
