@@ -16,6 +16,11 @@ import (
 
 func TestSmoke(t *testing.T) {
 	server := local(t)
+	t.Run("passes", func(t *testing.T) { passes(t, server) })
+	t.Run("notices", func(t *testing.T) { notices(t, server) })
+}
+
+func passes(t *testing.T, server string) {
 	for _, key := range []string{"order:1001", "a+b", "a#b", "a;b", "ключЁё"} {
 		if output, err := smoke(t, server, key); err != nil || !strings.Contains(output, "20 passed, 0 failed") {
 			t.Errorf("%s: %v\n%s", key, err, output)
@@ -27,8 +32,7 @@ func TestSmoke(t *testing.T) {
 }
 
 // What gateways are feared to do, smoke must notice.
-func TestSmokeNotices(t *testing.T) {
-	server := local(t)
+func notices(t *testing.T, server string) {
 	for name, test := range map[string]struct {
 		spoil func(*http.Response)
 		fails string

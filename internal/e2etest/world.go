@@ -111,13 +111,18 @@ func (w *World) SecretsURL() string { return w.secrets.URL }
 // Client trusts the Management API's certificate.
 func (w *World) Client() *http.Client { return w.api.Client() }
 
+// patience is more than any machine takes to start a function.
+const patience = 5 * time.Minute
+
 // Environment is that of the function, with settings, name=value, put over it.
+// A slow machine has all the time that UPSTREAM_TIMEOUT can give.
 func (w *World) Environment(settings ...string) []string {
 	return slices.Concat([]string{
 		"VOXIMPLANT_SECRET_ID=" + SecretID,
 		"VOXIMPLANT_APPLICATION_ID=" + strconv.Itoa(ApplicationID),
 		"VOXIMPLANT_API_URL=" + w.APIURL(),
 		"ALLOWED_KEYS=" + AllowedKeys,
+		"UPSTREAM_TIMEOUT=1m",
 		"SSL_CERT_FILE=" + w.certificateFile(),
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + w.SecretsURL(),
 		"AWS_REGION=us-east-1",
@@ -133,7 +138,7 @@ func (w *World) Start(ctx context.Context, bootstrap string, settings ...string)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := p.Ready(ctx); err != nil {
 		p.Stop()

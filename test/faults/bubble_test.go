@@ -88,7 +88,7 @@ func (s *sandbox) startInside(t *testing.T, settings ...string) {
 	t.Helper()
 	s.watch(t, func(settings []string) (process, error) {
 		environ := map[string]string{}
-		for _, variable := range s.Environment(settings...) {
+		for _, variable := range s.Environment(append([]string{"UPSTREAM_TIMEOUT="}, settings...)...) { // the default
 			name, value, _ := strings.Cut(variable, "=")
 			environ[name] = value
 		}

@@ -82,13 +82,13 @@ func hostOf(t *testing.T, root string) string {
 // patience is for answers of the real binary, of which no machine takes so long.
 const patience = 5 * time.Minute
 
-// start starts the real binary, with time for a slow machine.
+// start starts the real binary.
 func (s *sandbox) start(t *testing.T, bootstrap string, settings ...string) {
 	t.Helper()
 	s.watch(t, func(settings []string) (_ process, err error) {
 		s.real, err = s.Start(t.Context(), bootstrap, settings...)
 		return s.real, err
-	}, append([]string{"UPSTREAM_TIMEOUT=1m"}, settings...))
+	}, settings)
 }
 
 // watch starts the function with run. When the test ends, all that it wrote is

@@ -170,7 +170,7 @@ func (l *listener) start(t *testing.T, w *e2etest.World, settings ...string) *su
 		t.Fatal(err)
 	}
 	s := &subject{l, t, p, t.Name()}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	if err := p.Ready(ctx); err != nil {
 		l.see("start failure")
