@@ -14,7 +14,7 @@ import (
 
 // outputDelay bounds the wait for output after the process has exited, since a child it
 // left behind may hold the pipe open.
-const outputDelay = time.Second
+const outputDelay = 30 * time.Second
 
 // A Process is a bootstrap running under an API of its own. [Start] makes one. Its
 // methods may be called at any time by any number of goroutines.

@@ -226,7 +226,7 @@ func TestWorkersRunAtOnce(t *testing.T) {
 	var meetings sync.WaitGroup
 	for range crowdSize {
 		meetings.Go(func() {
-			result, err := p.Invoke(t.Context(), runtimetest.Invocation{Payload: []byte(`{"Do":"meet"}`)})
+			result, err := p.Invoke(t.Context(), runtimetest.Invocation{Payload: []byte(`{"Do":"meet"}`), Deadline: time.Now().Add(time.Hour)})
 			if err != nil || result.FunctionError != nil {
 				t.Errorf("Invoke: %v, %v; want a response", result.FunctionError, err)
 			}

@@ -109,6 +109,16 @@ func keep(w http.ResponseWriter, answer string) net.Conn {
 	return conn
 }
 
+// patience is for the faults of which the function has to hear, however slow
+// the machine is. What they lead to is what the test must have seen.
+var patience = map[string][]string{
+	"a refusal that quotes the token": {"UPSTREAM_TIMEOUT=1m"},
+	"throttled":                       {"UPSTREAM_TIMEOUT=1m"},
+	"a wrong application":             {"UPSTREAM_TIMEOUT=1m"},
+	"500 with the request":            {"UPSTREAM_TIMEOUT=1m"},
+	"another key":                     {"UPSTREAM_TIMEOUT=1m"},
+}
+
 // faults makes the API and the way to it fail.
 func (l *listener) faults(t *testing.T) {
 	for name, echo := range echoes {
@@ -120,10 +130,10 @@ func (l *listener) faults(t *testing.T) {
 				}
 				return token != ""
 			})
-		})
+		}, patience[name]...)
 	}
-	l.scene(t, "all well", nil)
-	l.scene(t, "private", nil, "LOCAL_MAX_AGE=10s", "CORS_ORIGINS=https://example.com", "CACHE_SCOPE=private")
+	l.scene(t, "all well", nil, "UPSTREAM_TIMEOUT=1m")
+	l.scene(t, "private", nil, "UPSTREAM_TIMEOUT=1m", "LOCAL_MAX_AGE=10s", "CORS_ORIGINS=https://example.com", "CACHE_SCOPE=private")
 	l.scene(t, "refused connections", nil, "VOXIMPLANT_API_URL=https://127.0.0.1:1/platform_api")
 	l.scene(t, "no trust", nil, "SSL_CERT_FILE=/dev/null")
 	password := strings.TrimPrefix(secretKey, "AWS ")

@@ -220,7 +220,7 @@ func (s *status) WriteHeader(code int)        { s.code = code }
 func (s *status) Write(p []byte) (int, error) { return len(p), nil }
 
 func (s *subject) invoke(payload []byte) []byte {
-	result, err := s.process.Invoke(s.t.Context(), runtimetest.Invocation{Payload: payload})
+	result, err := s.process.Invoke(s.t.Context(), runtimetest.Invocation{Payload: payload, Deadline: time.Now().Add(5 * time.Minute)})
 	if err != nil {
 		s.t.Fatalf("%s: %s: %v", s.name, payload, err)
 	}

@@ -433,7 +433,9 @@ func (o *oracle) judgeFailure(q question, r reply) error {
 	if err := judgeProblem(q.head, r, codes...); err != nil {
 		return err
 	}
-	if !o.troubled(q.start) && (!q.hurried || r.status != http.StatusGatewayTimeout) {
+	// The function waits for a try for 2 s, and a machine may take as long.
+	slow := q.end.Sub(q.start) >= 2*time.Second
+	if !o.troubled(q.start) && !slow && (!q.hurried || r.status != http.StatusGatewayTimeout) {
 		return fmt.Errorf("status %d, though nothing went wrong upstream: %s", r.status, r.body)
 	}
 	return nil
