@@ -83,7 +83,7 @@ func newFunction(t *testing.T, s storage, settings map[string]string) *function.
 		"VOXIMPLANT_APPLICATION_ID": "1",
 		"VOXIMPLANT_API_URL":        s.url + "/platform_api",
 		"ALLOWED_KEYS":              "*",
-		"UPSTREAM_TIMEOUT":          "500ms",
+		"UPSTREAM_TIMEOUT":          "5s",
 	}
 	maps.Copy(environ, settings)
 	read, err := function.ReadSettings(environ)

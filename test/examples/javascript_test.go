@@ -23,8 +23,8 @@ func TestNode(t *testing.T) {
 	gated(t)
 	node := need(t, "node")
 	s := newStorage(t)
-	s.Put("order:short", "value", time.Now().Add(20*time.Second))
 	dir := tools.NPM(t, "../../examples/javascript/voxkv.mjs", "voxkv.test.mjs")
+	s.Put("order:short", "value", time.Now().Add(100*time.Second))
 	environ := []string{"VOXKV_URL=" + serve(t, newFunction(t, s, nil))}
 	stdout, stderr, code := program{dir, environ, []string{node, "--test", "--test-reporter=spec", "voxkv.test.mjs"}}.run(t)
 	if code != 0 {
