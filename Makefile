@@ -23,6 +23,13 @@ local: ## serve on http://localhost:8080 with an embedded storage
 test: ## all tests that need nothing but Go
 	go test -race -shuffle=on ./...
 
+.PHONY: test-busy
+TIMES ?= 5
+test-busy: ## the tests $(TIMES) times, while something else keeps every core busy
+	@for core in $$(seq $$(nproc)); do timeout 3600 sh -c 'while :; do :; done' & busy="$$busy $$!"; done; \
+	trap 'kill $$busy' EXIT; trap 'exit 1' INT TERM; \
+	for round in $$(seq $(TIMES)); do echo "round $$round of $(TIMES)"; go test -count=1 ./... || exit 1; done
+
 .PHONY: check
 check: ## formatting, vet (for other systems too), static analysis, go.mod
 	test -z "$$(gofmt -l .)"
