@@ -147,16 +147,14 @@ func (w *World) Start(ctx context.Context, bootstrap string, settings ...string)
 	return p, nil
 }
 
-// Build compiles the command of pkg, an import path, into dir the way the
-// template does, and returns the executable. Flags go to go build.
-func Build(ctx context.Context, dir, pkg string, flags ...string) (string, error) {
+// Build compiles the command of pkg, an import path, into dir and returns the
+// executable. It is the template's build but for -trimpath, for which all that
+// the tests have compiled already would be compiled again.
+func Build(ctx context.Context, dir, pkg string) (string, error) {
 	bootstrap := filepath.Join(dir, "bootstrap")
-	args := slices.Concat([]string{"build", "-trimpath", "-tags", "lambda.norpc,nethttpomithttp2", "-ldflags", "-s -w -X main.version=e2e", "-o", bootstrap}, flags, []string{pkg})
-	build := exec.CommandContext(ctx, "go", args...)
-	if !slices.Contains(flags, "-race") {
-		// aws-lambda-go puts each request's trace id into the environment, and the C library's never lets go of one.
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	}
+	build := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc,nethttpomithttp2", "-ldflags", "-s -w -X main.version=e2e", "-o", bootstrap, pkg)
+	// aws-lambda-go puts each request's trace id into the environment, and the C library's never lets go of one.
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("e2etest: go build %s: %w: %s", pkg, err, out)
 	}
