@@ -93,25 +93,26 @@ func (s *sandbox) startInside(t *testing.T, settings ...string) {
 			environ[name] = value
 		}
 		b := &bubble{dial: s.dial}
-		f, err := b.build(environ)
-		if err != nil {
-			return nil, err
-		}
-		f.Warm(function.WithDial(t.Context(), b.dial))
-		b.gateway = &gateway.Gateway{HTTP: f, Headers: handler.RequestHeaders(), Direct: f.Direct, Margin: margin}
-		return b, nil
+		return b, b.build(function.WithDial(t.Context(), b.dial), environ)
 	}, settings)
 }
 
 // build does what cmd/lambda does.
-func (b *bubble) build(environ map[string]string) (*function.Function, error) {
+func (b *bubble) build(ctx context.Context, environ map[string]string) error {
 	s, wrong := function.ReadSettings(environ)
 	client, err := function.SecretsManager(environ)
 	if err := errors.Join(wrong, err); err != nil {
-		return nil, err
+		return err
 	}
 	secret := &auth.Secret{ID: s.SecretID, GetSecretValue: client.GetSecretValue}
-	return function.New(s, secret.Key, "bubble", function.NewLog(&b.log, s))
+	log := function.NewLog(&b.log, s)
+	f, err := function.New(s, secret.Key, "bubble", log)
+	if err != nil {
+		return err
+	}
+	f.Warm(ctx)
+	b.gateway = &gateway.Gateway{HTTP: f, Headers: handler.RequestHeaders(), Direct: f.Direct, Margin: margin, Log: log}
+	return nil
 }
 
 // Invoke does what the runtime of aws-lambda-go does.
