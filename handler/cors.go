@@ -52,10 +52,12 @@ func (h *Handler) serveOptions(w http.ResponseWriter, r *http.Request) {
 }
 
 // requestHeaders are those that a page may set and that make a difference: with
-// authenticated callers the credentials too, which no wildcard covers.
+// authenticated callers the credentials too, which no wildcard covers, and what
+// the gateway asks for.
 func (h *Handler) requestHeaders() []string {
+	names := []string{"If-None-Match", "traceparent"}
 	if h.Private {
-		return []string{"If-None-Match", "traceparent", "Authorization"}
+		names = append(names, "Authorization")
 	}
-	return []string{"If-None-Match", "traceparent"}
+	return append(names, h.PageHeaders...)
 }

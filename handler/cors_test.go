@@ -110,6 +110,9 @@ func TestPreflight(t *testing.T) {
 	check(preflight(), "If-None-Match, traceparent, Authorization", "")
 	s.Origins = []string{"https://example.com"}
 	check(preflight(), "If-None-Match, traceparent, Authorization", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
+	s.PageHeaders = []string{"X-Amz-Date", "X-Amz-Security-Token"}
+	check(preflight(), "If-None-Match, traceparent, Authorization, X-Amz-Date, X-Amz-Security-Token",
+		"Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
 	got := s.ask(t, http.MethodOptions, "/v1/items/k")
 	if got.status != 204 || got.header.Get("Allow") != "GET, HEAD, OPTIONS" || got.header.Get("Access-Control-Allow-Methods") != "" {
 		t.Errorf("OPTIONS = %d %v; want 204 with Allow", got.status, got.header)

@@ -59,6 +59,10 @@ type Handler struct {
 	// Origins are the web origins that may read responses, or "*".
 	Origins []string
 
+	// PageHeaders are the request headers that pages may send beside those that
+	// a page always may: what a gateway in front asks for.
+	PageHeaders []string
+
 	// Log gets one line for each request.
 	Log *slog.Logger
 

@@ -92,6 +92,7 @@ func (h *Handler) requestAttrs(ctx context.Context, e *entry) []slog.Attr {
 		slog.Float64("ms", milliseconds(time.Since(e.start))),
 		slog.Bool("cold_start", e.cold),
 	)
+	attrs = appendText(attrs, "function_version", lambdacontext.FunctionVersion)
 	attrs = appendText(attrs, "trace_id", trace)
 	attrs = appendText(attrs, "traceparent", e.parent)
 	attrs = appendText(attrs, "code", e.problem.Code)
@@ -188,10 +189,11 @@ func (e *entry) answers() []lookup.Answer {
 	return answers
 }
 
-// failed counts the keys of several that got no answer.
+// failed counts the keys of several that got no answer, which alarms count too:
+// a caller's bad key is none of them.
 func (e *entry) failed() (n int) {
 	for _, f := range e.batch {
-		if f.err != nil && !f.absent() {
+		if f.err != nil && problemOf(f.err).Status >= 500 {
 			n++
 		}
 	}

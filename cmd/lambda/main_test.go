@@ -349,7 +349,7 @@ func TestLogLine(t *testing.T) {
 			line = candidate
 		}
 	}
-	for _, name := range []string{"timestamp", "level", "request_id", "trace_id", "route", "status", "ms", "upstream_ms", "cache", "cold_start", "key"} {
+	for _, name := range []string{"timestamp", "level", "request_id", "trace_id", "route", "status", "ms", "upstream_ms", "cache", "cold_start", "function_version", "key"} {
 		if line[name] == nil {
 			t.Errorf("the log line %v lacks %s", line, name)
 		}

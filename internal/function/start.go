@@ -3,6 +3,7 @@ package function
 import (
 	"log/slog"
 	"net/url"
+	"strings"
 )
 
 // LogValue is what logs may show of the settings. Keys are left out: those of a
@@ -29,6 +30,7 @@ func (s Settings) LogValue() slog.Value {
 		slog.String("upstream_timeout", s.UpstreamTimeout.String()),
 		slog.Int("max_keys", s.MaxKeys),
 		slog.Any("cors_origins", []string(s.CORSOrigins)),
+		slog.String("cors_headers", strings.Join(s.CORSHeaders, ", ")),
 		slog.String("log_level", slog.Level(s.LogLevel).String()),
 		slog.Bool("log_keys", s.LogKeys),
 		slog.Bool("metrics", s.Metrics),

@@ -56,7 +56,7 @@ func TestStartIsLogged(t *testing.T) {
 		"allowed_keys": map[string]any{"exact": 2., "prefixes": []any{"order:", "status:"}},
 		"base_path":    "",
 		"cache_scope":  "private", "cache_max_age": "1m0s", "not_found_max_age": "5s", "local_max_age": "3s", "stale_max_age": "1m0s",
-		"local_max_items": 4096., "upstream_timeout": "5s", "max_keys": 10., "cors_origins": []any{"*"}, "log_level": "INFO",
+		"local_max_items": 4096., "upstream_timeout": "5s", "max_keys": 10., "cors_origins": []any{"*"}, "cors_headers": "", "log_level": "INFO",
 		"metrics": false, "raw_values": false, "allow_writes": false, "log_keys": false, "not_found_codes": []any{341.},
 	}
 	if got := lines[0]["settings"]; !reflect.DeepEqual(got, want) {
