@@ -16,6 +16,7 @@ type stack struct {
 	t          *testing.T
 	template   map[string]any
 	parameters map[string]any
+	physical   func(id string) string // what Ref to a resource gives; its logical id if nil
 }
 
 // given are the parameters that have no default.
@@ -28,16 +29,33 @@ var given = map[string]string{
 // deploy returns the stack of template with given and more parameters.
 func deploy(t *testing.T, template string, more map[string]string) *stack {
 	t.Helper()
-	values := maps.Clone(given)
-	maps.Copy(values, more)
-	return (&stack{t: t, template: transformed(t, template, values)}).with(more)
+	return deployAll(t, template, []map[string]string{more})[0]
+}
+
+// deployAll deploys template once with each of more.
+func deployAll(t *testing.T, template string, more []map[string]string) []*stack {
+	t.Helper()
+	var values []map[string]string
+	for _, m := range more {
+		values = append(values, merged(given, m))
+	}
+	var stacks []*stack
+	for i, template := range transformed(t, template, values) {
+		stacks = append(stacks, (&stack{t: t, template: template}).with(more[i]))
+	}
+	return stacks
+}
+
+func merged(a, b map[string]string) map[string]string {
+	a = maps.Clone(a)
+	maps.Copy(a, b)
+	return a
 }
 
 // with is the same template deployed with given and more parameters. SAM puts parameters in
 // place where its own resources use them, so only the others may differ.
 func (s *stack) with(more map[string]string) *stack {
-	values := maps.Clone(given)
-	maps.Copy(values, more)
+	values := merged(given, more)
 	s = &stack{t: s.t, template: s.template, parameters: map[string]any{
 		"AWS::StackName": "voxkv", "AWS::Region": "eu-central-1", "AWS::AccountId": "123456789012",
 		"AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com", "AWS::NoValue": nil,
@@ -59,25 +77,35 @@ func (s *stack) with(more map[string]string) *stack {
 func (s *stack) resources(kind string) map[string]map[string]any {
 	found := map[string]map[string]any{}
 	for id, declared := range object(s.template["Resources"]) {
-		r := object(declared)
-		if condition, ok := r["Condition"].(string); ok && !s.holds(condition) {
-			continue
-		}
-		if kind == "" || r["Type"] == kind {
+		if r := object(declared); r["Type"] == kind && s.exists(r) {
 			found[id] = object(s.value(r["Properties"]))
 		}
 	}
 	return found
 }
 
+func (s *stack) exists(r map[string]any) bool {
+	condition, ok := r["Condition"].(string)
+	return !ok || s.holds(condition)
+}
+
 // resource is the one of that name. It must exist.
 func (s *stack) resource(id string) map[string]any {
 	s.t.Helper()
-	r, ok := s.resources("")[id]
-	if !ok {
+	r := object(object(s.template["Resources"])[id])
+	if r == nil || !s.exists(r) {
 		s.t.Fatalf("there is no %s", id)
 	}
-	return r
+	return object(s.value(r["Properties"]))
+}
+
+// output is what the stack prints under that name, nil if it does not.
+func (s *stack) output(name string) any {
+	o := object(object(s.template["Outputs"])[name])
+	if o == nil || !s.exists(o) {
+		return nil
+	}
+	return s.value(o["Value"])
 }
 
 func (s *stack) holds(condition string) bool {
@@ -160,7 +188,7 @@ func (s *stack) compute(name string, a []any) any {
 		if a[1] == "FunctionUrl" {
 			return fmt.Sprintf("https://%v.example/", a[0])
 		}
-		return fmt.Sprintf("%v.%v", a[0], a[1])
+		return fmt.Sprintf("%v.%v", s.ref(a[0].(string)), a[1])
 	case "Fn::Equals":
 		return fmt.Sprint(a[0]) == fmt.Sprint(a[1])
 	case "Fn::Not":
@@ -189,6 +217,9 @@ func (s *stack) ref(name string) any {
 	if _, ok := object(s.template["Resources"])[name]; !ok {
 		s.t.Fatalf("Ref to %s, which is neither a parameter nor a resource", name)
 	}
+	if s.physical != nil {
+		return s.physical(name)
+	}
 	return name
 }
 
@@ -204,8 +235,8 @@ func (s *stack) sub(argument any) any {
 		if value, ok := local[name]; ok {
 			return fmt.Sprint(s.value(value))
 		}
-		if strings.Contains(name, ".") {
-			return name
+		if id, attribute, ok := strings.Cut(name, "."); ok {
+			return fmt.Sprintf("%v.%s", s.ref(id), attribute)
 		}
 		return fmt.Sprint(s.ref(name))
 	})

@@ -63,25 +63,34 @@ func TestLint(t *testing.T) {
 // source returns template as it is written.
 func source(t *testing.T, template string) map[string]any {
 	t.Helper()
-	return decode(t, output(t, nil, filepath.Join(tools(t), "python"), "test/template/transform.py", template))
+	return decode[map[string]any](t, python(t, "transform.py", template))
 }
 
-// transformed returns the CloudFormation template that AWS makes of template.
-func transformed(t *testing.T, template string, parameters map[string]string) map[string]any {
+// transformed returns the CloudFormation templates that AWS makes of template
+// with each of the parameters.
+func transformed(t *testing.T, template string, parameters []map[string]string) []map[string]any {
 	t.Helper()
 	given, err := json.Marshal(parameters)
 	if err != nil {
 		t.Fatal(err)
 	}
-	python := filepath.Join(tools(t), "python")
-	return decode(t, output(t, nil, python, "test/template/transform.py", template, string(given)))
-}
-
-func decode(t *testing.T, text string) map[string]any {
-	t.Helper()
-	var object map[string]any
-	if err := json.Unmarshal([]byte(text), &object); err != nil {
+	file := filepath.Join(t.TempDir(), "parameters.json")
+	if err := os.WriteFile(file, given, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return object
+	return decode[[]map[string]any](t, python(t, "transform.py", template, file))
+}
+
+// python runs a script of this directory with the tools installed.
+func python(t *testing.T, script string, args ...string) string {
+	t.Helper()
+	return output(t, nil, filepath.Join(tools(t), "python"), append([]string{"test/template/" + script}, args...)...)
+}
+
+func decode[T any](t *testing.T, text string) (v T) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
 }

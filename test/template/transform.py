@@ -1,6 +1,8 @@
-"""Prints a SAM template as JSON: as it is, or given parameters as a JSON
-object, as the CloudFormation template that AWS would make of it."""
+"""Prints a SAM template as JSON: as it is, or for each object of parameters in
+the JSON list of a file, as the CloudFormation template that AWS would make of
+it, in a list."""
 
+import copy
 import json
 import sys
 
@@ -19,5 +21,6 @@ if len(sys.argv) > 2:
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://bucket/key"  # as sam package leaves it
-    template = transform(template, json.loads(sys.argv[2]), ManagedPolicies())
+    with open(sys.argv[2]) as f:
+        template = [transform(copy.deepcopy(template), p, ManagedPolicies()) for p in json.load(f)]
 json.dump(template, sys.stdout)

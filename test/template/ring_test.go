@@ -1,0 +1,483 @@
+package template
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"voxkv/internal/e2etest"
+	"voxkv/internal/gatewaytest"
+	"voxkv/internal/runtimetest"
+	"voxkv/internal/voximplanttest"
+)
+
+// minutes are how long each situation lasts, with one request in each.
+const minutes = 5
+
+// A way is how requests come to the function.
+type way struct {
+	name, template string
+	parameters     map[string]string
+	front          *gatewaytest.Gateway // nil for direct invocation
+	accessLog      string               // the log group of the gateway, if it has one
+	throttled      int                  // what callers get when Lambda throttles, by AWS's documents
+}
+
+var ways = []way{
+	{"HTTP API", "template.yaml", openStack, &gatewaytest.Gateway{Kind: gatewaytest.HTTPAPI}, "AccessLogGroup", 503},
+	{"CloudFront", "template.yaml", cloudFrontStack, &gatewaytest.Gateway{Kind: gatewaytest.FunctionURL}, "", 429},
+	{"REST API", "examples/rest-api/template.yaml", openStack, &gatewaytest.Gateway{Kind: gatewaytest.REST, Stage: "live"}, "AccessLogGroup", 500},
+	{"direct", "template.yaml", openStack, nil, "", 0},
+}
+
+// A failure is one way to fail.
+type failure struct {
+	name     string
+	settings []string                                                      // of the function, over the template's
+	several  bool                                                          // keys are asked for at once
+	answer   func(s *sandbox, w http.ResponseWriter, r *http.Request) bool // what Voximplant does, if not what it should
+	quiet    bool                                                          // nobody need be told
+	upstream bool                                                          // no release brings it about
+	throttle string                                                        // what turns the request away: Lambda or the gateway
+	wrong    bool                                                          // what is asked makes no sense
+	slow     bool
+}
+
+var failures = []failure{
+	{name: "nothing", quiet: true, upstream: true},
+	{name: "a caller asks for no key", wrong: true, quiet: true, upstream: true},
+	{name: "Voximplant refuses the key or the account", answer: says(http.StatusOK, `{"error":{"code":100,"msg":"no"}}`), upstream: true},
+	{name: "Voximplant is down", answer: says(http.StatusInternalServerError, ""), upstream: true},
+	{name: "Voximplant fails for one key of several", answer: failsForOne, several: true, upstream: true},
+	{name: "Voximplant refuses, asked for several keys", answer: says(http.StatusOK, `{"error":{"code":100,"msg":"no"}}`), several: true, upstream: true},
+	{name: "Voximplant throttles", answer: says(http.StatusOK, `{"error":{"code":340,"msg":"no"}}`), upstream: true},
+	{name: "Lambda throttles", throttle: "Lambda"},
+	{name: "the gateway throttles", throttle: "gateway"},
+	{name: "answers are slow", answer: late, slow: true, upstream: true},
+	{name: "the application's number is wrong", answer: says(http.StatusOK, `{"error":{"code":116,"msg":"no"}}`)},
+	{name: "the function crashes", answer: crash},
+	{name: "the function does not start", settings: []string{"ALLOWED_KEYS="}},
+}
+
+func (f failure) payload() string {
+	switch {
+	case f.wrong:
+		return `{"keys":[]}`
+	case f.several:
+		return `{"keys":["order:1","order:2"]}`
+	}
+	return `{"key":"order:1"}`
+}
+
+func (f failure) target() string {
+	switch {
+	case f.wrong:
+		return "/v1/items"
+	case f.several:
+		return "/v1/items?key=order:1&key=order:2"
+	}
+	return "/v1/items/order:1"
+}
+
+func says(status int, body string) func(*sandbox, http.ResponseWriter, *http.Request) bool {
+	return func(_ *sandbox, w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(status)
+		io.WriteString(w, body)
+		return true
+	}
+}
+
+// failsForOne leaves one of the two keys answered.
+func failsForOne(_ *sandbox, w http.ResponseWriter, r *http.Request) bool {
+	if r.FormValue("key") == "order:1" {
+		return false
+	}
+	w.WriteHeader(http.StatusInternalServerError)
+	return true
+}
+
+// late makes an answer take 20 ms at least.
+func late(*sandbox, http.ResponseWriter, *http.Request) bool {
+	time.Sleep(20 * time.Millisecond)
+	return false
+}
+
+// crash ends the function while it waits, as too little memory would.
+func crash(s *sandbox, _ http.ResponseWriter, r *http.Request) bool {
+	s.asked <- struct{}{}
+	<-r.Context().Done()
+	return true
+}
+
+// A sandbox is the real function behind one way in, and what it wrote.
+type sandbox struct {
+	*e2etest.World
+	bootstrap string
+	env       []string
+	process   *runtimetest.Process // nil while there is none
+	written   []string
+	asked     chan struct{} // what is received makes the process crash
+}
+
+// An outcome is what AWS counts of one request.
+type outcome struct {
+	status             int // 0 for direct invocation
+	invoked, throttled bool
+	failed             bool // a function error, a crash, or no start
+}
+
+// invoke runs the function once, and starts it where needed.
+func (s *sandbox) invoke(ctx context.Context, id string, payload []byte) ([]byte, error) {
+	if s.process == nil {
+		p, err := runtimetest.Start(ctx, s.bootstrap, s.env)
+		if err != nil {
+			return nil, err
+		}
+		s.process = p
+	}
+	invoked, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p := s.process
+	go func() {
+		select {
+		case <-s.asked:
+			p.Stop()
+		case <-invoked.Done():
+		}
+	}()
+	result, err := p.Invoke(ctx, runtimetest.Invocation{Payload: payload, RequestID: id, Deadline: time.Now().Add(time.Minute)})
+	if err != nil {
+		s.stop()
+		return nil, err
+	}
+	if result.FunctionError != nil {
+		return nil, result.FunctionError
+	}
+	return result.Payload, nil
+}
+
+func (s *sandbox) stop() {
+	if s.process == nil {
+		return
+	}
+	s.process.Stop()
+	s.written = append(s.written, strings.Split(s.process.Output(), "\n")...)
+	s.process = nil
+}
+
+// ask sends one request the given way.
+func (s *sandbox) ask(ctx context.Context, w way, f failure, id string) outcome {
+	switch f.throttle {
+	case "Lambda":
+		return outcome{status: w.throttled, throttled: true}
+	case "gateway":
+		return outcome{status: http.StatusTooManyRequests}
+	}
+	if w.front == nil {
+		_, err := s.invoke(ctx, id, []byte(f.payload()))
+		return outcome{invoked: true, failed: err != nil}
+	}
+	var failed error
+	front := *w.front
+	front.Invoke = func(ctx context.Context, payload []byte) (answer []byte, err error) {
+		answer, failed = s.invoke(ctx, id, payload)
+		return answer, failed
+	}
+	target := f.target()
+	if front.Stage != "" {
+		target = "/" + front.Stage + target
+	}
+	answer := httptest.NewRecorder()
+	front.ServeHTTP(answer, httptest.NewRequestWithContext(ctx, http.MethodGet, target, nil))
+	return outcome{status: answer.Code, invoked: true, failed: failed != nil}
+}
+
+// play lets a failure last for some minutes, and returns what CloudWatch learns of it.
+func play(t *testing.T, s *stack, w way, f failure, tools kit) cloudWatch {
+	t.Helper()
+	world, err := e2etest.NewFor(tools.account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer world.Close()
+	for _, key := range []string{"order:1", "order:2"} {
+		world.Voximplant.Put(key, "paid", time.Now().Add(time.Hour))
+	}
+	box := &sandbox{World: world, bootstrap: tools.bootstrap, asked: make(chan struct{})}
+	box.env = append(world.Environment(ofTemplate(s)...), append(f.settings, "LOCAL_MAX_AGE=0s", "AWS_LAMBDA_FUNCTION_VERSION="+version(s))...)
+	if f.answer != nil {
+		world.Voximplant.Intercept(func(w http.ResponseWriter, r *http.Request) bool { return f.answer(box, w, r) })
+	}
+	var outcomes []outcome
+	for minute := range minutes {
+		outcomes = append(outcomes, box.ask(t.Context(), w, f, fmt.Sprint("minute-", minute+1)))
+	}
+	box.stop()
+	return learn(s, w, f, outcomes, box.written)
+}
+
+// ofTemplate are the settings that the template makes, but those that say where the world is.
+func ofTemplate(s *stack) (settings []string) {
+	for name, value := range environment(s) {
+		if !strings.HasPrefix(name, "VOXIMPLANT_") && name != "ALLOWED_KEYS" {
+			settings = append(settings, fmt.Sprintf("%s=%v", name, value))
+		}
+	}
+	return settings
+}
+
+// version is the one that the alias points to.
+func version(s *stack) string {
+	for _, alias := range s.resources("AWS::Lambda::Alias") {
+		return fmt.Sprint(alias["FunctionVersion"])
+	}
+	return "$LATEST"
+}
+
+// learn fills a CloudWatch with what AWS would count, and with the lines.
+func learn(s *stack, w way, f failure, outcomes []outcome, written []string) cloudWatch {
+	c := cloudWatch{}
+	for i, o := range outcomes {
+		minute := i + 1
+		c.countLambda(s, minute, o, milliseconds(f, fmt.Sprint("minute-", minute), written))
+		c.countFront(w, minute, o)
+		lines := linesOf(fmt.Sprint("minute-", minute), written)
+		if o.invoked {
+			lines = append(lines, `{"type":"platform.report","record":{}}`) // Lambda's own, whatever becomes of the function
+		}
+		c.filter(s, "LogGroup", minute, lines)
+		if w.accessLog != "" {
+			c.filter(s, w.accessLog, minute, []string{accessLine(s, o.status)})
+		}
+	}
+	return c
+}
+
+func linesOf(id string, written []string) (lines []string) {
+	for _, line := range written {
+		if strings.Contains(line, `"`+id+`"`) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// milliseconds is how long the function took by its own line. No alarm but that
+// for slow answers looks at it, and then it is no less than Voximplant took.
+func milliseconds(f failure, id string, written []string) float64 {
+	var line struct{ MS float64 }
+	for _, text := range linesOf(id, written) {
+		if f.slow && json.Unmarshal([]byte(text), &line) == nil {
+			return line.MS
+		}
+	}
+	return 1
+}
+
+func (c cloudWatch) countLambda(s *stack, minute int, o outcome, ms float64) {
+	alias := map[string]string{"FunctionName": "VoxkvFunction"}
+	all := []map[string]string{alias}
+	if len(s.resources("AWS::Lambda::Alias")) > 0 {
+		named := merged(alias, map[string]string{"Resource": "VoxkvFunction:live"})
+		all = append(all, named, merged(named, map[string]string{"ExecutedVersion": version(s)}))
+	}
+	for _, dimensions := range all {
+		if o.throttled {
+			c.put(minute, 1, "AWS/Lambda", "Throttles", dimensions)
+		}
+		if o.invoked {
+			c.put(minute, 1, "AWS/Lambda", "Invocations", dimensions)
+			c.put(minute, count(o.failed), "AWS/Lambda", "Errors", dimensions)
+			c.put(minute, ms, "AWS/Lambda", "Duration", dimensions)
+		}
+	}
+}
+
+// countFront counts what the way in counts itself. CloudFront's rates are percents.
+func (c cloudWatch) countFront(w way, minute int, o outcome) {
+	failed, refused := count(o.status >= 500), count(o.status >= 400 && o.status < 500)
+	put := func(namespace string, dimensions map[string]string, values map[string]float64) {
+		for name, value := range values {
+			c.put(minute, value, namespace, name, dimensions)
+		}
+	}
+	switch w.name {
+	case "HTTP API":
+		put("AWS/ApiGateway", map[string]string{"ApiId": "HttpApi", "Stage": "$default"}, map[string]float64{"Count": 1, "4xx": refused, "5xx": failed})
+	case "REST API":
+		put("AWS/ApiGateway", map[string]string{"ApiName": "voxkv", "Stage": "live"}, map[string]float64{"Count": 1, "4XXError": refused, "5XXError": failed})
+	case "CloudFront":
+		put("AWS/Lambda", map[string]string{"FunctionName": "VoxkvFunction", "Resource": "VoxkvFunction:live"},
+			map[string]float64{"UrlRequestCount": 1, "Url4xxCount": refused, "Url5xxCount": failed})
+		put("AWS/CloudFront", map[string]string{"DistributionId": "Distribution", "Region": "Global"},
+			map[string]float64{"Requests": 1, "4xxErrorRate": 100 * refused, "5xxErrorRate": 100 * failed})
+	}
+}
+
+func count(happened bool) float64 {
+	if happened {
+		return 1
+	}
+	return 0
+}
+
+// accessLine is a line of the gateway's log as the template words it.
+func accessLine(s *stack, status int) string {
+	format := ""
+	for _, stage := range s.resources("AWS::ApiGatewayV2::Stage") {
+		format = object(stage["AccessLogSettings"])["Format"].(string)
+	}
+	for _, stage := range s.resources("AWS::ApiGateway::Stage") {
+		format = object(stage["AccessLogSetting"])["Format"].(string)
+	}
+	line := strings.ReplaceAll(format, "$context.status", fmt.Sprint(status))
+	return regexp.MustCompile(`\$context\.[\w.]+`).ReplaceAllString(line, "-")
+}
+
+// A kit is what all situations share.
+type kit struct {
+	bootstrap string
+	account   *voximplanttest.ServiceAccount
+}
+
+func newKit(t *testing.T) kit {
+	t.Helper()
+	bootstrap, err := e2etest.Build(t.Context(), t.TempDir(), "voxkv/cmd/lambda")
+	account, err2 := voximplanttest.NewServiceAccount(e2etest.AccountID)
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	return kit{bootstrap, account}
+}
+
+// TestAlarmsRing plays every failure on every way in, one request a minute, at
+// the strictest log level there is, and tells when which alarm rings.
+func TestAlarmsRing(t *testing.T) {
+	tools(t)
+	kit := newKit(t)
+	rings := make([][]map[string]int, len(failures))
+	for i := range failures {
+		rings[i] = make([]map[string]int, len(ways))
+	}
+	t.Run("play", func(t *testing.T) {
+		for column, w := range ways {
+			stacks := map[bool]*stack{}
+			for _, slow := range []bool{false, true} {
+				stacks[slow] = deploy(t, w.template, strictest(t, w, slow))
+				stacks[slow].parameters["AWS::Region"] = "us-east-1" // where CloudFront's metrics are
+			}
+			for row, f := range failures {
+				t.Run(w.name+"/"+f.name, func(t *testing.T) {
+					t.Parallel()
+					s := *stacks[f.slow]
+					s.t = t
+					rings[row][column] = ringing(t, &s, play(t, &s, w, f, kit))
+				})
+			}
+		}
+	})
+	if !t.Failed() {
+		checkRings(t, rings)
+		checkTable(t, "alarms", table(rings))
+	}
+}
+
+// strictest are the way's parameters with the highest log level that is offered,
+// or with an alarm that takes any answer for slow.
+func strictest(t *testing.T, w way, slow bool) map[string]string {
+	parameters := maps.Clone(w.parameters)
+	if slow {
+		parameters["SlowAnswerMs"] = "10"
+		return parameters
+	}
+	if level := object(object(source(t, w.template)["Parameters"])["LogLevel"]); level != nil {
+		levels := words(level["AllowedValues"])
+		parameters["LogLevel"] = levels[len(levels)-1]
+	}
+	return parameters
+}
+
+// ringing are the alarms that rang, and after how many minutes.
+func ringing(t *testing.T, s *stack, c cloudWatch) map[string]int {
+	rang := map[string]int{}
+	for id, alarm := range s.resources("AWS::CloudWatch::Alarm") {
+		if minute := c.minutesToAlarm(t, alarm, minutes); minute > 0 {
+			rang[strings.TrimSuffix(id, "Alarm")] = minute
+		}
+	}
+	return rang
+}
+
+// possible reports whether a failure can be on a way: CloudFront and direct
+// invocation have no throttling of their own.
+func possible(w way, f failure) bool { return f.throttle != "gateway" || w.accessLog != "" }
+
+// ofDeployment are the alarms that take a deployment back, which tell nobody.
+var ofDeployment = []string{"NewVersionErrors", "NewVersionFaults"}
+
+func checkRings(t *testing.T, rings [][]map[string]int) {
+	t.Helper()
+	for row, f := range failures {
+		for column, w := range ways {
+			rang := rings[row][column]
+			told := slices.DeleteFunc(slices.Collect(maps.Keys(rang)), func(alarm string) bool { return slices.Contains(ofDeployment, alarm) })
+			switch {
+			case f.quiet && len(rang) > 0:
+				t.Errorf("%s: %s, and %v", w.name, f.name, rang)
+			case !f.quiet && possible(w, f) && len(told) == 0:
+				t.Errorf("%s: %s, and no alarm rings", w.name, f.name)
+			case strings.HasPrefix(f.name, "Voximplant refuses") && rang["RefusedByVoximplant"] != 1:
+				t.Errorf("%s: %s, and nobody is told at once: %v", w.name, f.name, rang)
+			case f.upstream && len(told) < len(rang):
+				t.Errorf("%s: %s, which would take every release back: %v", w.name, f.name, rang)
+			case !f.upstream && f.throttle == "" && w.template == "template.yaml" && len(told) == len(rang):
+				t.Errorf("%s: %s, and a release that brings it about stays: %v", w.name, f.name, rang)
+			}
+		}
+	}
+}
+
+// table is what docs/operations.md tells.
+func table(rings [][]map[string]int) string {
+	var b strings.Builder
+	b.WriteString("| what fails |")
+	for _, w := range ways {
+		b.WriteString(" " + w.name + " |")
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(ways)) + "\n")
+	for row, f := range failures {
+		if f.quiet {
+			continue
+		}
+		b.WriteString("| " + f.name + " |")
+		for column, w := range ways {
+			b.WriteString(" " + cell(possible(w, f), rings[row][column]) + " |")
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func cell(possible bool, rang map[string]int) string {
+	if !possible {
+		return "cannot"
+	}
+	var alarms []string
+	for alarm, minute := range rang {
+		if !slices.Contains(ofDeployment, alarm) {
+			alarms = append(alarms, fmt.Sprintf("%d: %s", minute, alarm))
+		}
+	}
+	slices.Sort(alarms)
+	return strings.Join(alarms, "<br>")
+}
