@@ -84,6 +84,9 @@ func TestDirectBatch(t *testing.T) {
 		`{"keys":["` + strings.Repeat(`a","`, 50) + `a"]}`} {
 		_, err := s.Direct(t.Context(), []byte(payload))
 		checkFunctionError(t, err, "InvalidRequest")
+		if level := s.lastLog(t)["level"]; level != "WARN" {
+			t.Errorf("a wrong request is logged at %v; want WARN, since to Lambda it is an error", level)
+		}
 	}
 }
 

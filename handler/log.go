@@ -201,9 +201,14 @@ func (e *entry) failed() (n int) {
 }
 
 // level is what somebody must look at: errors need a hand, warnings may pass.
-// The worst of several keys decides; an old copy that stood in is a warning.
+// The worst of several keys decides; an old copy that stood in is a warning. So
+// is a refused direct invocation: to Lambda it is an error of the function, and
+// only this line tells that it is the caller's.
 func (e *entry) level() slog.Level {
 	level := levelOf(e.status)
+	if e.method == "" && e.status >= 400 && e.status != http.StatusNotFound {
+		level = max(level, slog.LevelWarn)
+	}
 	for _, f := range e.batch {
 		if f.err != nil {
 			level = max(level, levelOf(problemOf(f.err).Status))

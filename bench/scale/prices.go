@@ -34,8 +34,9 @@ const (
 const (
 	memoryGB = 0.25
 	sentGB   = 2e-6   // an answer with its headers
-	loggedGB = 1.4e-6 // the function's line, the platform's and the access log's
-	alarms   = 7 + 6  // and two metrics of log filters, at thrice an alarm's price
+	loggedGB = 1.1e-6 // the function's line and the platform's
+	accessGB = 0.3e-6 // the line of the HTTP API's access log
+	alarms   = 13 + 3 // and the metric of a log filter, at thrice an alarm's price
 
 	// tokenLife is how long a sandbox goes without reading the secret.
 	tokenLife = 14 * time.Minute
@@ -46,10 +47,10 @@ const (
 func (t traffic) dollars(cloudFront bool) float64 {
 	billed := math.Ceil(float64(t.busy)/float64(time.Millisecond)) / 1000
 	function := lambdaRequest + billed*memoryGB*lambdaGBSecond + loggedGB*logGB
-	out := t.viewer * (httpAPIRequest + sentGB*trafficGB)
+	out := t.viewer * (httpAPIRequest + accessGB*logGB + sentGB*trafficGB)
 	if cloudFront {
-		// What the function sends to CloudFront is free.
-		out = t.function*httpAPIRequest + t.viewer*(cloudFrontRequest+sentGB*cloudFrontGB)
+		// What the function's URL sends to CloudFront is free, and there is no HTTP API.
+		out = t.viewer * (cloudFrontRequest + sentGB*cloudFrontGB)
 	}
 	each := month.Seconds() * (t.function*function + out)
 	reads := t.sandboxes * month.Seconds() / tokenLife.Seconds()

@@ -635,6 +635,21 @@ func TestBasePath(t *testing.T) {
 	}
 }
 
+// Lambda takes 4 KB of environment variables, names included; docs/deploy.md
+// tells what that leaves for AllowedKeys.
+func TestEnvironmentLeavesRoomForKeys(t *testing.T) {
+	const room, limit = 3200, 4096
+	for _, situation := range []map[string]string{openStack, jwtStack, iamStack, cloudFrontStack, everythingStack} {
+		size := 0
+		for name, value := range environment(deploy(t, "template.yaml", merged(situation, map[string]string{"AllowedKeys": strings.Repeat("k", room)}))) {
+			size += len(name) + len(fmt.Sprint(value)) + len(`"":"",`)
+		}
+		if size > limit {
+			t.Errorf("%v: with %d characters of AllowedKeys the environment has %d bytes; Lambda takes %d", situation, room, size, limit)
+		}
+	}
+}
+
 // environment are the variables that the function gets.
 func environment(s *stack) map[string]any {
 	return object(object(s.resource("VoxkvFunction")["Environment"])["Variables"])
