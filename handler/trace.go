@@ -6,8 +6,8 @@ import (
 )
 
 // traceParent returns the trace of a request as a traceparent of version 00
-// (W3C Trace Context): what its caller sent, else the X-Ray trace that Lambda
-// put into ctx, else "". A caller that sent several sent none.
+// (W3C Trace Context): what its caller sent, else the trace id that
+// Lambda put into ctx, in the form of X-Ray, else "". A caller that sent several sent none.
 func traceParent(ctx context.Context, sent []string) string {
 	if len(sent) == 1 {
 		if parent := knownTraceParent(sent[0]); parent != "" {

@@ -172,7 +172,7 @@ var malformed = map[string][]string{
 	"UPSTREAM_TIMEOUT":            {"5", "0s", "99ms", "61s", "-5s"},
 	"MAX_KEYS":                    {"0", "-1", "51", "ten", "1e1"},
 	"CORS_ORIGINS":                {"example.com", "https://a.example/"},
-	"CORS_HEADERS":                {"*", "X-Api-Key:", "X-Api-Key,,X-Other", "X Api Key", "X-Äpi-Key"},
+	"CORS_HEADERS":                {"*", "X-Api-Key:", "X-Api-Key,,X-Other", "X Api Key", "X-Äpi-Key", "7734015923", "c6eb1ba4-5d3b-4c39-9d0c-5f8a3b1f6f0e", "Authorization"},
 	"LOG_LEVEL":                   {"verbose", "4", "debug,info"},
 	"LOG_KEYS":                    {"yes", "2"},
 	"METRICS":                     {"on"},
