@@ -85,7 +85,7 @@ func TestEverySettingIsInTheStartLine(t *testing.T) {
 		"VOXIMPLANT_APPLICATION_NAME": "warehouse", "VOXIMPLANT_API_URL": "https://other.test", "CACHE_MAX_AGE": "61s",
 		"CACHE_SCOPE": "private", "NOT_FOUND_MAX_AGE": "6s", "LOCAL_MAX_AGE": "11s", "STALE_MAX_AGE": "59s",
 		"LOCAL_MAX_ITEMS": "4097", "UPSTREAM_TIMEOUT": "6s", "CORS_ORIGINS": "https://a.example", "LOG_LEVEL": "warn",
-		"MAX_KEYS": "11", "BASE_PATH": "/phone", "LOG_KEYS": "true", "METRICS": "true", "RAW_VALUES": "true", "ALLOW_WRITES": "true", "NOT_FOUND_CODES": "341,477",
+		"MAX_KEYS": "11", "CORS_HEADERS": "X-Api-Key", "BASE_PATH": "/phone", "LOG_KEYS": "true", "METRICS": "true", "RAW_VALUES": "true", "ALLOW_WRITES": "true", "NOT_FOUND_CODES": "341,477",
 	}
 	for field := range reflect.TypeFor[function.Settings]().Fields() {
 		variable := field.Tag.Get("env")
