@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -373,20 +372,6 @@ func retryAfter(h http.Header) time.Duration {
 		return 0
 	}
 	return time.Duration(min(seconds, uint64(longestWait/time.Second))) * time.Second
-}
-
-// Connect opens a connection to the API and leaves it ready for the first
-// call. It sends nothing that needs a token.
-func (c *Client) Connect(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodHead, c.baseURL(), nil)
-	if err != nil {
-		return fmt.Errorf("voximplant: connect: %w", errBaseURL)
-	}
-	res, err := c.httpClient().Do(req)
-	if err != nil {
-		return fmt.Errorf("voximplant: connect: %w", networkError(err).err)
-	}
-	return res.Body.Close()
 }
 
 func (c *Client) notFoundCodes() []int {

@@ -387,9 +387,6 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 		if got, want := ask(t, t.Context(), client), fmt.Sprintf("malformed 0 %d", status); got != want {
 			t.Errorf("GetKeyValueItem = %s; want %s", got, want)
 		}
-		if err := client.Connect(t.Context()); err != nil {
-			t.Errorf("Connect = %v; want no error", err)
-		}
 		server.Close()
 	}
 	if n := strayed.Load(); n != 0 {
@@ -439,21 +436,6 @@ func TestWrongCertificate(t *testing.T) {
 	if got, want := ask(t, t.Context(), client), "unavailable 0 0"; got != want || connections.Load() != 1 {
 		t.Errorf("GetKeyValueItem = %s after %d connections; want %s after 1", got, connections.Load(), want)
 	}
-	err := connectError(t, client)
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); !ok {
-		t.Errorf("Connect = %v; want a tls.CertificateVerificationError", err)
-	}
-}
-
-// connectError is the error of Connect, which must not tell what is secret.
-func connectError(t *testing.T, client *voximplant.Client) error {
-	t.Helper()
-	err := client.Connect(t.Context())
-	if err == nil {
-		t.Fatal("Connect = nil; want an error")
-	}
-	checkText(t, err)
-	return err
 }
 
 func TestNoServer(t *testing.T) {
@@ -464,7 +446,6 @@ func TestNoServer(t *testing.T) {
 	if got, want := ask(t, t.Context(), client), "unavailable 0 0 repeat"; got != want {
 		t.Errorf("GetKeyValueItem = %s; want %s", got, want)
 	}
-	connectError(t, client)
 }
 
 func TestWrongURL(t *testing.T) {
@@ -472,42 +453,5 @@ func TestWrongURL(t *testing.T) {
 	client := &voximplant.Client{Tokens: tokens(oneToken), BaseURL: "https://user:" + bearer + "@[::1/platform_api"}
 	if got, want := ask(t, t.Context(), client), "configuration 0 0"; got != want {
 		t.Errorf("GetKeyValueItem = %s; want %s", got, want)
-	}
-	connectError(t, client)
-}
-
-func TestConnect(t *testing.T) {
-	t.Parallel()
-	var connections atomic.Int32
-	var first *http.Request
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if first == nil {
-			first = r
-			w.WriteHeader(http.StatusNotFound)
-			return
-		}
-		io.WriteString(w, item)
-	}))
-	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			connections.Add(1)
-		}
-	}
-	server.Start()
-	defer server.Close()
-	client := clientOf(t, server)
-	if err := client.Connect(t.Context()); err != nil {
-		t.Fatalf("Connect = %v; want no error whatever the status", err)
-	}
-	if first.Method != "HEAD" || first.Header.Get("Authorization") != "" {
-		t.Errorf("Connect sent %s with Authorization %q; want HEAD without", first.Method, first.Header.Get("Authorization"))
-	}
-	if got := ask(t, t.Context(), client); got != found || connections.Load() != 1 {
-		t.Errorf("GetKeyValueItem = %s over %d connections; want %s over the one of Connect", got, connections.Load(), found)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := client.Connect(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("Connect with a cancelled context = %v; want context.Canceled", err)
 	}
 }

@@ -113,7 +113,7 @@ func (f *Function) Warm(ctx context.Context) {
 		}
 	})
 	both.Go(func() {
-		if err := f.client.Connect(ctx); err != nil {
+		if err := connect(ctx, f.client.HTTPClient.Transport, f.client.BaseURL); err != nil {
 			f.log.WarnContext(ctx, "no connection yet", "error", err.Error())
 		}
 	})
@@ -156,8 +156,8 @@ func WithDial(ctx context.Context, dial func(ctx context.Context, network, addre
 	return context.WithValue(ctx, dialer{}, dial)
 }
 
-// dial opens a connection within dialTimeout.
-func dial(ctx context.Context, network, address string) (net.Conn, error) {
+// dialInTime opens a connection within dialTimeout.
+func dialInTime(ctx context.Context, network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	if other, ok := ctx.Value(dialer{}).(func(context.Context, string, string) (net.Conn, error)); ok {
