@@ -37,6 +37,9 @@ check: ## formatting, vet (for other systems too), static analysis, go.mod
 	for os in windows darwin; do GOOS=$$os go build ./... && GOOS=$$os go vet ./... || exit 1; done
 	$(GOLANGCI_LINT) run ./...
 	go mod tidy -diff
+	go -C bench vet ./...
+	cd bench && $(GOLANGCI_LINT) run ./...
+	go -C bench mod tidy -diff
 
 # Else the fuzzer takes up to a minute to make each new input smaller.
 .PHONY: fuzz
@@ -119,4 +122,9 @@ soak: ## load, changes and faults at once, for $(REQUESTS) requests each
 
 .PHONY: bench
 bench: ## voxkv beside what else one could use: the tables and the plot of the README (a quarter of an hour)
-	go run ./bench -docs README.md,docs/performance.md -json bench.json -svg docs/performance.svg
+	go -C bench run . -docs README.md,docs/performance.md -json bench.json -svg docs/performance.svg
+
+.PHONY: test-bench
+test-bench: ## the tests of bench, which is a module of its own: counts, the scale model
+	go -C bench test ./...
+	go -C bench test -race -shuffle=on ./...

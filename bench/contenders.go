@@ -30,7 +30,7 @@ type builder struct {
 // all builds every contender that the machine has the tools for. voxkv and
 // those in Go it must have.
 func (b builder) all(ctx context.Context) ([]*contender, error) {
-	floor, err := b.golang(ctx, "floor", b.root, "./bench/floor/bootstrap")
+	floor, err := b.golang(ctx, "floor", "./floor/bootstrap")
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (b builder) all(ctx context.Context) ([]*contender, error) {
 	if err != nil {
 		return nil, err
 	}
-	naive, err := b.golang(ctx, "naive Go", filepath.Join(b.root, "bench", "contenders"), "./naive")
+	naive, err := b.golang(ctx, "naive Go", "./contenders/naive")
 	if err != nil {
 		return nil, err
 	}
@@ -61,9 +61,9 @@ func (b builder) all(ctx context.Context) ([]*contender, error) {
 }
 
 // golang builds for this machine and for the arm64 zip.
-func (b builder) golang(ctx context.Context, name, module, pkg string) (*contender, error) {
+func (b builder) golang(ctx context.Context, name, pkg string) (*contender, error) {
 	return b.both(ctx, name, func(arch, out string) error {
-		_, err := b.run(ctx, module, []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch}, "go", "build", "-trimpath", "-buildvcs=false",
+		_, err := b.run(ctx, filepath.Join(b.root, "bench"), []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch}, "go", "build", "-trimpath", "-buildvcs=false",
 			"-tags", "lambda.norpc,nethttpomithttp2", "-ldflags", "-s -w -buildid=", "-o", filepath.Join(out, "bootstrap"), pkg)
 		return err
 	})

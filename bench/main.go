@@ -83,13 +83,18 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	return r.write(o)
 }
 
+// newBuilder goes to the project's root, to which the paths of the flags are relative.
 func newBuilder(ctx context.Context, o options) (builder, error) {
 	mod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
 	if err != nil {
 		return builder{}, fmt.Errorf("go env: %w", err)
 	}
+	root := filepath.Dir(filepath.Dir(string(bytes.TrimSpace(mod))))
+	if err := os.Chdir(root); err != nil {
+		return builder{}, err
+	}
 	work, err := filepath.Abs(o.work)
-	return builder{root: filepath.Dir(string(bytes.TrimSpace(mod))), dir: work, smoke: o.smoke}, err
+	return builder{root: root, dir: work, smoke: o.smoke}, err
 }
 
 // measureAll fills in everything but the judgement.

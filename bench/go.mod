@@ -1,6 +1,8 @@
-module voxkv/bench/contenders
+module voxkv/bench
 
 go 1.26.0
+
+replace voxkv => ../
 
 require (
 	github.com/aws/aws-lambda-go v1.55.1
@@ -8,6 +10,8 @@ require (
 	github.com/aws/aws-sdk-go-v2/config v1.33.15
 	github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.50.10
 	github.com/golang-jwt/jwt/v5 v5.3.1
+	github.com/pquerna/cachecontrol v0.2.0
+	voxkv v0.0.0
 )
 
 require (
@@ -23,4 +27,9 @@ require (
 	github.com/aws/aws-sdk-go-v2/service/ssooidc v1.44.3 // indirect
 	github.com/aws/aws-sdk-go-v2/service/sts v1.51.8 // indirect
 	github.com/aws/smithy-go v1.28.8 // indirect
+	github.com/caarlos0/env/v11 v11.4.2 // indirect
+	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
+	github.com/go-json-experiment/json v1.27.2 // indirect
+	github.com/hashicorp/golang-lru/v2 v2.0.7 // indirect
+	golang.org/x/sync v0.24.0 // indirect
 )
