@@ -11,7 +11,7 @@ import (
 )
 
 // connect opens a connection to the host of root, TCP and TLS, and leaves it to
-// transport, one that dials with dial, for the first request. It sends nothing
+// transport, whose DialContext is of opens, for the first request. It sends nothing
 // on it: net/http does not write a request that is cancelled while it dials, and
 // keeps the connection for another. It then watches and replaces it like any
 // idle connection, should the other side close it before it is used.
@@ -67,22 +67,27 @@ func (o *opening) finish(err error) {
 	}
 }
 
-// dial is the DialContext of transports.
-func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	o, ok := ctx.Value(openingKey{}).(*opening)
-	if !ok {
-		return dialInTime(ctx, network, address)
+// A dial is the method DialContext of net.Dialer.
+type dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// opens returns a DialContext for transports that connect may be given.
+func opens(d dial) dial {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		o, ok := ctx.Value(openingKey{}).(*opening)
+		if !ok {
+			return d(ctx, network, address)
+		}
+		// Only now, since net/http would not dial for a request that is cancelled
+		// before, and only then on, since it would write one that is not.
+		o.cancel()
+		<-o.cancelled
+		conn, err := d(ctx, network, address)
+		if err != nil || !o.https {
+			o.finish(err)
+			return conn, err
+		}
+		return openingConn{conn, o}, nil
 	}
-	// Only now, since net/http would not dial for a request that is cancelled
-	// before, and only then on, since it would write one that is not.
-	o.cancel()
-	<-o.cancelled
-	conn, err := dialInTime(ctx, network, address)
-	if err != nil || !o.https {
-		o.finish(err)
-		return conn, err
-	}
-	return openingConn{conn, o}, nil
 }
 
 // An openingConn tells that it was closed, as when a proxy refuses to connect it.

@@ -45,7 +45,7 @@ func newAPI(t *testing.T, https bool) *api {
 // transport is one as the function has it, that trusts the server.
 func (a *api) transport(t *testing.T) *http.Transport {
 	t.Helper()
-	transport := &http.Transport{DialContext: dial}
+	transport := &http.Transport{DialContext: opens(new(net.Dialer).DialContext)}
 	if trusted, ok := a.Client().Transport.(*http.Transport); ok {
 		transport.TLSClientConfig = trusted.TLSClientConfig
 	}
@@ -149,7 +149,7 @@ func TestConnectFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			transport := &http.Transport{DialContext: dial, Proxy: tt.proxy}
+			transport := &http.Transport{DialContext: opens(new(net.Dialer).DialContext), Proxy: tt.proxy}
 			t.Cleanup(transport.CloseIdleConnections)
 			if err := connect(tt.ctx, transport, tt.root); err == nil || !tt.want(err) {
 				t.Errorf("connect = %v", err)
@@ -167,7 +167,7 @@ func TestConnectFails(t *testing.T) {
 				io.Copy(io.Discard, conn)
 			}
 		}()
-		if err := connect(ctx, &http.Transport{DialContext: dial}, "https://"+silent.Addr().String()); !errors.Is(err, context.Canceled) {
+		if err := connect(ctx, &http.Transport{DialContext: opens(new(net.Dialer).DialContext)}, "https://"+silent.Addr().String()); !errors.Is(err, context.Canceled) {
 			t.Errorf("connect = %v; want the end of its context", err)
 		}
 	})

@@ -127,7 +127,7 @@ func transport() http.RoundTripper {
 	http1.SetHTTP1(true)
 	return discreetTransport{&http.Transport{
 		Proxy:                  proxy,
-		DialContext:            dial,
+		DialContext:            opens(dialInTime),
 		TLSHandshakeTimeout:    dialTimeout,
 		IdleConnTimeout:        idleTimeout,
 		MaxIdleConnsPerHost:    16,
