@@ -8,6 +8,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -121,13 +122,16 @@ func (f *Function) Warm(ctx context.Context) {
 }
 
 // transport speaks HTTP/1.1 only: a sandbox serves one request at a time, and a
-// dead HTTP/1.1 connection is given up with the try that met it.
+// dead HTTP/1.1 connection is given up with the try that met it. A connection
+// that is made again resumes its TLS session, which takes less CPU, and with
+// TLS 1.2 one round trip less.
 func transport() http.RoundTripper {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
 	return discreetTransport{&http.Transport{
 		Proxy:                  proxy,
 		DialContext:            opens(dialInTime),
+		TLSClientConfig:        &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(0)},
 		TLSHandshakeTimeout:    dialTimeout,
 		IdleConnTimeout:        idleTimeout,
 		MaxIdleConnsPerHost:    16,
