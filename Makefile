@@ -126,5 +126,5 @@ bench: ## voxkv beside what else one could use: the tables and the plot of the R
 
 .PHONY: test-bench
 test-bench: ## the tests of bench, which is a module of its own: counts, the scale model
-	go -C bench test ./...
+	go -C bench test -run Allocations .
 	go -C bench test -race -shuffle=on ./...

@@ -23,32 +23,53 @@ import (
 
 // options are the command line.
 type options struct {
-	starts              int
-	series              time.Duration
-	secrets, voximplant time.Duration
-	smoke               bool
-	work, json, svg     string
-	docs                string
+	times, pauses   int
+	series, pause   time.Duration
+	distances       []time.Duration
+	secretsDistance time.Duration
+	secrets, api    time.Duration
+	smoke           bool
+	work, json, svg string
+	docs            string
 }
 
 func parse(args []string) (options, error) {
-	var o options
+	o := options{distances: []time.Duration{0, 20 * time.Millisecond, 100 * time.Millisecond}}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.IntVar(&o.starts, "starts", 20, "`times` each contender is started under each condition")
+	flags.IntVar(&o.times, "starts", 15, "`times` each contender is started under each condition")
+	flags.IntVar(&o.pauses, "pauses", 5, "how many of these `times` it pauses, too")
 	flags.DurationVar(&o.series, "series", 300*time.Millisecond, "`length` of a series of warm invocations after each start")
-	flags.DurationVar(&o.secrets, "secrets", 20*time.Millisecond, "`latency` of Secrets Manager")
-	flags.DurationVar(&o.voximplant, "voximplant", 80*time.Millisecond, "`latency` of Voximplant")
-	flags.BoolVar(&o.smoke, "smoke", false, "only see that everything runs: few repetitions, nothing to install")
+	flags.DurationVar(&o.pause, "pause", 65*time.Second, "`length` of a pause")
+	flags.Func("distances", "comma-separated round `trips` to Voximplant (default 0s,20ms,100ms)", o.setDistances)
+	flags.DurationVar(&o.secretsDistance, "secrets-distance", time.Millisecond, "round `trip` to Secrets Manager")
+	flags.DurationVar(&o.secrets, "secrets", 10*time.Millisecond, "Secrets Manager's own `time` for a request")
+	flags.DurationVar(&o.api, "api", 5*time.Millisecond, "Voximplant's own `time` for a request")
+	flags.BoolVar(&o.smoke, "smoke", false, "only see that everything runs: few repetitions, no pause, nothing to install")
 	flags.StringVar(&o.work, "work", filepath.Join(".cache", "bench"), "`directory` for what is built")
 	flags.StringVar(&o.json, "json", "", "`file` to write the figures to")
 	flags.StringVar(&o.svg, "svg", "", "`file` to draw the plot in")
 	flags.StringVar(&o.docs, "docs", "", "comma-separated `files` to put the tables into")
 	err := flags.Parse(args)
 	if o.smoke {
-		o.starts, o.series = 1, 10*time.Millisecond
+		o.times, o.pauses, o.series = 1, 0, 10*time.Millisecond
 	}
 	return o, err
 }
+
+func (o *options) setDistances(text string) error {
+	o.distances = nil
+	for distance := range strings.SplitSeq(text, ",") {
+		d, err := time.ParseDuration(distance)
+		if err != nil {
+			return err
+		}
+		o.distances = append(o.distances, d)
+	}
+	return nil
+}
+
+// usual is the distance at which what does not depend on it is measured.
+func (o options) usual() time.Duration { return o.distances[len(o.distances)/2] }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -80,7 +101,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	r.Targets = r.targets()
 	r.table(stdout, r.rows())
 	r.rest(stdout)
-	return r.write(o)
+	return r.write()
 }
 
 // newBuilder goes to the project's root, to which the paths of the flags are relative.
@@ -97,6 +118,10 @@ func newBuilder(ctx context.Context, o options) (builder, error) {
 	return builder{root: root, dir: work, smoke: o.smoke}, err
 }
 
+// sizes are the megabytes of the functions whose CPU shares contenders get:
+// one whole CPU, and what the template has.
+var sizes = []int{fullCPU, 256}
+
 // measureAll fills in everything but the judgement.
 func measureAll(ctx context.Context, o options, w *world, build builder) (*results, error) {
 	contenders, err := build.all(ctx)
@@ -107,35 +132,26 @@ func measureAll(ctx context.Context, o options, w *world, build builder) (*resul
 	if err != nil {
 		return nil, err
 	}
-	r := &results{
-		Machine:    machine(),
-		Time:       time.Now().UTC().Truncate(time.Second),
-		Settings:   map[string]any{"starts": o.starts, "series": o.series.String(), "secrets": o.secrets.String(), "voximplant": o.voximplant.String()},
-		Contenders: contenders,
-		Conditions: []condition{
-			{Name: instant},
-			{Name: usual, Secrets: o.secrets, Voximplant: o.voximplant},
-			{Name: at256, Secrets: o.secrets, Voximplant: o.voximplant, Megabytes: 256},
-			{Name: at128, Secrets: o.secrets, Voximplant: o.voximplant, Megabytes: 128},
-		},
-		Samples: make(map[string]map[string]*samples),
-		Counts:  make(map[string]counts),
-	}
-	b := &bench{world: w, events: events, starts: o.starts, series: o.series}
-	for _, c := range r.Conditions {
-		measured, err := b.measure(ctx, contenders, c)
-		if err != nil {
+	b := &bench{options: o, world: w, events: events, samples: make(map[condition]map[string]*samples)}
+	for _, megabytes := range sizes {
+		if err := b.measure(ctx, contenders, megabytes); err != nil {
 			return nil, err
 		}
-		if measured != nil {
-			r.Samples[c.Name] = measured
-		}
 	}
-	return r, measureRest(ctx, o, b, build, r)
+	r := &results{
+		options:    o,
+		Settings:   fmt.Sprintf("%+v", o),
+		Machine:    machine(),
+		Time:       time.Now().UTC().Truncate(time.Second),
+		Contenders: contenders,
+		Samples:    b.samples,
+		Counts:     make(map[string]counts),
+	}
+	return r, measureRest(ctx, b, build, r)
 }
 
 // measureRest is what does not depend on conditions.
-func measureRest(ctx context.Context, o options, b *bench, build builder, r *results) error {
+func measureRest(ctx context.Context, b *bench, build builder, r *results) error {
 	var err error
 	for _, c := range r.Contenders {
 		if r.Counts[c.Name], err = b.count(ctx, c); err != nil {
@@ -146,7 +162,7 @@ func measureRest(ctx context.Context, o options, b *bench, build builder, r *res
 		return err
 	}
 	length := 5 * time.Second
-	if o.smoke {
+	if b.smoke {
 		length = time.Second
 	}
 	l, err := measureLoad(ctx, build, length)
@@ -174,22 +190,22 @@ func machine() string {
 }
 
 // write writes the files that were asked for.
-func (r *results) write(o options) error {
-	if o.json != "" {
+func (r *results) write() error {
+	if r.json != "" {
 		data, err := json.MarshalIndent(r, "", "  ")
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(o.json, append(data, '\n'), 0o644); err != nil {
+		if err := os.WriteFile(r.json, append(data, '\n'), 0o644); err != nil {
 			return err
 		}
 	}
-	if o.svg != "" {
+	if r.svg != "" {
 		var svg bytes.Buffer
 		r.plot(&svg)
-		if err := os.WriteFile(o.svg, svg.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(r.svg, svg.Bytes(), 0o644); err != nil {
 			return err
 		}
 	}
-	return r.update(slices.DeleteFunc(strings.Split(o.docs, ","), func(file string) bool { return file == "" }))
+	return r.update(slices.DeleteFunc(strings.Split(r.docs, ","), func(file string) bool { return file == "" }))
 }

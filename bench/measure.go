@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"syscall"
 	"time"
 
 	"voxkv/internal/runtimetest"
@@ -15,84 +16,151 @@ const patience = 30 * time.Second
 
 // A condition is what contenders are measured under.
 type condition struct {
-	Name                string
-	Secrets, Voximplant time.Duration // latencies
-	Megabytes           int           // whose CPU share processes have once Init is over; 0 for all of it
+	Distance  time.Duration // round trip to the API
+	Megabytes int           // whose CPU share processes have once Init is over
 }
+
+// String is how tables name it.
+func (c condition) String() string {
+	cpu := fmt.Sprintf("%d MB", c.Megabytes)
+	if c.Megabytes == fullCPU {
+		cpu = "one CPU"
+	}
+	return fmt.Sprintf("%d ms away, %s", c.Distance.Milliseconds(), cpu)
+}
+
+// MarshalText implements encoding.TextMarshaler, for keys of JSON.
+func (c condition) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 // samples are all measurements of one contender under one condition.
 type samples struct {
 	Init, First, Cold durations
+	Pause             durations // the first request after one
+	Failed            int       // of these requests
 	Hit               durations // the same key again
 	NotModified       durations // the same, with its ETag
-	Miss              durations // another key, less the time upstream took
-	Upstream          durations // the time upstream took for Miss
-	Secret            durations // the time Secrets Manager took, in Init
+	Miss              durations // another key, less the round trip and the API's time
+	AfterPause        reached   // the API, by the first request after a pause: the most of all starts
 	PeakRSS           int64     // bytes, the most of all starts
 }
 
 // A bench measures contenders.
 type bench struct {
-	world  *world
-	events template
-	starts int           // of each contender under each condition
-	series time.Duration // bounds one series of invocations
-	next   int           // key that nobody has asked for
+	options
+	world   *world
+	events  template
+	samples map[condition]map[string]*samples
+	next    int // key that nobody has asked for
 }
 
-// measure starts the contenders in turn, so that what else the machine does meets all alike.
-func (b *bench) measure(ctx context.Context, contenders []*contender, under condition) (map[string]*samples, error) {
-	var limit share
-	if under.Megabytes > 0 {
-		var err error
-		if limit, err = newShare(under.Megabytes); err != nil {
-			fmt.Fprintf(os.Stderr, "bench: NOT MEASURED: %s: no cgroup with a CPU quota: %v\n", under.Name, err)
-			return nil, nil
-		}
-		defer limit.remove()
+// of returns where the samples of a contender go.
+func (b *bench) of(under condition, contender string) *samples {
+	if b.samples[under] == nil {
+		b.samples[under] = make(map[string]*samples)
 	}
-	fmt.Fprintf(os.Stderr, "bench: %s, each contender %d times\n", under.Name, b.starts)
-	b.world.secrets.latency.Store(int64(under.Secrets))
-	b.world.api.latency.Store(int64(under.Voximplant))
-	all := make(map[string]*samples)
-	for i := range b.starts {
+	s := b.samples[under][contender]
+	if s == nil {
+		s = &samples{}
+		b.samples[under][contender] = s
+	}
+	return s
+}
+
+func (b *bench) network(distance time.Duration) network {
+	return network{Distance: distance, API: b.api, SecretsDistance: b.secretsDistance, Secrets: b.secrets}
+}
+
+// measure puts the contenders through every distance with the CPU share of a
+// function of so many megabytes. Some of the processes it freezes, all at the
+// same time, since a pause takes a minute.
+func (b *bench) measure(ctx context.Context, contenders []*contender, megabytes int) error {
+	cpu, err := newShares(megabytes)
+	defer cpu.remove()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "bench: no cgroup with a CPU quota: %v\n", err)
+		if megabytes != fullCPU {
+			fmt.Fprintf(os.Stderr, "bench: NOT MEASURED: %d MB\n", megabytes)
+			return nil
+		}
+	}
+	var all []*frozen
+	defer func() {
+		for _, f := range all {
+			f.Stop()
+		}
+	}()
+	for _, distance := range b.distances {
+		more, err := b.starts(ctx, contenders, condition{distance, megabytes}, cpu)
+		all = append(all, more...)
+		if err != nil {
+			return err
+		}
+	}
+	return b.thaw(ctx, all)
+}
+
+// starts takes the contenders in turn, so that what else the machine does meets all alike.
+func (b *bench) starts(ctx context.Context, contenders []*contender, under condition, cpu shares) ([]*frozen, error) {
+	fmt.Fprintf(os.Stderr, "bench: %s, each contender %d times\n", under, b.times)
+	b.world.set(b.network(under.Distance))
+	var kept []*frozen
+	for i := range b.times {
 		for j := range contenders {
 			c := contenders[(i+j)%len(contenders)]
-			if all[c.Name] == nil {
-				all[c.Name] = &samples{}
+			f, err := b.once(ctx, c, under, cpu)
+			if err != nil {
+				return kept, fmt.Errorf("%s, %s: %w", c.Name, under, err)
 			}
-			if err := b.once(ctx, c, limit, all[c.Name]); err != nil {
-				return nil, fmt.Errorf("%s, %s: %w", c.Name, under.Name, err)
+			if i >= b.pauses {
+				f.Stop()
+				continue
+			}
+			kept = append(kept, f)
+			if err := f.Signal(syscall.SIGSTOP); err != nil {
+				return kept, err
 			}
 		}
 	}
-	return all, nil
+	return kept, nil
 }
 
-// once starts a contender and puts it through everything.
-func (b *bench) once(ctx context.Context, c *contender, limit share, s *samples) error {
-	b.world.secrets.took.Store(0)
-	p, err := b.start(ctx, c)
+// A frozen process waits for what comes after a pause.
+type frozen struct {
+	*runtimetest.Process
+	contender *contender
+	under     condition
+}
+
+// once starts a contender and puts it through everything but a pause.
+func (b *bench) once(ctx context.Context, c *contender, under condition, cpu shares) (*frozen, error) {
+	s := b.of(under, c.Name)
+	p, err := b.start(ctx, c, cpu)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer p.Stop()
-	if err := limit.add(p.PID()); err != nil {
-		return err
+	first, took, err := b.invoke(ctx, p, b.events.event(orderKey(0), ""), http.StatusOK)
+	if err == nil {
+		s.Init, s.First, s.Cold = append(s.Init, p.InitDuration()), append(s.First, took), append(s.Cold, p.InitDuration()+took)
+		if under.Distance == b.usual() {
+			err = b.warm(ctx, c, p, first.Headers["ETag"], s)
+		}
 	}
-	if took := b.world.secrets.took.Load(); took > 0 {
-		s.Secret = append(s.Secret, time.Duration(took))
+	if err == nil {
+		err = p.Violations()
 	}
-	item := b.events.event(orderKey(0), "")
-	first, took, err := b.invoke(ctx, p, item, http.StatusOK)
 	if err != nil {
+		p.Stop()
+		return nil, err
+	}
+	return &frozen{p, c, under}, nil
+}
+
+// warm is what comes after the first request without a pause.
+func (b *bench) warm(ctx context.Context, c *contender, p *runtimetest.Process, etag string, s *samples) error {
+	if err := b.repeat(ctx, p, b.events.event(orderKey(0), ""), http.StatusOK, &s.Hit); err != nil {
 		return err
 	}
-	s.Init, s.First, s.Cold = append(s.Init, p.InitDuration()), append(s.First, took), append(s.Cold, p.InitDuration()+took)
-	if err := b.repeat(ctx, p, item, http.StatusOK, &s.Hit); err != nil {
-		return err
-	}
-	if etag := first.Headers["ETag"]; etag != "" {
+	if etag != "" {
 		if err := b.repeat(ctx, p, b.events.event(orderKey(0), etag), http.StatusNotModified, &s.NotModified); err != nil {
 			return err
 		}
@@ -104,24 +172,76 @@ func (b *bench) once(ctx context.Context, c *contender, limit share, s *samples)
 	}
 	rss, err := p.PeakRSS()
 	s.PeakRSS = max(s.PeakRSS, rss)
-	if err == nil {
-		err = p.Violations()
-	}
 	return err
 }
 
-func (b *bench) start(ctx context.Context, c *contender, settings ...string) (*runtimetest.Process, error) {
+// thaw waits until all processes have had their pause, and asks each once.
+func (b *bench) thaw(ctx context.Context, all []*frozen) error {
+	if len(all) == 0 {
+		return nil
+	}
+	fmt.Fprintf(os.Stderr, "bench: %d processes pause for %v\n", len(all), b.pause)
+	select {
+	case <-time.After(b.pause):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for _, f := range all {
+		if err := b.afterPause(ctx, f); err != nil {
+			return err
+		}
+		f.Stop()
+	}
+	return nil
+}
+
+// afterPause makes the first request after one. That of a contender may fail:
+// who does not expect a dead connection meets it now.
+func (b *bench) afterPause(ctx context.Context, f *frozen) error {
+	b.world.set(b.network(f.under.Distance))
+	before := b.world.api.counts()
+	if err := f.Signal(syscall.SIGCONT); err != nil {
+		return err
+	}
+	s := b.of(f.under, f.contender.Name)
+	_, took, err := b.invoke(ctx, f.Process, b.events.event(orderKey(0), ""), http.StatusOK)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "bench: FAILED: %s, after a pause, %s: %v\n", f.contender.Name, f.under, err)
+		s.Failed++
+		return nil
+	}
+	s.Pause = append(s.Pause, took)
+	s.AfterPause = most(s.AfterPause, b.world.api.counts().since(before))
+	return nil
+}
+
+func most(a, b reached) reached {
+	return reached{max(a.Connections, b.Connections), max(a.Handshakes, b.Handshakes), max(a.Requests, b.Requests)}
+}
+
+// start has the process in its shares from its first millisecond on.
+func (b *bench) start(ctx context.Context, c *contender, cpu shares, settings ...string) (*runtimetest.Process, error) {
 	p, err := runtimetest.Start(ctx, c.bootstrap, b.world.environment(append(c.env, settings...)...))
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if err := p.Ready(ctx); err != nil {
+	if err := b.untilReady(ctx, p, cpu); err != nil {
 		p.Stop()
 		return nil, fmt.Errorf("%w; it wrote: %s", err, p.Output())
 	}
 	return p, nil
+}
+
+func (b *bench) untilReady(ctx context.Context, p *runtimetest.Process, cpu shares) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := cpu.init.add(p.PID()); err != nil {
+		return err
+	}
+	if err := p.Ready(ctx); err != nil {
+		return err
+	}
+	return cpu.after.add(p.PID())
 }
 
 // invoke fails unless the answer has the status.
@@ -161,8 +281,7 @@ func (b *bench) misses(ctx context.Context, p *runtimetest.Process, s *samples) 
 		if err != nil {
 			return err
 		}
-		upstream := time.Duration(b.world.api.took.Load())
-		s.Miss, s.Upstream = append(s.Miss, took-upstream), append(s.Upstream, upstream)
+		s.Miss = append(s.Miss, took-b.usual()-time.Duration(b.world.api.took.Load()))
 	}
 	return nil
 }
@@ -172,10 +291,9 @@ type counts struct{ Secrets, Signatures, Upstream int64 }
 
 // count makes 1,000 requests of one process for keys in a Zipf mix.
 func (b *bench) count(ctx context.Context, c *contender) (counts, error) {
-	b.world.secrets.latency.Store(0)
-	b.world.api.latency.Store(0)
-	secrets, api := b.world.secrets.calls.Load(), b.world.api.calls.Load()
-	p, err := b.start(ctx, c, "METRICS=true")
+	b.world.set(network{})
+	secrets, api := b.world.secrets.requests.Load(), b.world.api.requests.Load()
+	p, err := b.start(ctx, c, shares{}, "METRICS=true")
 	if err != nil {
 		return counts{}, err
 	}
@@ -191,5 +309,5 @@ func (b *bench) count(ctx context.Context, c *contender) (counts, error) {
 	if err != nil {
 		signed = sum(p.Output(), "TokensSigned")
 	}
-	return counts{b.world.secrets.calls.Load() - secrets, signed, b.world.api.calls.Load() - api}, nil
+	return counts{b.world.secrets.requests.Load() - secrets, signed, b.world.api.requests.Load() - api}, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -28,6 +29,7 @@ func round(x float64) string {
 // A row is one figure of all contenders.
 type row struct {
 	figure string
+	least  string // that any program could have, if it is known
 	cell   func(c *contender) string
 }
 
@@ -36,14 +38,14 @@ func (r row) important() bool { return strings.HasPrefix(r.figure, "**") }
 
 // table prints the figures with a column for each contender.
 func (r *results) table(w io.Writer, rows []row) {
-	header, line := "|", "|---|"
+	header, line := "|", "|---|---|"
 	for _, c := range r.Contenders {
 		header += " " + c.Name + " |"
 		line += "---|"
 	}
-	fmt.Fprintf(w, "| ms: p50 / p99, × floor %s\n%s\n", header, line)
+	fmt.Fprintf(w, "| ms: p50 / p99 | the least %s\n%s\n", header, line)
 	for _, row := range rows {
-		fmt.Fprintf(w, "| %s |", row.figure)
+		fmt.Fprintf(w, "| %s | %s |", row.figure, cmp.Or(row.least, "–"))
 		for _, c := range r.Contenders {
 			fmt.Fprintf(w, " %s |", row.cell(c))
 		}
@@ -52,32 +54,59 @@ func (r *results) table(w io.Writer, rows []row) {
 }
 
 func (r *results) rows() []row {
-	rows := []row{
-		r.times(instant, "Init, instant stand-ins", func(s *samples) durations { return s.Init }),
-		r.times(usual, "Init", func(s *samples) durations { return s.Init }),
-		r.times(usual, "first request", func(s *samples) durations { return s.First }),
-		r.times(usual, "**cold: both**", func(s *samples) durations { return s.Cold }),
-		r.times(usual, "**the same key again**", func(s *samples) durations { return s.Hit }),
-		r.times(usual, "the same with its ETag: 304", func(s *samples) durations { return s.NotModified }),
-		r.beyond(usual, "another key, beyond upstream's time"),
-		r.beyond(instant, "the same, instant stand-ins"),
-	}
-	for _, condition := range []string{at256, at128} {
-		if r.Samples[condition] == nil {
-			continue
+	var rows []row
+	for _, w := range []wait{coldStart, afterward} {
+		for _, under := range r.conditions() {
+			rows = append(rows, r.wait(w, under))
 		}
+	}
+	usual, share := condition{r.usual(), fullCPU}, condition{r.usual(), 256}
+	rows = append(rows,
+		r.plain(usual.String()+": Init", usual, func(s *samples) durations { return s.Init }),
+		r.plain("first request", usual, func(s *samples) durations { return s.First }),
+		r.plain("**the same key again**", usual, func(s *samples) durations { return s.Hit }),
+		r.plain("the same with its ETag: 304", usual, func(s *samples) durations { return s.NotModified }),
+		r.plain("another key, beyond the round trip and the API's time", usual, func(s *samples) durations { return s.Miss }))
+	if r.Samples[share] != nil {
 		rows = append(rows,
-			r.times(condition, "**"+condition+": cold**", func(s *samples) durations { return s.Cold }),
-			r.times(condition, condition+": the same key again", func(s *samples) durations { return s.Hit }),
-			r.beyond(condition, condition+": another key, beyond upstream's time"))
+			r.plain(share.String()+": the same key again", share, func(s *samples) durations { return s.Hit }),
+			r.plain("another key, beyond the round trip and the API's time", share, func(s *samples) durations { return s.Miss }))
 	}
 	return append(rows,
-		row{"**peak memory, MB**", func(c *contender) string { return round(megabytes(r.of(usual, c.Name).PeakRSS)) }},
-		row{"zip, MB", func(c *contender) string { return round(megabytes(c.Zip)) }},
-		row{"**of 1,000 requests: secret reads / signatures / upstream calls**", func(c *contender) string {
+		row{figure: "peak memory, MB", cell: func(c *contender) string { return round(megabytes(r.of(usual, c.Name).PeakRSS)) }},
+		row{figure: "zip, MB", cell: func(c *contender) string { return round(megabytes(c.Zip)) }},
+		row{figure: "connections / requests to the API, first request after a pause", cell: func(c *contender) string {
+			n := r.of(usual, c.Name).AfterPause
+			return fmt.Sprintf("%d / %d", n.Connections, n.Requests)
+		}},
+		row{figure: "**of 1,000 requests: secret reads / signatures / upstream calls**", cell: func(c *contender) string {
 			n := r.Counts[c.Name]
 			return fmt.Sprintf("%d / %d / %d", n.Secrets, n.Signatures, n.Upstream)
 		}})
+}
+
+// wait is a row that tells how far each contender is from the least.
+func (r *results) wait(w wait, under condition) row {
+	name := w.name + ", " + under.String()
+	if under.Megabytes == 256 {
+		name = "**" + name + "**" // as the template has it
+	}
+	least := r.least(w, under)
+	return row{name, round(least), func(c *contender) string {
+		s := r.of(under, c.Name)
+		d := w.of(s)
+		cell := "–"
+		if len(d) > 0 {
+			cell = round(d.p50()) + " / " + round(d.p99())
+		}
+		if len(d) > 0 && !c.constant {
+			cell += fmt.Sprintf(", %+.1f", d.p50()-least)
+		}
+		if w.name == afterward.name && s.Failed > 0 {
+			cell += fmt.Sprintf("; %d of %d failed", s.Failed, s.Failed+len(d))
+		}
+		return cell
+	}}
 }
 
 func megabytes(bytes int64) float64 {
@@ -87,26 +116,10 @@ func megabytes(bytes int64) float64 {
 	return float64(bytes) / 1e6
 }
 
-// times is a row of medians, 99th percentiles and ratios.
-func (r *results) times(condition, figure string, of func(*samples) durations) row {
-	floor := of(r.of(condition, "floor")).p50()
-	return row{figure, func(c *contender) string {
-		d := of(r.of(condition, c.Name))
-		if len(d) == 0 {
-			return "–"
-		}
-		cell := round(d.p50()) + " / " + round(d.p99())
-		if !math.IsNaN(floor) && c.Name != "floor" {
-			cell += ", " + round(d.p50()/floor) + " ×"
-		}
-		return cell
-	}}
-}
-
-// beyond is a row that the floor has no part in.
-func (r *results) beyond(condition, figure string) row {
-	return row{figure, func(c *contender) string {
-		d := r.of(condition, c.Name).Miss
+// plain is a row of medians and 99th percentiles.
+func (r *results) plain(figure string, under condition, of func(*samples) durations) row {
+	return row{figure: figure, cell: func(c *contender) string {
+		d := of(r.of(under, c.Name))
 		if len(d) == 0 {
 			return "–"
 		}
@@ -116,8 +129,8 @@ func (r *results) beyond(condition, figure string) row {
 
 // rest prints what has no column for each contender.
 func (r *results) rest(w io.Writer) {
-	fmt.Fprintf(w, "\n- %s, on %s. Stand-ins answer after %s (Secrets Manager) and %s (Voximplant); each contender was started %d times under each condition.\n",
-		r.Time.Format("2006-01-02"), r.Machine, r.Settings["secrets"], r.Settings["voximplant"], r.Settings["starts"])
+	fmt.Fprintf(w, "\n- %s, on %s. Voximplant takes %v for a request; Secrets Manager is %v away and takes %v. Each contender was started %d times under each condition, and paused %d times for %v.\n",
+		r.Time.Format("2006-01-02"), r.Machine, r.api, r.secretsDistance, r.secrets, r.times, r.pauses, r.pause)
 	for _, name := range []string{"floor", "voxkv"} {
 		p := r.InProcess[name]
 		fmt.Fprintf(w, "- In process, from event to response, %s: %s µs, %d allocations.\n", name, round(p.Microseconds), p.Allocations)

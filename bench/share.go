@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,6 +22,25 @@ const (
 // A share is a cgroup whose processes get as much CPU time as a function of
 // some size. The zero share does not limit them.
 type share struct{ dir string }
+
+// shares are what a process has in Init and after it.
+type shares struct{ init, after share }
+
+// newShares are those of a function of so many megabytes. In Init Lambda gives it
+// more than its own. How much, AWS does not say; here it is one whole CPU.
+func newShares(megabytes int) (shares, error) {
+	init, err := newShare(fullCPU)
+	if err != nil || megabytes == fullCPU {
+		return shares{init, init}, err
+	}
+	after, err := newShare(megabytes)
+	return shares{init, after}, err
+}
+
+func (s shares) remove() {
+	s.after.remove()
+	s.init.remove()
+}
 
 // newShare needs root, and version 1 or 2 of cgroups.
 func newShare(megabytes int) (share, error) {
@@ -58,7 +79,10 @@ func (s share) add(pid int) error {
 // remove takes the cgroup away. Its last process may not be gone just yet.
 func (s share) remove() {
 	for range 20 {
-		if s.dir == "" || os.Remove(s.dir) == nil {
+		if s.dir == "" {
+			return
+		}
+		if err := os.Remove(s.dir); err == nil || errors.Is(err, fs.ErrNotExist) {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)

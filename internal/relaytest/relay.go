@@ -56,11 +56,10 @@ func (r *Relay) Addr() net.Addr { return r.listener.Addr() }
 func (r *Relay) Connections() int { return int(r.connections.Load()) }
 
 // Close stops listening, closes all connections and waits until they are gone.
-func (r *Relay) Close() error {
-	err := r.listener.Close()
+func (r *Relay) Close() {
+	r.listener.Close()
 	r.cancel()
 	r.running.Wait()
-	return err
 }
 
 func (r *Relay) accept() {
