@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"voxkv/internal/e2etest"
+	"voxkv/internal/runtimetest"
 )
 
 // newBench is a small one for tests, which count and never assert a time.
@@ -75,34 +76,47 @@ func firstRequest(t *testing.T, b *bench, voxkv *contender) int {
 
 // TestPause: a process that is frozen for longer than it keeps a connection
 // makes a new one for its next request, and tries nothing that fails. The API
-// would have kept the connection.
+// would have kept the connection. Where a process was frozen while it opened
+// another one, it has that after the pause; so one of several must show it.
 func TestPause(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("it pauses for a minute")
 	}
 	b, voxkv := newBench(t)
-	p, err := b.start(t.Context(), voxkv, shares{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Stop()
 	item := b.events.event(orderKey(0), "")
-	if _, _, err := b.invoke(t.Context(), p, item, http.StatusOK); err != nil {
-		t.Fatal(err)
-	}
-	before := b.world.api.counts()
-	if err := p.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
+	var frozen []*runtimetest.Process
+	for range 4 {
+		p, err := b.start(t.Context(), voxkv, shares{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Stop()
+		if _, _, err := b.invoke(t.Context(), p, item, http.StatusOK); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		frozen = append(frozen, p)
 	}
 	time.Sleep(serverIdle - 5*time.Second)
-	if err := p.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
+	shown := false
+	for _, p := range frozen {
+		before := b.world.api.counts()
+		if err := p.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := b.invoke(t.Context(), p, item, http.StatusOK); err != nil {
+			t.Fatal(err)
+		}
+		got := b.world.api.counts().since(before)
+		if got.Requests != 1 || got.Connections > 1 {
+			t.Errorf("after a pause: %+v to the API; want one request and one connection", got)
+		}
+		shown = shown || got == reached{1, 1, 1}
 	}
-	if _, _, err := b.invoke(t.Context(), p, item, http.StatusOK); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := b.world.api.counts().since(before), (reached{1, 1, 1}); got != want {
-		t.Errorf("after a pause: %+v to the API; want %+v", got, want)
+	if !shown {
+		t.Error("no request after a pause made a new connection")
 	}
 }

@@ -61,16 +61,19 @@ func (r *results) rows() []row {
 		}
 	}
 	usual, share := condition{r.usual(), fullCPU}, condition{r.usual(), 256}
+	hit := func(s *samples) durations { return s.Hit }
+	miss := func(s *samples) durations { return s.Miss }
+	const missed = "another key, beyond the round trip and the API's time, "
 	rows = append(rows,
-		r.plain(usual.String()+": Init", usual, func(s *samples) durations { return s.Init }),
-		r.plain("first request", usual, func(s *samples) durations { return s.First }),
-		r.plain("**the same key again**", usual, func(s *samples) durations { return s.Hit }),
-		r.plain("the same with its ETag: 304", usual, func(s *samples) durations { return s.NotModified }),
-		r.plain("another key, beyond the round trip and the API's time", usual, func(s *samples) durations { return s.Miss }))
+		r.plain("Init, "+usual.String(), usual, func(s *samples) durations { return s.Init }),
+		r.plain("first request, "+usual.String(), usual, func(s *samples) durations { return s.First }),
+		r.plain("the same key again, "+usual.String(), usual, hit),
+		r.plain("the same with its ETag: 304, "+usual.String(), usual, func(s *samples) durations { return s.NotModified }),
+		r.plain(missed+usual.String(), usual, miss))
 	if r.Samples[share] != nil {
 		rows = append(rows,
-			r.plain(share.String()+": the same key again", share, func(s *samples) durations { return s.Hit }),
-			r.plain("another key, beyond the round trip and the API's time", share, func(s *samples) durations { return s.Miss }))
+			r.plain("**the same key again, "+share.String()+"**", share, hit),
+			r.plain(missed+share.String(), share, miss))
 	}
 	return append(rows,
 		row{figure: "peak memory, MB", cell: func(c *contender) string { return round(megabytes(r.of(usual, c.Name).PeakRSS)) }},
