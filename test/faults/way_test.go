@@ -121,7 +121,9 @@ func untrusted(t *testing.T, s *sandbox) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	// A pipe holds nothing: a ticket behind the handshake would wait for the client
+	// to read it, and the client for the server to read its refusal.
+	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, SessionTicketsDisabled: true}
 	s.api.becomes(func(conn net.Conn) {
 		server := tls.Server(conn, config)
 		if server.Handshake() == nil {
