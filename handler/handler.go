@@ -16,6 +16,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"voxkv/internal/panics"
 	"voxkv/lookup"
 	"voxkv/storage"
 	"voxkv/voximplant"
@@ -100,7 +101,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // guarded turns a panic in serve into an error.
 func (h *Handler) guarded(serve func() error) (err error) {
-	defer lookup.Recover(&err)
+	defer panics.Recover(&err)
 	return serve()
 }
 

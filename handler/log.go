@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"voxkv/internal/panics"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
@@ -127,7 +128,7 @@ func upstreamAttrs(e *entry) []slog.Attr {
 	if len(e.failures()) > 0 {
 		attrs = append(attrs, slog.String("error", cause.Error()))
 	}
-	if panicked, ok := errors.AsType[*lookup.PanicError](cause); ok {
+	if panicked, ok := errors.AsType[*panics.Error](cause); ok {
 		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
 	}
 	if a.Ahead.Abs() > noticeable {

@@ -12,6 +12,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
+	"voxkv/internal/panics"
 	"voxkv/voximplant"
 )
 
@@ -222,7 +223,7 @@ func (l *Lookup) overdue(key string) bool {
 // ask asks upstream and keeps the answer.
 func (l *Lookup) ask(ctx context.Context, key string) (_ known, err error) {
 	// Nobody else could: this runs on a goroutine of its own.
-	defer Recover(&err)
+	defer panics.Recover(&err)
 	k := l.begin(key)
 	defer l.end(key)
 	if err := l.breaker.allow(key, k.since); err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"voxkv/internal/panics"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
@@ -400,6 +401,24 @@ func TestUpstreamFailsWithNothingHeld(t *testing.T) {
 	}
 	if s.asked != 2 {
 		t.Errorf("upstream was asked %d times; want 2: a failure is no answer to keep", s.asked)
+	}
+}
+
+// TestFetchPanics: a panic in Fetch is a failure, and leaves nothing behind.
+func TestFetchPanics(t *testing.T) {
+	t.Parallel()
+	l := newLookup(t, func(c *lookup.Config) {
+		c.Fetch = func(context.Context, string) (*voximplant.KeyValueItem, error) { panic("a bug") }
+	})
+	for range 2 {
+		a, err := l.Item(t.Context(), "a")
+		panicked, ok := errors.AsType[*panics.Error](err)
+		if !ok || !strings.Contains(string(panicked.Stack), "TestFetchPanics") {
+			t.Errorf("Item = _, %v; want a *panics.Error whose stack names the function that panicked", err)
+		}
+		if a.Item != nil || a.Source != lookup.FromNowhere {
+			t.Errorf("Item = %+v; want no item, from nowhere", a)
+		}
 	}
 }
 
