@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"voxkv/lookup"
@@ -191,62 +189,6 @@ func TestSlowestOfABatch(t *testing.T) {
 	if got := s.get(t, "/v1/items?key=short&key=slow"); got.header.Get("Cache-Control") != "no-store" || decodeBatch(t, got.body).Items["short"] != nil {
 		t.Errorf("GET = %v %s; want no-store, short gone", got.header, got.body)
 	}
-}
-
-// TestBatchAges: an item that was read before the others is older by the time
-// that they took, whether a copy answered or the storage itself.
-func TestBatchAges(t *testing.T) {
-	t.Parallel()
-	for _, from := range []lookup.Source{lookup.FromCopy, lookup.FromUpstream} {
-		s := newSite(func(ctx context.Context, key string) (lookup.Answer, error) {
-			a, err := living(time.Hour, 9*time.Second)(ctx, key)
-			a.Source = from
-			if key == "slow" {
-				a.At, a.Age = a.At.Add(5*time.Second), time.Second
-			}
-			return a, err
-		})
-		got, err := s.Direct(t.Context(), []byte(`{"keys":["fast","slow"]}`))
-		if b := decodeBatch(t, string(got)); err != nil || *b.Items["fast"].MaxAge != 60-9-5 || *b.Items["slow"].MaxAge != 60-1 {
-			t.Errorf("%s: Direct = %s, %v; want fast for 46 s, slow for 59 s", from, got, err)
-		}
-		for _, query := range []string{"key=fast&key=slow", "key=slow&key=fast"} {
-			got := s.get(t, "/v1/items?"+query)
-			if directives(t, got)["max-age"] != "46" {
-				t.Errorf("%s: GET %s: %v; want max-age=46, counted from the last answer", from, query, got.header)
-			}
-		}
-	}
-}
-
-// TestBatchIsBounded: 50 keys are asked for side by side, but never more than 8 at a time.
-func TestBatchIsBounded(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		var now, most, total int
-		s := newSite(func(ctx context.Context, key string) (lookup.Answer, error) {
-			mu.Lock()
-			now, total = now+1, total+1
-			most = max(most, now)
-			mu.Unlock()
-			time.Sleep(time.Second)
-			mu.Lock()
-			now--
-			mu.Unlock()
-			return living(time.Hour, 0)(ctx, key)
-		})
-		var keys []string
-		for i := range 50 {
-			keys = append(keys, fmt.Sprintf(`"k%d"`, i))
-		}
-		if _, err := s.Direct(t.Context(), []byte(`{"keys":[`+strings.Join(keys, ",")+`]}`)); err != nil {
-			t.Fatal(err)
-		}
-		if most != 8 || total != 50 {
-			t.Errorf("%d lookups, %d at a time; want 50, 8", total, most)
-		}
-	})
 }
 
 // TestForms are the other ways to write an item.

@@ -209,10 +209,10 @@ func (h *Handler) directList(ctx context.Context, payload []byte, e *entry) (any
 	items := make([]*directItem, len(all))
 	for i, f := range all {
 		switch {
-		case f.err == nil:
-			items[i] = new(h.directItem(f.answer))
-		case !f.absent():
-			return nil, f.err
+		case f.Err == nil:
+			items[i] = new(h.directItem(f.Answer))
+		case !f.Absent():
+			return nil, f.Err
 		}
 	}
 	return items, nil
@@ -235,7 +235,7 @@ func (h *Handler) operate(ctx context.Context, request directRequest, e *entry) 
 
 // noteKey has the log line show key, if it is one.
 func (e *entry) noteKey(key string) error {
-	err := checkKey(key)
+	err := lookup.CheckKey(key)
 	if err == nil {
 		e.key = key
 	}

@@ -19,7 +19,6 @@ import (
 	"voxkv/internal/panics"
 	"voxkv/lookup"
 	"voxkv/storage"
-	"voxkv/voximplant"
 )
 
 const (
@@ -188,13 +187,6 @@ func (h *Handler) find(ctx context.Context, key string, e *entry) (lookup.Answer
 	a, err := h.Lookup(ctx, key)
 	e.answer = a
 	return a, err
-}
-
-func checkKey(key string) error {
-	if err := voximplant.CheckKey(key); err != nil {
-		return invalid("invalid_key", "Not a key: "+err.Error()+".")
-	}
-	return nil
 }
 
 // query serves the query form: one item, or several.

@@ -31,7 +31,7 @@ const value = "the value that no log may hold"
 func living(left, age time.Duration) func(context.Context, string) (lookup.Answer, error) {
 	return func(_ context.Context, key string) (lookup.Answer, error) {
 		item := &voximplant.KeyValueItem{Key: key, Value: value, ExpiresAt: at.Add(left)}
-		return lookup.Answer{Item: item, At: at, Age: age, Left: left, Source: lookup.FromCopy}, nil
+		return lookup.Answer{Item: item, At: at, Age: age, Left: left, Source: lookup.FromCache}, nil
 	}
 }
 

@@ -33,7 +33,7 @@ type entry struct {
 	private   bool // the response is for its caller alone
 	key       string
 	answer    lookup.Answer
-	batch     []found // of a request for several keys, which leaves key and answer empty
+	batch     []lookup.Result // of a request for several keys, which leaves key and answer empty
 	status    int
 	problem   problem // zero if there was none
 	err       error
@@ -118,8 +118,8 @@ func appendText(attrs []slog.Attr, name, value string) []slog.Attr {
 func upstreamAttrs(e *entry) []slog.Attr {
 	var attrs []slog.Attr
 	a := e.answer
-	if a.Upstream > 0 {
-		attrs = append(attrs, slog.Float64("upstream_ms", milliseconds(a.Upstream)))
+	if a.UpstreamTime > 0 {
+		attrs = append(attrs, slog.Float64("upstream_ms", milliseconds(a.UpstreamTime)))
 	}
 	cause := e.cause()
 	if failed := e.upstreamError(); failed != nil {
@@ -131,8 +131,8 @@ func upstreamAttrs(e *entry) []slog.Attr {
 	if panicked, ok := errors.AsType[*panics.Error](cause); ok {
 		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
 	}
-	if a.Ahead.Abs() > noticeable {
-		attrs = append(attrs, slog.Float64("api_clock_ahead_s", a.Ahead.Seconds()))
+	if a.Skew.Abs() > noticeable {
+		attrs = append(attrs, slog.Float64("api_clock_ahead_s", a.Skew.Seconds()))
 	}
 	if a.Left > farthest {
 		attrs = append(attrs, slog.Float64("expires_in_s", a.Left.Seconds()))
@@ -146,12 +146,12 @@ func (e *entry) failures() (failures []error) {
 	if e.err == nil && e.answer.UpstreamErr == nil && e.batch == nil {
 		return nil // as nearly always
 	}
-	for _, f := range append(e.batch, found{answer: e.answer, err: e.err}) {
+	for _, f := range append(e.batch, lookup.Result{Answer: e.answer, Err: e.err}) {
 		switch {
-		case f.answer.UpstreamErr != nil:
-			failures = append(failures, f.answer.UpstreamErr)
-		case f.err != nil && problemOf(f.err).Status >= 500:
-			failures = append(failures, f.err)
+		case f.Answer.UpstreamErr != nil:
+			failures = append(failures, f.Answer.UpstreamErr)
+		case f.Err != nil && problemOf(f.Err).Status >= 500:
+			failures = append(failures, f.Err)
 		}
 	}
 	return failures
@@ -184,7 +184,7 @@ func (e *entry) answers() []lookup.Answer {
 	}
 	var answers []lookup.Answer
 	for _, f := range e.batch {
-		answers = append(answers, f.answer)
+		answers = append(answers, f.Answer)
 	}
 	return answers
 }
@@ -192,7 +192,7 @@ func (e *entry) answers() []lookup.Answer {
 // failed counts the keys of several that got no answer.
 func (e *entry) failed() (n int) {
 	for _, f := range e.batch {
-		if f.err != nil && !f.absent() {
+		if f.Err != nil && !f.Absent() {
 			n++
 		}
 	}
@@ -204,8 +204,8 @@ func (e *entry) failed() (n int) {
 func (e *entry) level() slog.Level {
 	level := levelOf(e.status)
 	for _, f := range e.batch {
-		if f.err != nil {
-			level = max(level, levelOf(problemOf(f.err).Status))
+		if f.Err != nil {
+			level = max(level, levelOf(problemOf(f.Err).Status))
 		}
 	}
 	if len(e.failures()) > 0 {

@@ -29,7 +29,7 @@ func outcome(ctx context.Context, key string) (lookup.Answer, error) {
 	a, err := living(time.Hour, 0)(ctx, key)
 	asked := func(from lookup.Source, took time.Duration) {
 		time.Sleep(took)
-		a.Source, a.Upstream = from, took
+		a.Source, a.UpstreamTime = from, took
 		if from == lookup.FromNowhere {
 			a.Item, a.Left = nil, 0
 		}
@@ -46,7 +46,7 @@ func outcome(ctx context.Context, key string) (lookup.Answer, error) {
 	case "forbidden":
 		a, err = lookup.Answer{At: at, Source: lookup.FromScope}, voximplant.ErrNotFound
 	case "stale":
-		asked(lookup.FromOldCopy, 30*time.Millisecond)
+		asked(lookup.FromStaleCache, 30*time.Millisecond)
 		a.UpstreamErr = &voximplant.Error{Kind: voximplant.KindUnavailable, Status: 503}
 	case "busy":
 		asked(lookup.FromNowhere, 10*time.Millisecond)
@@ -66,13 +66,13 @@ func outcome(ctx context.Context, key string) (lookup.Answer, error) {
 	case "panic":
 		panic("a token in a panic")
 	case "ahead":
-		a.Ahead = 6 * time.Second
+		a.Skew = 6 * time.Second
 	case "behind":
-		a.Ahead = -2 * time.Hour
+		a.Skew = -2 * time.Hour
 	case "longlived":
 		a.Left = 92 * 24 * time.Hour
 	case "ordinary":
-		a.Ahead, a.Left = 5*time.Second, 91*24*time.Hour
+		a.Skew, a.Left = 5*time.Second, 91*24*time.Hour
 	}
 	return a, err
 }

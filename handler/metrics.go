@@ -71,7 +71,7 @@ func (h *Handler) metrics(e *entry) metricList {
 		if name := cacheMetric(a.Source); name != "" {
 			m.count(name, 1)
 		}
-		waited = max(waited, a.Upstream)
+		waited = max(waited, a.UpstreamTime)
 	}
 	m.add("UpstreamTime", "Milliseconds", milliseconds(waited))
 	if failed := e.upstreamError(); failed != nil {
@@ -88,11 +88,11 @@ func (h *Handler) metrics(e *entry) metricList {
 
 func cacheMetric(from lookup.Source) string {
 	switch from {
-	case lookup.FromCopy:
+	case lookup.FromCache:
 		return "CacheHits"
 	case lookup.FromUpstream:
 		return "CacheMisses"
-	case lookup.FromOldCopy:
+	case lookup.FromStaleCache:
 		return "CacheStale"
 	}
 	return ""

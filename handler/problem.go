@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"voxkv/lookup"
 	"voxkv/storage"
 	"voxkv/voximplant"
 )
@@ -42,6 +43,9 @@ type problem struct {
 func problemOf(err error) problem {
 	if wrong, ok := errors.AsType[*invalidError](err); ok {
 		return newProblem(http.StatusBadRequest, wrong.code, wrong.detail)
+	}
+	if key, ok := errors.AsType[*lookup.KeyError](err); ok {
+		return newProblem(http.StatusBadRequest, "invalid_key", "Not a key: "+key.Reason+".")
 	}
 	if limit, ok := errors.AsType[*voximplant.LimitError](err); ok {
 		return newProblem(http.StatusBadRequest, "invalid_request", "Not accepted: "+limit.Error()+".")

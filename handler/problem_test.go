@@ -142,7 +142,7 @@ func TestAbsenceAges(t *testing.T) {
 		{4*time.Second + 1, ""}, {5 * time.Second, ""}, {math.MaxInt64, ""}, {math.MinInt64, "5"},
 	} {
 		s := newSite(func(context.Context, string) (lookup.Answer, error) {
-			return lookup.Answer{At: at, Age: row.age, Source: lookup.FromCopy}, voximplant.ErrNotFound
+			return lookup.Answer{At: at, Age: row.age, Source: lookup.FromCache}, voximplant.ErrNotFound
 		})
 		got := s.get(t, "/v1/items/k")
 		if d := directives(t, got); got.status != 404 || d["s-maxage"] != row.want || (row.want == "") != (got.header.Get("Cache-Control") == "no-store") {

@@ -88,7 +88,7 @@ func waits(t *testing.T, err error, kind voximplant.Kind, least, most time.Durat
 	}
 }
 
-func TestFailingServiceIsLeftAlone(t *testing.T) {
+func TestFailingServiceOpensTheBreaker(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient(t)
@@ -101,9 +101,9 @@ func TestFailingServiceIsLeftAlone(t *testing.T) {
 	})
 }
 
-// TestFailingKeyIsLeftAlone: one key that fails is soon not asked for any more,
+// TestFailingKeyOpensItsCircuit: a key that fails again and again is soon not asked for any more,
 // and no other key notices.
-func TestFailingKeyIsLeftAlone(t *testing.T) {
+func TestFailingKeyOpensItsCircuit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient(t)
@@ -320,7 +320,7 @@ func TestCopiesServeMeanwhile(t *testing.T) {
 		p.succeed(t, "k")
 		p.err = unavailable()
 		for range 20 {
-			if a, err := p.Item(t.Context(), "k"); err != nil || a.Source != lookup.FromOldCopy {
+			if a, err := p.Item(t.Context(), "k"); err != nil || a.Source != lookup.FromStaleCache {
 				t.Fatalf("Item = %v, %v; want the old copy", a.Source, err)
 			}
 		}
