@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 
+	"voxkv/internal/problem"
 	"voxkv/lookup"
 )
 
@@ -20,13 +20,13 @@ const (
 // findAll looks up to most keys up side by side. A key that fails does not keep
 // the others from being answered.
 func (h *Handler) findAll(ctx context.Context, keys []string, most int, e *entry) ([]lookup.Result, error) {
-	switch {
-	case len(keys) == 0:
-		return nil, invalid("invalid_request", "The list holds no key.")
-	case len(keys) > most:
-		return nil, invalid("too_many_keys", fmt.Sprintf("At most %d keys may be asked for at once.", most))
+	if len(keys) == 0 {
+		return nil, problem.BadRequest(problem.InvalidRequest, "The list holds no key.")
 	}
-	e.batch = lookup.Several(ctx, keys, h.Lookup)
+	if err := problem.CheckCount(len(keys), most); err != nil {
+		return nil, err
+	}
+	e.batch = problem.OfResults(lookup.Several(ctx, keys, h.Lookup))
 	return e.batch, nil
 }
 
@@ -69,8 +69,8 @@ func (b *batch[Item]) add(f lookup.Result, item func(lookup.Answer) Item) {
 	case f.Absent():
 		b.Items[f.Key] = nil
 	default:
-		p := problemOf(f.Err)
-		b.Errors[f.Key] = batchError{p.Code, p.errorType(), p.Detail}
+		p := problem.Of(f.Err)
+		b.Errors[f.Key] = batchError{string(p.Code), p.ErrorType(), p.Detail}
 	}
 }
 

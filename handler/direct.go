@@ -14,6 +14,7 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"voxkv/internal/problem"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
@@ -108,14 +109,14 @@ func (h *Handler) Direct(ctx context.Context, payload []byte) ([]byte, error) {
 	case errors.Is(err, voximplant.ErrNotFound):
 		return []byte("null"), nil
 	case err != nil:
-		return nil, &FunctionError{Type: e.problem.errorType(), Message: e.problem.Detail}
+		return nil, &FunctionError{Type: e.problem.ErrorType(), Message: e.problem.Detail}
 	}
 	return answer, nil
 }
 
 func (h *Handler) direct(ctx context.Context, payload []byte, e *entry) (any, error) {
 	if len(payload) > maxPayload {
-		return nil, invalid("payload_too_large", "A direct invocation takes 1 MiB at most.")
+		return nil, problem.BadRequest(problem.PayloadTooLarge, "A direct invocation takes 1 MiB at most.")
 	}
 	if bytes.HasPrefix(bytes.TrimSpace(payload), []byte("[")) {
 		return h.directList(ctx, payload, e)
@@ -136,7 +137,7 @@ func (h *Handler) direct(ctx context.Context, payload []byte, e *entry) (any, er
 		}
 		return h.directItem(a), nil
 	}
-	return nil, invalid("invalid_request", accepted)
+	return nil, problem.BadRequest(problem.InvalidRequest, accepted)
 }
 
 // decode reads a payload into request. Names of members are told apart by their
@@ -144,7 +145,7 @@ func (h *Handler) direct(ctx context.Context, payload []byte, e *entry) (any, er
 // Other readers would each mend such a payload in their own way.
 func decode(payload []byte, request any) error {
 	if err := jsonv2.Unmarshal(payload, request); err != nil {
-		return invalid("invalid_request", whyUnreadable(payload, err)+" "+accepted)
+		return problem.BadRequest(problem.InvalidRequest, whyUnreadable(payload, err)+" "+accepted)
 	}
 	return nil
 }
@@ -225,9 +226,9 @@ func (h *Handler) operate(ctx context.Context, request directRequest, e *entry) 
 	}[*request.Operation]
 	switch {
 	case h.Storage == nil:
-		return nil, invalid("unknown_operation", "Operations are not offered here.")
+		return nil, problem.BadRequest(problem.UnknownOperation, "Operations are not offered here.")
 	case !known:
-		return nil, invalid("unknown_operation", accepted)
+		return nil, problem.BadRequest(problem.UnknownOperation, accepted)
 	}
 	e.route = "direct " + *request.Operation
 	return operation(ctx, request, e)
@@ -244,7 +245,7 @@ func (e *entry) noteKey(key string) error {
 
 func (h *Handler) set(ctx context.Context, request directRequest, e *entry) (any, error) {
 	if request.Key == nil || request.Value == nil {
-		return nil, invalid("invalid_request", `set takes {"operation":"set","key":"…","value":"…"} and ttl in seconds or expires_at in Unix seconds.`)
+		return nil, problem.BadRequest(problem.InvalidRequest, `set takes {"operation":"set","key":"…","value":"…"} and ttl in seconds or expires_at in Unix seconds.`)
 	}
 	if err := e.noteKey(*request.Key); err != nil {
 		return nil, err
@@ -266,7 +267,7 @@ func (h *Handler) set(ctx context.Context, request directRequest, e *entry) (any
 
 func (h *Handler) delete(ctx context.Context, request directRequest, e *entry) (any, error) {
 	if request.Key == nil {
-		return nil, invalid("invalid_request", `delete takes {"operation":"delete","key":"…"}.`)
+		return nil, problem.BadRequest(problem.InvalidRequest, `delete takes {"operation":"delete","key":"…"}.`)
 	}
 	if err := e.noteKey(*request.Key); err != nil {
 		return nil, err
@@ -287,7 +288,7 @@ func (r directRequest) page() voximplant.Page {
 
 func (h *Handler) list(ctx context.Context, request directRequest, _ *entry) (any, error) {
 	if request.Prefix == "" {
-		return nil, invalid("invalid_request", `list takes {"operation":"list","prefix":"…"}, and offset and count if need be.`)
+		return nil, problem.BadRequest(problem.InvalidRequest, `list takes {"operation":"list","prefix":"…"}, and offset and count if need be.`)
 	}
 	items, next, err := h.Storage.Items(ctx, request.Prefix, request.page())
 	return pageOf(items, next, func(item *voximplant.KeyValueItem) any { return wire(item) }), err

@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"voxkv/internal/panics"
+	"voxkv/internal/problem"
 	"voxkv/lookup"
 	"voxkv/storage"
 )
@@ -136,7 +137,7 @@ func (h *Handler) route(w http.ResponseWriter, r *http.Request, e *entry) error 
 	case path == healthPath:
 		e.route = healthPath
 	default:
-		return errNoRoute
+		return noRoute()
 	}
 	switch {
 	case r.Method == http.MethodOptions:
@@ -144,7 +145,7 @@ func (h *Handler) route(w http.ResponseWriter, r *http.Request, e *entry) error 
 		e.status = http.StatusNoContent
 		return nil
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		return errMethodNotAllowed
+		return methodNotAllowed()
 	case e.route == healthPath:
 		return serveHealth(w, e)
 	case !found:
@@ -161,11 +162,11 @@ func checkPath(f form, key string) error {
 	switch {
 	case key == "." || key == "..":
 		// URL parsers on the way take these for steps of the path.
-		return invalid("invalid_key", "A path cannot hold this key. Use /v1/items?key= for it.")
+		return problem.BadRequest(problem.InvalidKey, "A path cannot hold this key. Use /v1/items?key= for it.")
 	case key == "":
-		return invalid("invalid_key", "The path ends without a key. It is "+f.prefix+"{key}.")
+		return problem.BadRequest(problem.InvalidKey, "The path ends without a key. It is "+f.prefix+"{key}.")
 	case strings.HasSuffix(key, "/"):
-		return invalid("invalid_key", "A key has no slash. Leave out the one at the end of the path.")
+		return problem.BadRequest(problem.InvalidKey, "A key has no slash. Leave out the one at the end of the path.")
 	}
 	return nil
 }
@@ -195,11 +196,11 @@ func (h *Handler) query(w http.ResponseWriter, r *http.Request, e *entry) error 
 	keys := values["key"]
 	switch {
 	case err != nil, slices.ContainsFunc(keys, func(key string) bool { return !utf8.ValidString(key) }):
-		return invalid("invalid_request", "The query is malformed. A semicolon in it is written %3B.")
+		return problem.BadRequest(problem.InvalidRequest, "The query is malformed. A semicolon in it is written %3B.")
 	case len(keys) == 0:
-		return invalid("invalid_key", "The query holds no key.")
+		return problem.BadRequest(problem.InvalidKey, "The query holds no key.")
 	case slices.ContainsFunc(keys, func(key string) bool { return strings.Contains(key, " ") }):
-		return invalid("invalid_key", "A key has no space. A plus sign in a query is written %2B.")
+		return problem.BadRequest(problem.InvalidKey, "A key has no space. A plus sign in a query is written %2B.")
 	case len(keys) == 1:
 		return h.item(w, r, keys[0], jsonForm(), e)
 	}
@@ -217,8 +218,8 @@ func serveHealth(w http.ResponseWriter, e *entry) error {
 }
 
 // problemCaching lets shared caches keep the absence of an item, and nothing else.
-func (h *Handler) problemCaching(p problem, e *entry) caching {
-	if p.Code != "not_found" {
+func (h *Handler) problemCaching(p problem.Problem, e *entry) caching {
+	if p.Code != problem.NotFound {
 		return uncached()
 	}
 	return absence(e.answer, h.NotFoundMaxAge, e.private)

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"voxkv/internal/panics"
+	"voxkv/internal/problem"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
@@ -35,7 +36,7 @@ type entry struct {
 	answer    lookup.Answer
 	batch     []lookup.Result // of a request for several keys, which leaves key and answer empty
 	status    int
-	problem   problem // zero if there was none
+	problem   problem.Problem // zero if there was none
 	err       error
 }
 
@@ -62,7 +63,7 @@ func (e *entry) trace(ctx context.Context) context.Context {
 // fail records err and what the caller is told of it.
 func (e *entry) fail(err error) {
 	e.err = err
-	e.problem = problemOf(err)
+	e.problem = *problem.Of(err)
 	e.status = e.problem.Status
 }
 
@@ -95,7 +96,7 @@ func (h *Handler) requestAttrs(ctx context.Context, e *entry) []slog.Attr {
 	)
 	attrs = appendText(attrs, "trace_id", trace)
 	attrs = appendText(attrs, "traceparent", e.parent)
-	attrs = appendText(attrs, "code", e.problem.Code)
+	attrs = appendText(attrs, "code", string(e.problem.Code))
 	if e.key != "" {
 		attrs = appendText(attrs, "key", h.HashKey(e.key))
 	}
@@ -150,7 +151,7 @@ func (e *entry) failures() (failures []error) {
 		switch {
 		case f.Answer.UpstreamErr != nil:
 			failures = append(failures, f.Answer.UpstreamErr)
-		case f.Err != nil && problemOf(f.Err).Status >= 500:
+		case f.Err != nil && problem.Of(f.Err).Status >= 500:
 			failures = append(failures, f.Err)
 		}
 	}
@@ -205,7 +206,7 @@ func (e *entry) level() slog.Level {
 	level := levelOf(e.status)
 	for _, f := range e.batch {
 		if f.Err != nil {
-			level = max(level, levelOf(problemOf(f.Err).Status))
+			level = max(level, levelOf(problem.Of(f.Err).Status))
 		}
 	}
 	if len(e.failures()) > 0 {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -75,8 +76,9 @@ func (h *Handler) metrics(e *entry) metricList {
 	}
 	m.add("UpstreamTime", "Milliseconds", milliseconds(waited))
 	if failed := e.upstreamError(); failed != nil {
+		kind := string(failed.Kind)
 		m.count("UpstreamErrors", 1)
-		m.count("UpstreamErrors"+camel(string(failed.Kind)), 1)
+		m.count("UpstreamErrors"+strings.ToUpper(kind[:1])+kind[1:], 1)
 	}
 	if h.TokenCounts != nil {
 		signed, read := h.TokenCounts()

@@ -10,19 +10,9 @@ import (
 	"slices"
 	"time"
 
+	"voxkv/internal/problem"
 	"voxkv/lookup"
 	"voxkv/voximplant"
-)
-
-var (
-	// ErrReadOnly says that writes are switched off.
-	ErrReadOnly = errors.New("storage: writes are off; ALLOW_WRITES=true switches them on")
-
-	// ErrOutOfScope says that a key is outside the allow-list.
-	ErrOutOfScope = errors.New("storage: the key is outside ALLOWED_KEYS")
-
-	// ErrWidePrefix says that keys outside the allow-list begin with a prefix too.
-	ErrWidePrefix = errors.New("storage: the prefix is wider than those of ALLOWED_KEYS")
 )
 
 // A Storage reaches one application's storage. All fields but Writable are required.
@@ -41,7 +31,7 @@ type Storage struct {
 }
 
 // Set stores an item and returns it as it was written. The error is
-// ErrReadOnly, ErrOutOfScope, a *voximplant.LimitError or a *voximplant.Error.
+// a *problem.Problem, a *voximplant.LimitError or a *voximplant.Error.
 func (s *Storage) Set(ctx context.Context, key, value string, life voximplant.Lifetime) (*voximplant.KeyValueItem, error) {
 	if err := s.mayWrite(key); err != nil {
 		return nil, err
@@ -71,9 +61,9 @@ func (s *Storage) Delete(ctx context.Context, key string) error {
 func (s *Storage) mayWrite(key string) error {
 	switch {
 	case !s.Writable:
-		return ErrReadOnly
+		return problem.BadRequest(problem.WritesOff, "Writes are off; ALLOW_WRITES=true switches them on.")
 	case !s.Scope.Allows(key):
-		return ErrOutOfScope
+		return problem.BadRequest(problem.OutOfScope, "The key is outside ALLOWED_KEYS.")
 	}
 	return nil
 }
@@ -84,7 +74,7 @@ const maxPages = 10
 // Items returns a page of the items whose keys begin with prefix, and the
 // offset of the next page, 0 after the last. A page may be short, and even
 // empty, where the API lists other items beside them. The error is
-// ErrWidePrefix, a *voximplant.LimitError or a *voximplant.Error.
+// a *problem.Problem, a *voximplant.LimitError or a *voximplant.Error.
 func (s *Storage) Items(ctx context.Context, prefix string, page voximplant.Page) ([]voximplant.KeyValueItem, int, error) {
 	return s.list(ctx, s.Client.GetKeyValueItems, prefix, page)
 }
@@ -102,7 +92,7 @@ type lister func(ctx context.Context, prefix string, page voximplant.Page) ([]vo
 // stopped.
 func (s *Storage) list(ctx context.Context, get lister, prefix string, page voximplant.Page) (items []voximplant.KeyValueItem, next int, err error) {
 	if !s.Scope.Covers(prefix) {
-		return nil, 0, ErrWidePrefix
+		return nil, 0, problem.BadRequest(problem.OutOfScope, "A list takes a prefix that begins with one of those in ALLOWED_KEYS.")
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"voxkv/auth"
+	"voxkv/internal/problem"
 	"voxkv/internal/voximplanttest"
 	"voxkv/lookup"
 	"voxkv/storage"
@@ -52,12 +53,9 @@ func newWorld(t *testing.T) *world {
 	w.answer(nil)
 	server := httptest.NewServer(w.api)
 	t.Cleanup(server.Close)
-	key := func(context.Context) (*auth.ServiceAccountKey, error) {
-		return auth.ParseServiceAccountKey(account().Credentials())
-	}
 	w.Storage = &storage.Storage{
 		Client: &voximplant.Client{
-			Tokens: &auth.TokenSource{Key: key}, ApplicationID: 42, BaseURL: server.URL + "/platform_api", HTTPClient: server.Client(),
+			Tokens: tokens(), ApplicationID: 42, BaseURL: server.URL + "/platform_api", HTTPClient: server.Client(),
 		},
 		Scope:    scope,
 		Writable: true,
@@ -65,6 +63,12 @@ func newWorld(t *testing.T) *world {
 		Forget:   func(key string) { w.forgot = append(w.forgot, key) },
 	}
 	return w
+}
+
+func tokens() *auth.TokenSource {
+	return &auth.TokenSource{Key: func(context.Context) (*auth.ServiceAccountKey, error) {
+		return auth.ParseServiceAccountKey(account().Credentials())
+	}}
 }
 
 // answer has a body for each method, instead of the API's own.
@@ -142,8 +146,8 @@ func TestSetAnswersWhatWasWritten(t *testing.T) {
 func TestRefusedBeforeTheCall(t *testing.T) {
 	t.Parallel()
 	const (
-		off   = "storage: writes are off; ALLOW_WRITES=true switches them on"
-		scope = "storage: the key is outside ALLOWED_KEYS"
+		off   = "Writes are off; ALLOW_WRITES=true switches them on."
+		scope = "The key is outside ALLOWED_KEYS."
 	)
 	tests := []struct {
 		name, key string
@@ -367,7 +371,7 @@ func TestEmptyPages(t *testing.T) {
 	for takes, want := range map[time.Duration]int{0: 10, 300 * time.Millisecond: 10, time.Second: 6, 1900 * time.Millisecond: 3} {
 		synctest.Test(t, func(t *testing.T) {
 			calls := 0
-			client := &voximplant.Client{Tokens: w.Client.Tokens, ApplicationID: 42}
+			client := &voximplant.Client{Tokens: tokens(), ApplicationID: 42}
 			client.HTTPClient = &http.Client{Transport: transport(func(*http.Request) *http.Response {
 				calls++
 				time.Sleep(takes)
@@ -412,8 +416,8 @@ func TestWidePrefix(t *testing.T) {
 	w.api.Put("secret:token", "v", time.Now().Add(time.Hour))
 	for _, prefix := range []string{"", "o", "order", "ord-", "exact", "secret:t", "secret:token", "Order:"} {
 		for name, list := range w.listers() {
-			if got, next, err := list(t.Context(), prefix, voximplant.Page{Count: 1}); got != nil || next != 0 || !errors.Is(err, storage.ErrWidePrefix) {
-				t.Errorf("%s(%q) = %v, %d, %v; want ErrWidePrefix alone", name, prefix, got, next, err)
+			if got, next, err := list(t.Context(), prefix, voximplant.Page{Count: 1}); got != nil || next != 0 || problem.Of(err).Code != problem.OutOfScope {
+				t.Errorf("%s(%q) = %v, %d, %v; want out_of_scope alone", name, prefix, got, next, err)
 			}
 		}
 	}
