@@ -14,7 +14,10 @@ import (
 // maxParallel is the most keys that Several looks up at a time.
 const maxParallel = 8
 
-// A Result is what became of one of several keys.
+// A Func finds what is stored under a valid key, as Lookup.Item does.
+type Func = func(ctx context.Context, key string) (Answer, error)
+
+// A Result is what became of one key.
 type Result struct {
 	Key    string
 	Answer Answer
@@ -24,16 +27,15 @@ type Result struct {
 // Absent reports whether the key has no item, as opposed to a failure.
 func (r Result) Absent() bool { return errors.Is(r.Err, voximplant.ErrNotFound) }
 
-// Several looks up keys side by side with item, which is Lookup.Item or has its
-// contract. The results have the order of keys. A key that fails, panics or is
-// not valid (a *KeyError) does not keep the others from being answered.
-func Several(ctx context.Context, keys []string, item func(ctx context.Context, key string) (Answer, error)) []Result {
+// Several looks up keys side by side. The results have the order of keys. A key that fails does
+// not keep the others from being answered.
+func Several(ctx context.Context, keys []string, item Func) []Result {
 	results := make([]Result, len(keys))
 	var group errgroup.Group
 	group.SetLimit(maxParallel)
 	for i, key := range keys {
 		group.Go(func() error {
-			results[i] = one(ctx, key, item)
+			results[i] = One(ctx, key, item)
 			return nil
 		})
 	}
@@ -42,10 +44,9 @@ func Several(ctx context.Context, keys []string, item func(ctx context.Context, 
 	return results
 }
 
-// one looks up one key. A panic becomes the result's error: nothing else would
-// recover it, since each lookup runs on a goroutine of its own.
-func one(ctx context.Context, key string, item func(context.Context, string) (Answer, error)) (r Result) {
-	defer panics.Recover(&r.Err)
+// One looks up one key. The error is a *KeyError, a *panics.Error or item's.
+func One(ctx context.Context, key string, item Func) (r Result) {
+	defer panics.Recover(&r.Err) // Several runs this on goroutines where nothing else recovers
 	r.Key = key
 	if r.Err = CheckKey(key); r.Err == nil {
 		r.Answer, r.Err = item(ctx, key)

@@ -1,4 +1,4 @@
-package storage_test
+package direct_test
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,26 +15,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"voxkv/auth"
+	"voxkv/direct"
 	"voxkv/internal/problem"
 	"voxkv/internal/voximplanttest"
-	"voxkv/lookup"
-	"voxkv/storage"
 	"voxkv/voximplant"
 )
 
-var account = sync.OnceValue(func() *voximplanttest.ServiceAccount {
-	account, err := voximplanttest.NewServiceAccount(1234567)
-	if err != nil {
-		panic(err)
-	}
-	return account
-})
-
-// A world is a Storage of the keys order:* and exact, that may be written, the
-// API behind it, and what the Storage told of its writes.
+// A world is Items of the keys order:* and exact, that may be written, the
+// API behind it, and what it was told to forget.
 type world struct {
-	*storage.Storage
+	*direct.Items
 	api     *voximplanttest.Server
 	mu      sync.Mutex // guards methods
 	methods []string   // called
@@ -44,31 +33,18 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	scope, err := lookup.ParseScope("order:*,exact")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{api: &voximplanttest.Server{AccountID: 1234567, ApplicationID: 42}}
-	w.api.AddKey(account().KeyID, &account().PrivateKey.PublicKey)
+	w := &world{}
+	api, client := newAPI(t)
+	w.api = api
 	w.answer(nil)
-	server := httptest.NewServer(w.api)
-	t.Cleanup(server.Close)
-	w.Storage = &storage.Storage{
-		Client: &voximplant.Client{
-			Tokens: tokens(), ApplicationID: 42, BaseURL: server.URL + "/platform_api", HTTPClient: server.Client(),
-		},
-		Scope:    scope,
+	w.Items = &direct.Items{
+		Client:   client,
+		Scope:    newScope(t, "order:*,exact"),
 		Writable: true,
 		Timeout:  10 * time.Second,
 		Forget:   func(key string) { w.forgot = append(w.forgot, key) },
 	}
 	return w
-}
-
-func tokens() *auth.TokenSource {
-	return &auth.TokenSource{Key: func(context.Context) (*auth.ServiceAccountKey, error) {
-		return auth.ParseServiceAccountKey(account().Credentials())
-	}}
 }
 
 // answer has a body for each method, instead of the API's own.
@@ -227,11 +203,11 @@ func TestKeyNotFoundCode(t *testing.T) {
 	w.check(t, []string{"DelKeyValueItem"}, "exact")
 }
 
-// A lister is Items or Keys.
+// A lister is List or ListKeys.
 type lister = func(context.Context, string, voximplant.Page) ([]voximplant.KeyValueItem, int, error)
 
 func (w *world) listers() map[string]lister {
-	return map[string]lister{"Items": w.Items, "Keys": w.Keys}
+	return map[string]lister{"List": w.List, "ListKeys": w.ListKeys}
 }
 
 // TestListsInScope: the offset of the next page counts what the API listed, not what is shown of it.
@@ -266,7 +242,7 @@ func TestListsInScope(t *testing.T) {
 				t.Errorf("%s(%q, %+v) = %d items, next %d, %v; want %d, next %d", name, test.prefix, test.page, len(got), next, err, test.want, test.next)
 			}
 			for _, item := range got {
-				if value := map[string]string{"Items": "v"}[name]; item.Value != value || !strings.HasPrefix(item.Key, test.prefix) {
+				if value := map[string]string{"List": "v"}[name]; item.Value != value || !strings.HasPrefix(item.Key, test.prefix) {
 					t.Errorf("%s(%q) has %+v; want the value %q", name, test.prefix, item, value)
 				}
 			}
@@ -352,12 +328,12 @@ func TestReadingIsKept(t *testing.T) {
 		w.api.Put(fmt.Sprintf("order:%02d", i), "v", time.Now().Add(time.Hour))
 		w.api.Put(fmt.Sprintf("order-%02d", i), "v", time.Now().Add(time.Hour))
 	}
-	first, next, err := w.Keys(t.Context(), "order:", voximplant.Page{})
+	first, next, err := w.ListKeys(t.Context(), "order:", voximplant.Page{})
 	if err != nil || len(first) != 10 || next == 0 {
-		t.Fatalf("Keys = %d items, next %d, %v; want 10 and a next page", len(first), next, err)
+		t.Fatalf("ListKeys = %d items, next %d, %v; want 10 and a next page", len(first), next, err)
 	}
 	byPrefix.Store(true)
-	second, next, err := w.Keys(t.Context(), "order:", voximplant.Page{Offset: next})
+	second, next, err := w.ListKeys(t.Context(), "order:", voximplant.Page{Offset: next})
 	if err != nil || len(second) != 2 || second[0].Key != "order:10" || next != 0 {
 		t.Errorf("second page = %+v, next %d, %v; want order:10 and order:11", second, next, err)
 	}
@@ -377,8 +353,8 @@ func TestEmptyPages(t *testing.T) {
 				time.Sleep(takes)
 				return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(foreign))}
 			})}
-			s := &storage.Storage{Client: client, Scope: w.Scope, Timeout: 10 * time.Second}
-			items, next, err := s.Items(t.Context(), "order:", voximplant.Page{Offset: 8, Count: 2})
+			s := &direct.Items{Client: client, Scope: w.Scope, Timeout: 10 * time.Second}
+			items, next, err := s.List(t.Context(), "order:", voximplant.Page{Offset: 8, Count: 2})
 			if err != nil || len(items) != 0 || calls != want || next != 8+2*want {
 				t.Errorf("pages of %v each: %v, next %d, %v after %d calls; want none, next %d after %d", takes, items, next, err, calls, 8+2*want, want)
 			}

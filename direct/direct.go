@@ -1,0 +1,156 @@
+// Package direct answers direct invocations of the function: one key, several
+// keys, lists of requests as EventBridge Pipes sends them, and operations on the
+// storage. It knows nothing of HTTP.
+package direct
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"voxkv/internal/freshness"
+	"voxkv/internal/itemjson"
+	"voxkv/internal/panics"
+	"voxkv/internal/problem"
+	"voxkv/internal/requestlog"
+	"voxkv/lookup"
+)
+
+// maxKeys is the most keys of one invocation.
+const maxKeys = 50
+
+// A Handler answers direct invocations. Lookup and Log are required.
+type Handler struct {
+	Lookup lookup.Func
+
+	// MaxAge is the ceiling of any max_age.
+	MaxAge time.Duration
+
+	// Items serves the operations. If nil, there are none.
+	Items *Items
+
+	// Log gets one line for each invocation.
+	Log *requestlog.Log
+}
+
+// An Error is a failed invocation: a Lambda function error.
+type Error struct {
+	Type    string // stable: InvalidRequest, UpstreamBusy, UpstreamUnavailable, UpstreamTimeout, UpstreamFailure, InternalError
+	Message string
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// ErrorType is the errorType of the function error.
+func (e *Error) ErrorType() string { return e.Type }
+
+// An answer is what becomes of an invocation.
+type answer struct {
+	operation string // "" if keys were asked for
+	value     any    // is marshaled for the caller
+
+	// What follows is for the log.
+	result  lookup.Result
+	several []lookup.Result
+}
+
+// Invoke answers one invocation. {"key":"…"} is answered with the item and its
+// max_age, or with null where HTTP says 404, so that an absent key is not an
+// error. {"keys":[…]} is answered key by key, [{"key":"…"},…] with a list, and
+// {"operation":…} by Items. The error is an *Error.
+func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	start := h.Log.Begin(ctx, nil)
+	ctx = start.WithTrace(ctx)
+	a, text, err := h.answer(ctx, payload)
+	line := requestlog.Line{Route: "direct", Status: http.StatusOK, Result: a.result, Several: a.several}
+	if a.operation != "" {
+		line.Route += " " + a.operation
+	}
+	if err == nil {
+		h.Log.Write(ctx, start, line)
+		return text, nil
+	}
+	p := problem.Of(err)
+	line.Status, line.Err = p.Status, p
+	h.Log.Write(ctx, start, line)
+	if p.Code == problem.NotFound {
+		return []byte("null"), nil
+	}
+	return nil, &Error{Type: p.ErrorType(), Message: p.Detail}
+}
+
+// answer answers payload, with text as the JSON. Where there is an error, the
+// answer holds what the log says of it.
+func (h *Handler) answer(ctx context.Context, payload []byte) (a answer, text []byte, err error) {
+	defer panics.Recover(&err)
+	r, err := parse(payload)
+	if err != nil {
+		return a, nil, err
+	}
+	switch {
+	case r.Operation != nil:
+		a, err = h.operate(ctx, r)
+	case r.enrichment:
+		a, err = h.enrich(ctx, *r.Keys)
+	case r.Keys != nil:
+		a, err = h.several(ctx, *r.Keys)
+	default:
+		a, err = h.one(ctx, *r.Key)
+	}
+	if err != nil {
+		return a, nil, err
+	}
+	text, err = json.Marshal(a.value)
+	return a, text, err
+}
+
+// An item is an item and how long the caller may keep it.
+type item struct {
+	itemjson.Item
+	MaxAge int64 `json:"max_age"` // seconds
+}
+
+func (h *Handler) item(a lookup.Answer) item {
+	return item{itemjson.Of(a.Item), max(freshness.Of(a, h.MaxAge, true).MaxAge, 0)}
+}
+
+func (h *Handler) one(ctx context.Context, key string) (answer, error) {
+	found := lookup.One(ctx, key, h.Lookup)
+	if found.Err != nil {
+		return answer{result: found}, found.Err
+	}
+	return answer{value: h.item(found.Answer), result: found}, nil
+}
+
+func (h *Handler) several(ctx context.Context, keys []string) (answer, error) {
+	results, err := h.results(ctx, keys)
+	return answer{value: itemjson.OfResults(results, h.item), several: results}, err
+}
+
+// enrich answers a list of requests with the list of their items, null for absent
+// ones: what EventBridge Pipes sends to an enrichment and expects from it. A pipe
+// retries the whole list, so one failure fails the list.
+func (h *Handler) enrich(ctx context.Context, keys []string) (answer, error) {
+	results, err := h.results(ctx, keys)
+	items := make([]*item, len(results))
+	for i, r := range results {
+		switch {
+		case r.Err == nil:
+			items[i] = new(h.item(r.Answer))
+		case !r.Absent() && err == nil:
+			err = r.Err
+		}
+	}
+	return answer{value: items, several: results}, err
+}
+
+func (h *Handler) results(ctx context.Context, keys []string) ([]lookup.Result, error) {
+	if len(keys) == 0 {
+		return nil, problem.BadRequest(problem.InvalidRequest, "The list holds no key.")
+	}
+	if err := problem.CheckCount(len(keys), maxKeys); err != nil {
+		return nil, err
+	}
+	return problem.OfResults(lookup.Several(ctx, keys, h.Lookup)), nil
+}
