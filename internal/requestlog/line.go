@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"voxkv/internal/panics"
@@ -105,7 +106,7 @@ func (l Line) failures() (failures []error) {
 	if l.Err == nil && l.Answer.UpstreamErr == nil && l.Several == nil {
 		return nil // nearly always
 	}
-	for _, r := range append([]lookup.Result{l.Result}, l.Several...) {
+	for _, r := range append(slices.Clip(l.Several), l.Result) {
 		switch {
 		case r.Answer.UpstreamErr != nil:
 			failures = append(failures, r.Answer.UpstreamErr)

@@ -185,6 +185,8 @@ func TestLines(t *testing.T) {
 		{request: `[{"key":"hit"},{"key":"busy"}]`, want: `"level":"WARN","route":"direct","status":503,"ms":10,"code":"upstream_busy","keys":2,"failed":1,
 			"upstream_kind":"throttled","upstream_code":340,"error":"voximplant: throttled, code 340, HTTP status 200"`,
 			metrics: "Requests Status5xx ColdStarts CacheHits UpstreamTime=10 UpstreamErrors UpstreamErrorsThrottled"},
+		{request: `[{"key":"stale"},{"key":"busy"}]`, want: `"level":"WARN","route":"direct","status":503,"ms":30,"code":"upstream_busy","keys":2,"failed":1,
+			"upstream_kind":"unavailable","upstream_code":0,"error":"voximplant: unavailable, HTTP status 503"`},
 		{request: `[]`, want: `"level":"INFO","route":"direct","status":400,"ms":0,"code":"invalid_request"`},
 
 		// Operations have no cache.
