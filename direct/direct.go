@@ -147,7 +147,7 @@ func (h *Handler) enrich(ctx context.Context, keys []string) (answer, error) {
 
 func (h *Handler) results(ctx context.Context, keys []string) ([]lookup.Result, error) {
 	if len(keys) == 0 {
-		return nil, problem.BadRequest(problem.InvalidRequest, "The list holds no key.")
+		return nil, problem.BadRequest(problem.InvalidRequest, "The list has no key.")
 	}
 	if err := problem.CheckCount(len(keys), maxKeys); err != nil {
 		return nil, err

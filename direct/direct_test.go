@@ -56,8 +56,8 @@ func TestInvalid(t *testing.T) {
 func TestReadsStrictly(t *testing.T) {
 	t.Parallel()
 	const (
-		text  = "A string is no text: it has bytes that are no UTF-8, or half a surrogate pair. A direct invocation takes"
-		twice = "A member stands twice in one object. A direct invocation takes"
+		text  = "A string is not valid Unicode: it has bytes that are not UTF-8, or half of a surrogate pair. A direct invocation takes"
+		twice = "An object has two members of one name. A direct invocation takes"
 		none  = "The payload cannot be read as JSON. A direct invocation takes"
 	)
 	s := newItemsSite(t)

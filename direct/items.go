@@ -58,7 +58,7 @@ func (i *Items) Delete(ctx context.Context, key string) error {
 func (i *Items) mayWrite(key string) error {
 	switch {
 	case !i.Writable:
-		return problem.BadRequest(problem.WritesOff, "Writes are off; ALLOW_WRITES=true switches them on.")
+		return problem.BadRequest(problem.WritesOff, "Writes are off; ALLOW_WRITES=true would allow them.")
 	case !i.Scope.Allows(key):
 		return problem.BadRequest(problem.OutOfScope, "The key is outside ALLOWED_KEYS.")
 	}
@@ -89,7 +89,7 @@ type lister func(ctx context.Context, prefix string, page voximplant.Page) ([]vo
 // where it stopped.
 func (i *Items) pages(ctx context.Context, get lister, prefix string, page voximplant.Page) (items []voximplant.KeyValueItem, next int, err error) {
 	if !i.Scope.Covers(prefix) {
-		return nil, 0, problem.BadRequest(problem.OutOfScope, "A list takes a prefix that begins with one of those in ALLOWED_KEYS.")
+		return nil, 0, problem.BadRequest(problem.OutOfScope, "The prefix of a list must begin with a prefix in ALLOWED_KEYS.")
 	}
 	ctx, cancel := context.WithTimeout(ctx, i.Timeout)
 	defer cancel()

@@ -122,7 +122,7 @@ func TestSetAnswersWhatWasWritten(t *testing.T) {
 func TestRefusedBeforeTheCall(t *testing.T) {
 	t.Parallel()
 	const (
-		off   = "Writes are off; ALLOW_WRITES=true switches them on."
+		off   = "Writes are off; ALLOW_WRITES=true would allow them."
 		scope = "The key is outside ALLOWED_KEYS."
 	)
 	tests := []struct {

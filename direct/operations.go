@@ -45,7 +45,7 @@ func (r request) checkMembers() error {
 	case *r.Operation == "delete" && r.Key == nil:
 		return problem.BadRequest(problem.InvalidRequest, `delete takes {"operation":"delete","key":"…"}.`)
 	case *r.Operation == "list" && r.Prefix == "":
-		return problem.BadRequest(problem.InvalidRequest, `list takes {"operation":"list","prefix":"…"}, and offset and count if need be.`)
+		return problem.BadRequest(problem.InvalidRequest, `list takes {"operation":"list","prefix":"…"}, and optionally offset and count.`)
 	}
 	return nil
 }

@@ -141,7 +141,7 @@ func TestWritesAreOff(t *testing.T) {
 		`{"operation":"delete","key":"order:1"}`,
 		`{"operation":"delete","key":"secret:token"}`,
 	} {
-		s.checkRefused(t, payload, "InvalidRequest", "Writes are off; ALLOW_WRITES=true switches them on.")
+		s.checkRefused(t, payload, "InvalidRequest", "Writes are off; ALLOW_WRITES=true would allow them.")
 	}
 	if n := s.calls(); n != 0 {
 		t.Errorf("the API was called %d times; want never", n)

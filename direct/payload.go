@@ -112,9 +112,9 @@ func reason(payload []byte, err error) string {
 	}
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		return "A member stands twice in one object."
+		return "An object has two members of one name."
 	case jsontext.Value(payload).IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)):
-		return "A string is no text: it has bytes that are no UTF-8, or half a surrogate pair."
+		return "A string is not valid Unicode: it has bytes that are not UTF-8, or half of a surrogate pair."
 	}
 	return "The payload cannot be read as JSON."
 }

@@ -74,7 +74,7 @@ func TestMaxKeys(t *testing.T) {
 		if _, err := s.Invoke(t.Context(), fmt.Appendf(nil, payload, strings.Repeat(more, 49))); err != nil {
 			t.Errorf("50 keys in %s: %v", payload, err)
 		}
-		s.checkRefused(t, fmt.Sprintf(payload, strings.Repeat(more, 50)), "InvalidRequest", "At most 50 keys may be asked for at once.")
+		s.checkRefused(t, fmt.Sprintf(payload, strings.Repeat(more, 50)), "InvalidRequest", "One request may ask for 50 keys at most.")
 	}
 }
 

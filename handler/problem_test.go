@@ -213,19 +213,19 @@ func TestDetails(t *testing.T) {
 	s := newSite(lookuptest.Failing(errAny))
 	s.RawValues = true
 	for target, want := range map[string]string{
-		"/v1/items/order:1/":  "A key has no slash. Leave out the one at the end of the path.",
-		"/v1/items/order:1//": "A key has no slash. Leave out the one at the end of the path.",
-		"/v1/items//":         "A key has no slash. Leave out the one at the end of the path.",
-		"/v1/parsed/order:1/": "A key has no slash. Leave out the one at the end of the path.",
-		"/v1/items/":          "The path ends without a key. It is /v1/items/{key}.",
-		"/v1/parsed/":         "The path ends without a key. It is /v1/parsed/{key}.",
-		"/v1/values/":         "The path ends without a key. It is /v1/values/{key}.",
+		"/v1/items/order:1/":  "A key cannot have a slash. Leave out the one at the end of the path.",
+		"/v1/items/order:1//": "A key cannot have a slash. Leave out the one at the end of the path.",
+		"/v1/items//":         "A key cannot have a slash. Leave out the one at the end of the path.",
+		"/v1/parsed/order:1/": "A key cannot have a slash. Leave out the one at the end of the path.",
+		"/v1/items/":          "The path ends without a key. It must be /v1/items/{key}.",
+		"/v1/parsed/":         "The path ends without a key. It must be /v1/parsed/{key}.",
+		"/v1/values/":         "The path ends without a key. It must be /v1/values/{key}.",
 		"/v1/items/a/b":       "Not a key: the key has a character outside a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +.",
 		"/v1/items/..":        "A path cannot hold this key. Use /v1/items?key= for it.",
-		"/v1/items":           "The query holds no key.",
+		"/v1/items":           "The query has no key.",
 		"/v1/items?key=":      "Not a key: the key is empty.",
-		"/v1/items?key=a+b":   "A key has no space. A plus sign in a query is written %2B.",
-		"/v1/items?key=a;b":   "The query is malformed. A semicolon in it is written %3B.",
+		"/v1/items?key=a+b":   "A key cannot have a space. Write a plus sign in a query as %2B.",
+		"/v1/items?key=a;b":   "The query is malformed. Write a semicolon in it as %3B.",
 	} {
 		if got := s.get(t, target).problem(t).Detail; got != want {
 			t.Errorf("GET %s: %q; want %q", target, got, want)

@@ -111,9 +111,9 @@ func pathKey(route, segment string) (string, error) {
 		// URL parsers on the way take these for steps of the path.
 		return "", problem.BadRequest(problem.InvalidKey, "A path cannot hold this key. Use "+itemsPath+"?key= for it.")
 	case key == "":
-		return "", problem.BadRequest(problem.InvalidKey, "The path ends without a key. It is "+route+".")
+		return "", problem.BadRequest(problem.InvalidKey, "The path ends without a key. It must be "+route+".")
 	case strings.HasSuffix(key, "/"):
-		return "", problem.BadRequest(problem.InvalidKey, "A key has no slash. Leave out the one at the end of the path.")
+		return "", problem.BadRequest(problem.InvalidKey, "A key cannot have a slash. Leave out the one at the end of the path.")
 	}
 	return key, nil
 }
@@ -124,11 +124,11 @@ func queryKeys(query string, most int) (key string, keys []string, err error) {
 	keys = values["key"]
 	switch {
 	case err != nil, slices.ContainsFunc(keys, func(key string) bool { return !utf8.ValidString(key) }):
-		return "", nil, problem.BadRequest(problem.InvalidRequest, "The query is malformed. A semicolon in it is written %3B.")
+		return "", nil, problem.BadRequest(problem.InvalidRequest, "The query is malformed. Write a semicolon in it as %3B.")
 	case len(keys) == 0:
-		return "", nil, problem.BadRequest(problem.InvalidKey, "The query holds no key.")
+		return "", nil, problem.BadRequest(problem.InvalidKey, "The query has no key.")
 	case slices.ContainsFunc(keys, func(key string) bool { return strings.Contains(key, " ") }):
-		return "", nil, problem.BadRequest(problem.InvalidKey, "A key has no space. A plus sign in a query is written %2B.")
+		return "", nil, problem.BadRequest(problem.InvalidKey, "A key cannot have a space. Write a plus sign in a query as %2B.")
 	case len(keys) == 1:
 		return keys[0], nil, nil
 	}

@@ -68,7 +68,7 @@ func TestMaxKeys(t *testing.T) {
 		asked.Store(0)
 		got := s.get(t, "/v1/items?"+strings.Repeat("key=a&", row.most+1))
 		p := got.problem(t)
-		if got.status != 400 || p.Code != "too_many_keys" || p.Detail != fmt.Sprintf("At most %d keys may be asked for at once.", row.most) || asked.Load() != 0 {
+		if got.status != 400 || p.Code != "too_many_keys" || p.Detail != fmt.Sprintf("One request may ask for %d keys at most.", row.most) || asked.Load() != 0 {
 			t.Errorf("MaxKeys %d: %d keys: %d %s, after %d lookups; want 400 that tells the limit, and none", row.setting, row.most+1, got.status, got.body, asked.Load())
 		}
 	}

@@ -22,7 +22,7 @@ func TestForget(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var s storage
+				var s upstream
 				if before != "" {
 					s.put(before, time.Hour)
 				}
@@ -43,7 +43,7 @@ func TestForget(t *testing.T) {
 // TestForgottenIsNoStandIn: what was forgotten does not come back when upstream fails.
 func TestForgottenIsNoStandIn(t *testing.T) {
 	t.Parallel()
-	var s storage
+	var s upstream
 	s.put("before", time.Hour)
 	l := s.lookup(t, nil)
 	find(t, l, "a", "before", lookup.FromUpstream)

@@ -16,7 +16,7 @@ import (
 
 func TestOutOfScope(t *testing.T) {
 	t.Parallel()
-	var s storage
+	var s upstream
 	s.put("v", time.Hour)
 	l := s.lookup(t, func(c *lookup.Config) {
 		var err error
@@ -47,7 +47,7 @@ func TestCopyIsUsedUntilLocalMaxAge(t *testing.T) {
 		t.Run(fmt.Sprintf("limit %v, age %v", tt.limit, tt.age), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var s storage
+				var s upstream
 				s.put("old", time.Hour)
 				l := s.lookup(t, func(c *lookup.Config) { c.LocalMaxAge = tt.limit })
 				find(t, l, "a", "old", lookup.FromUpstream)
@@ -98,7 +98,7 @@ func TestOutOfScopeAges(t *testing.T) {
 func TestAnswerTells(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var s storage
+		var s upstream
 		s.put("v", time.Minute)
 		l := s.lookup(t, func(c *lookup.Config) {
 			c.Fetch = func(ctx context.Context, key string) (*voximplant.KeyValueItem, error) {
@@ -126,7 +126,7 @@ func TestAnswerTells(t *testing.T) {
 
 func TestNoTimeHasAMonotonicReading(t *testing.T) {
 	t.Parallel()
-	var s storage
+	var s upstream
 	s.put("v", time.Hour)
 	for name, now := range map[string]func() time.Time{"default": nil, "own": time.Now} {
 		l := s.lookup(t, func(c *lookup.Config) { c.Now = now })
@@ -160,7 +160,7 @@ func TestEnd(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := storage{date: tt.date, ahead: tt.ahead}
+				s := upstream{date: tt.date, ahead: tt.ahead}
 				s.put("v", life)
 				l := s.lookup(t, func(c *lookup.Config) { c.LocalMaxAge = 24 * time.Hour })
 				a := find(t, l, "a", "v", lookup.FromUpstream)
@@ -184,7 +184,7 @@ func TestEnd(t *testing.T) {
 func TestExpiredFromUpstreamIsAbsent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var s storage
+		var s upstream
 		s.put("v", -time.Second)
 		l := s.lookup(t, nil)
 		find(t, l, "a", "", lookup.FromUpstream)
@@ -202,7 +202,7 @@ func TestExpiredFromUpstreamIsAbsent(t *testing.T) {
 func TestEndPassesWhileUpstreamAnswers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var s storage
+		var s upstream
 		s.put("v", time.Second)
 		l := s.lookup(t, func(c *lookup.Config) {
 			c.Fetch = func(ctx context.Context, key string) (*voximplant.KeyValueItem, error) {
@@ -231,7 +231,7 @@ func TestNotKept(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var s storage
+				var s upstream
 				s.put("first", time.Hour)
 				l := s.lookup(t, nil)
 				find(t, l, "a", "first", lookup.FromUpstream)
@@ -269,7 +269,7 @@ func TestAbsenceIsRemembered(t *testing.T) {
 		t.Run(fmt.Sprintf("%v of %v", tt.notFound, tt.local), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var s storage
+				var s upstream
 				l := s.lookup(t, func(c *lookup.Config) { c.NotFoundMaxAge, c.LocalMaxAge = tt.notFound, tt.local })
 				find(t, l, "a", "", lookup.FromUpstream)
 				s.put("v", time.Hour)
@@ -290,7 +290,7 @@ func TestAbsenceIsRemembered(t *testing.T) {
 func TestChangesUpstream(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var s storage
+		var s upstream
 		l := s.lookup(t, nil)
 		s.put("one", time.Hour)
 		find(t, l, "a", "one", lookup.FromUpstream)
@@ -324,7 +324,7 @@ func TestChangesUpstream(t *testing.T) {
 func TestDeletedItemDoesNotComeBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var s storage
+		var s upstream
 		s.put("v", time.Hour)
 		l := s.lookup(t, nil)
 		find(t, l, "a", "v", lookup.FromUpstream)
@@ -361,7 +361,7 @@ func TestUpstreamFails(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var s storage
+				var s upstream
 				s.put("v", tt.ttl)
 				l := s.lookup(t, nil)
 				find(t, l, "a", "v", lookup.FromUpstream)
@@ -391,7 +391,7 @@ func TestUpstreamFails(t *testing.T) {
 
 func TestUpstreamFailsWithNothingHeld(t *testing.T) {
 	t.Parallel()
-	s := storage{err: errDown}
+	s := upstream{err: errDown}
 	l := s.lookup(t, nil)
 	for range 2 {
 		a, err := l.Item(t.Context(), "a")
@@ -424,7 +424,7 @@ func TestFetchPanics(t *testing.T) {
 
 func TestClockSetBack(t *testing.T) {
 	t.Parallel()
-	var s storage
+	var s upstream
 	now := time.Now()
 	l := s.lookup(t, func(c *lookup.Config) { c.Now = func() time.Time { return now } })
 	s.put("one", 24*time.Hour)

@@ -85,7 +85,7 @@ func internal() *Problem {
 // CheckCount refuses a request for more than most keys.
 func CheckCount(keys, most int) error {
 	if keys > most {
-		return BadRequest(TooManyKeys, fmt.Sprintf("At most %d keys may be asked for at once.", most))
+		return BadRequest(TooManyKeys, fmt.Sprintf("One request may ask for %d keys at most.", most))
 	}
 	return nil
 }
