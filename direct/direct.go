@@ -45,14 +45,14 @@ func (e *Error) Error() string { return e.Message }
 // ErrorType is the errorType of the function error.
 func (e *Error) ErrorType() string { return e.Type }
 
-// An answer is what becomes of an invocation.
-type answer struct {
-	operation string // "" if keys were asked for
-	value     any    // is marshaled for the caller
+// A response is what becomes of an invocation.
+type response struct {
+	value any // is marshaled for the caller
 
 	// What follows is for the log.
-	result  lookup.Result
-	several []lookup.Result
+	operation string // "" if keys were asked for
+	result    lookup.Result
+	several   []lookup.Result
 }
 
 // Invoke answers one invocation. {"key":"…"} is answered with the item and its
@@ -62,47 +62,56 @@ type answer struct {
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	start := h.Log.Begin(ctx, nil)
 	ctx = start.WithTrace(ctx)
-	a, text, err := h.answer(ctx, payload)
-	line := requestlog.Line{Route: "direct", Status: http.StatusOK, Result: a.result, Several: a.several}
-	if a.operation != "" {
-		line.Route += " " + a.operation
+	text, res, err := h.respond(ctx, payload)
+	line := requestlog.Line{Route: route(res.operation), Status: http.StatusOK, Result: res.result, Several: res.several}
+	if err != nil {
+		p := problem.Of(err)
+		line.Status, line.Err = p.Status, p
+		text, err = failure(p)
 	}
-	if err == nil {
-		h.Log.Write(ctx, start, line)
-		return text, nil
-	}
-	p := problem.Of(err)
-	line.Status, line.Err = p.Status, p
 	h.Log.Write(ctx, start, line)
+	return text, err
+}
+
+// route is what the log shows in place of a route of HTTP.
+func route(operation string) string {
+	if operation == "" {
+		return "direct"
+	}
+	return "direct " + operation
+}
+
+// failure is what the caller gets instead of a response.
+func failure(p *problem.Problem) ([]byte, error) {
 	if p.Code == problem.NotFound {
 		return []byte("null"), nil
 	}
 	return nil, &Error{Type: p.ErrorType(), Message: p.Detail}
 }
 
-// answer answers payload, with text as the JSON. Where there is an error, the
-// answer holds what the log says of it.
-func (h *Handler) answer(ctx context.Context, payload []byte) (a answer, text []byte, err error) {
+// respond returns the JSON of the response to payload. If there is an error, the
+// response has what was found before it.
+func (h *Handler) respond(ctx context.Context, payload []byte) (text []byte, res response, err error) {
 	defer panics.Recover(&err)
 	r, err := parse(payload)
 	if err != nil {
-		return a, nil, err
+		return nil, res, err
 	}
 	switch {
 	case r.Operation != nil:
-		a, err = h.operate(ctx, r)
+		res, err = h.operate(ctx, r)
 	case r.enrichment:
-		a, err = h.enrich(ctx, *r.Keys)
+		res, err = h.enrich(ctx, *r.Keys)
 	case r.Keys != nil:
-		a, err = h.several(ctx, *r.Keys)
+		res, err = h.several(ctx, *r.Keys)
 	default:
-		a, err = h.one(ctx, *r.Key)
+		res, err = h.one(ctx, *r.Key)
 	}
 	if err != nil {
-		return a, nil, err
+		return nil, res, err
 	}
-	text, err = json.Marshal(a.value)
-	return a, text, err
+	text, err = json.Marshal(res.value)
+	return text, res, err
 }
 
 // An item is an item and how long the caller may keep it.
@@ -115,23 +124,23 @@ func (h *Handler) item(a lookup.Answer) item {
 	return item{itemjson.Of(a.Item), max(freshness.Of(a, h.MaxAge, true).MaxAge, 0)}
 }
 
-func (h *Handler) one(ctx context.Context, key string) (answer, error) {
+func (h *Handler) one(ctx context.Context, key string) (response, error) {
 	found := lookup.One(ctx, key, h.Lookup)
 	if found.Err != nil {
-		return answer{result: found}, found.Err
+		return response{result: found}, found.Err
 	}
-	return answer{value: h.item(found.Answer), result: found}, nil
+	return response{value: h.item(found.Answer), result: found}, nil
 }
 
-func (h *Handler) several(ctx context.Context, keys []string) (answer, error) {
+func (h *Handler) several(ctx context.Context, keys []string) (response, error) {
 	results, err := h.results(ctx, keys)
-	return answer{value: itemjson.OfResults(results, h.item), several: results}, err
+	return response{value: itemjson.OfResults(results, h.item), several: results}, err
 }
 
 // enrich answers a list of requests with the list of their items, null for absent
 // ones: what EventBridge Pipes sends to an enrichment and expects from it. A pipe
 // retries the whole list, so one failure fails the list.
-func (h *Handler) enrich(ctx context.Context, keys []string) (answer, error) {
+func (h *Handler) enrich(ctx context.Context, keys []string) (response, error) {
 	results, err := h.results(ctx, keys)
 	items := make([]*item, len(results))
 	for i, r := range results {
@@ -142,7 +151,7 @@ func (h *Handler) enrich(ctx context.Context, keys []string) (answer, error) {
 			err = r.Err
 		}
 	}
-	return answer{value: items, several: results}, err
+	return response{value: items, several: results}, err
 }
 
 func (h *Handler) results(ctx context.Context, keys []string) ([]lookup.Result, error) {

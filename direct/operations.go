@@ -12,29 +12,29 @@ import (
 )
 
 // operate performs an operation on the storage.
-func (h *Handler) operate(ctx context.Context, r request) (a answer, err error) {
+func (h *Handler) operate(ctx context.Context, r request) (res response, err error) {
 	defer panics.Recover(&err) // here, so that the line of a panic names the operation and the key
 	operation, ok := map[string]func(*Items, context.Context, request) (any, error){
 		"list": (*Items).list, "keys": (*Items).listKeys, "set": (*Items).set, "delete": (*Items).remove,
 	}[*r.Operation]
 	switch {
 	case h.Items == nil:
-		return a, problem.BadRequest(problem.UnknownOperation, "Operations are not offered here.")
+		return res, problem.BadRequest(problem.UnknownOperation, "Operations are not offered here.")
 	case !ok:
-		return a, problem.BadRequest(problem.UnknownOperation, accepted)
+		return res, problem.BadRequest(problem.UnknownOperation, accepted)
 	}
-	a.operation = *r.Operation
+	res.operation = *r.Operation
 	if err := r.checkMembers(); err != nil {
-		return a, err
+		return res, err
 	}
-	if a.operation == "set" || a.operation == "delete" {
-		a.result.Key = *r.Key
+	if res.operation == "set" || res.operation == "delete" {
+		res.result.Key = *r.Key
 		if err := lookup.CheckKey(*r.Key); err != nil {
-			return a, err
+			return res, err
 		}
 	}
-	a.value, err = operation(h.Items, ctx, r)
-	return a, err
+	res.value, err = operation(h.Items, ctx, r)
+	return res, err
 }
 
 // checkMembers refuses an operation without the members that it needs.

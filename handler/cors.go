@@ -34,12 +34,12 @@ func (h *Handler) allowOrigin(header http.Header, origin string) {
 func (h *Handler) anyOrigin() bool { return slices.Contains(h.Origins, "*") }
 
 // options answers a preflight, or lists the methods.
-func (h *Handler) options(r *http.Request) answer {
+func (h *Handler) options(r *http.Request) response {
 	header := http.Header{}
-	a := answer{status: http.StatusNoContent, header: header, caching: uncached()}
+	res := response{status: http.StatusNoContent, header: header, caching: uncached()}
 	if r.Header.Get("Origin") == "" || r.Header.Get("Access-Control-Request-Method") == "" {
 		header.Set("Allow", allowedMethods)
-		return a
+		return res
 	}
 	header.Set("Access-Control-Allow-Methods", "GET, HEAD")
 	header.Set("Access-Control-Allow-Headers", strings.Join(h.requestHeaders(), ", "))
@@ -47,7 +47,7 @@ func (h *Handler) options(r *http.Request) answer {
 	if !h.anyOrigin() {
 		header.Set("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
 	}
-	return a
+	return res
 }
 
 // requestHeaders are those that a page may set and that make a difference: with

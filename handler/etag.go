@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// etag is a strong validator (RFC 9110 section 8.8.1) of a's body and of all that
+// etag is a strong validator (RFC 9110 section 8.8.1) of res's body and of all that
 // a 304 would renew in a cache: header, which does not yet have the fields for
 // caches, and the Cache-Control that the item had when it was just read. Caches
 // differ in what they take from a 304, and nginx goes on sending what it stored
 // first, so other settings must make another tag. While the freshness is clipped a
 // tag holds for one second only.
-func etag(header http.Header, a answer) string {
+func etag(header http.Header, res response) string {
 	names := slices.AppendSeq(make([]string, 0, 16), maps.Keys(header))
 	slices.Sort(names)
 	input := make([]byte, 0, 1<<10)
@@ -26,11 +26,11 @@ func etag(header http.Header, a answer) string {
 			input = append(append(input, strings.Join(header[name], ", ")...), '\n')
 		}
 	}
-	input = append(append(input, cacheControl(a.unaged)...), '\n')
-	if a.fresh.Clipped {
-		input = fmt.Appendln(input, a.fresh.Remaining, a.fresh.MaxAge)
+	input = append(append(input, cacheControl(res.unaged)...), '\n')
+	if res.fresh.Clipped {
+		input = fmt.Appendln(input, res.fresh.Remaining, res.fresh.MaxAge)
 	}
-	digest := sha256.Sum256(append(append(input, '\n'), a.body...))
+	digest := sha256.Sum256(append(append(input, '\n'), res.body...))
 	return `"` + base64.RawURLEncoding.EncodeToString(digest[:12]) + `"`
 }
 

@@ -1,6 +1,6 @@
 // Package handler serves items over HTTP. A request is parsed once, into a
-// request; an answer to it is made, as a value; then one place writes the
-// response, and another the log line.
+// request; a response to it is made, as a value; then one place writes it, and
+// another the log line.
 package handler
 
 import (
@@ -63,32 +63,32 @@ func RequestHeaders() []string {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := h.Log.Begin(r.Context(), r.Header.Values("Traceparent"))
 	ctx := start.WithTrace(r.Context())
-	q, a, err := h.answer(ctx, r)
+	q, res, err := h.respond(ctx, r)
 	if err != nil {
-		a = h.problem(q, a, problem.Of(err), start.RequestID)
+		res = h.failure(q, res, problem.Of(err), start.RequestID)
 	}
-	status := h.write(w, r, a, start.RequestID)
-	h.Log.Write(ctx, start, requestlog.Line{Method: r.Method, Route: q.route, Status: status, Result: a.result, Several: a.several})
+	status := h.write(w, r, res, start.RequestID)
+	h.Log.Write(ctx, start, requestlog.Line{Method: r.Method, Route: q.route, Status: status, Result: res.result, Several: res.several})
 }
 
-// answer parses r and returns the answer to it. With an error, the request and the
-// answer hold what was known before it.
-func (h *Handler) answer(ctx context.Context, r *http.Request) (q request, a answer, err error) {
+// respond parses r and makes the response to it. If there is an error, the request
+// and the response have what was found before it.
+func (h *Handler) respond(ctx context.Context, r *http.Request) (q request, res response, err error) {
 	defer panics.Recover(&err)
 	if q, err = h.parse(r); err != nil {
-		return q, a, err
+		return q, res, err
 	}
 	switch {
 	case r.Method == http.MethodOptions:
-		return q, h.options(r), nil
+		res = h.options(r)
 	case q.route == healthPath:
-		return q, health(), nil
+		res = health()
 	case len(q.keys) > 0:
-		a, err = h.several(ctx, q)
+		res, err = h.several(ctx, q)
 	default:
-		a, err = h.item(ctx, q)
+		res, err = h.item(ctx, q)
 	}
-	return q, a, err
+	return q, res, err
 }
 
 func (h *Handler) maxKeys() int { return cmp.Or(h.MaxKeys, defaultMaxKeys) }

@@ -5,27 +5,27 @@ import (
 	"net/http"
 )
 
-// write writes the response for a, and returns its status: 304 instead of 200 if
-// the caller holds the same representation.
-func (h *Handler) write(w http.ResponseWriter, r *http.Request, a answer, requestID string) (status int) {
-	status = a.status
+// write writes res, and returns the status: 304 instead of 200 if the caller holds
+// the same representation.
+func (h *Handler) write(w http.ResponseWriter, r *http.Request, res response, requestID string) (status int) {
+	status = res.status
 	header := w.Header()
 	h.setCommonHeader(header, r.Header.Get("Origin"), requestID)
-	if a.contentType != "" {
-		header.Set("Content-Type", a.contentType)
+	if res.contentType != "" {
+		header.Set("Content-Type", res.contentType)
 	}
-	maps.Copy(header, a.header)
-	if a.fresh.Storable() {
-		tag := etag(header, a)
+	maps.Copy(header, res.header)
+	if res.fresh.Storable() {
+		tag := etag(header, res)
 		header["ETag"] = []string{tag} // spelled as RFC 9110 does, which Set would not
-		if matches(r.Header.Values("If-None-Match"), tag, a.fresh.Clipped) {
+		if matches(r.Header.Values("If-None-Match"), tag, res.fresh.Clipped) {
 			status = http.StatusNotModified
 		}
 	}
-	a.caching.set(header)
+	res.caching.set(header)
 	w.WriteHeader(status)
-	if status != http.StatusNotModified && len(a.body) > 0 {
-		w.Write(a.body)
+	if status != http.StatusNotModified && len(res.body) > 0 {
+		w.Write(res.body)
 	}
 	return status
 }

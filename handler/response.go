@@ -12,17 +12,17 @@ import (
 	"voxkv/lookup"
 )
 
-// An answer is what becomes of a request: the response without the header fields
-// that every response has, and what the log says of it.
-type answer struct {
+// A response is what becomes of a request, without the header fields that every
+// response has.
+type response struct {
 	status      int
 	contentType string      // "" if there is no body
 	header      http.Header // further fields; may be nil
 	body        []byte
 	caching     caching
 
-	// fresh is the freshness of an item, and unaged the one it had when it was just
-	// read. An answer without an item has neither, and so no ETag.
+	// fresh is the freshness of an item, and unaged what it was when the item had
+	// just been fetched. A response without an item has neither, and so no ETag.
 	fresh, unaged freshness.Freshness
 
 	// What follows is for the log.
@@ -30,26 +30,26 @@ type answer struct {
 	several []lookup.Result
 }
 
-func (h *Handler) item(ctx context.Context, q request) (answer, error) {
+func (h *Handler) item(ctx context.Context, q request) (response, error) {
 	found := lookup.One(ctx, q.key, h.Lookup)
 	if found.Err != nil {
-		return answer{result: found}, found.Err
+		return response{result: found}, found.Err
 	}
-	a := h.fresh(found.Answer, q.private)
-	a.contentType, a.header, a.body = q.form.contentType, q.form.header, q.form.encode(found.Answer.Item)
-	a.result = found
-	return a, nil
+	res := h.cacheable(found.Answer, q.private)
+	res.contentType, res.header, res.body = q.form.contentType, q.form.header, q.form.encode(found.Answer.Item)
+	res.result = found
+	return res, nil
 }
 
 // several answers with several items at once. A browser may keep the response only
 // if each key has an item, and as long as it may keep the shortest-lived of them.
-func (h *Handler) several(ctx context.Context, q request) (answer, error) {
+func (h *Handler) several(ctx context.Context, q request) (response, error) {
 	results := problem.OfResults(lookup.Several(ctx, q.keys, h.Lookup))
-	a := h.fresh(shortestLived(results), q.private)
-	a.several = results
+	res := h.cacheable(shortestLived(results), q.private)
+	res.several = results
 	body, err := json.Marshal(itemjson.OfResults(results, func(a lookup.Answer) itemjson.Item { return itemjson.Of(a.Item) }))
-	a.contentType, a.body = jsonType, body
-	return a, err
+	res.contentType, res.body = jsonType, body
+	return res, err
 }
 
 // shortestLived is an answer with the least life and the greatest age of all. If a
@@ -65,10 +65,10 @@ func shortestLived(results []lookup.Result) lookup.Answer {
 	return a
 }
 
-// fresh is a 200 that may be kept as long as found allows.
-func (h *Handler) fresh(found lookup.Answer, private bool) answer {
+// cacheable is a 200 that caches may keep as long as found allows.
+func (h *Handler) cacheable(found lookup.Answer, private bool) response {
 	f := freshness.Of(found, h.MaxAge, private)
-	return answer{
+	return response{
 		status:  http.StatusOK,
 		caching: cachingOf(f, found.At),
 		fresh:   f,
@@ -77,13 +77,13 @@ func (h *Handler) fresh(found lookup.Answer, private bool) answer {
 }
 
 // health says that the function runs. Nothing is looked up for it.
-func health() answer {
-	return answer{status: http.StatusOK, contentType: jsonType, body: []byte(`{"status":"ok"}`), caching: uncached()}
+func health() response {
+	return response{status: http.StatusOK, contentType: jsonType, body: []byte(`{"status":"ok"}`), caching: uncached()}
 }
 
-// problem answers with p instead of a. Shared caches may keep the absence of an
-// item, and no other problem.
-func (h *Handler) problem(q request, a answer, p *problem.Problem, requestID string) answer {
+// failure is the response to q with a problem document in place of res. Shared
+// caches may keep the absence of an item, and no other problem.
+func (h *Handler) failure(q request, res response, p *problem.Problem, requestID string) response {
 	document := *p
 	document.RequestID = requestID
 	body, _ := json.Marshal(document) // strings and numbers always marshal
@@ -96,11 +96,11 @@ func (h *Handler) problem(q request, a answer, p *problem.Problem, requestID str
 	}
 	c := uncached()
 	if p.Code == problem.NotFound {
-		c = absenceCaching(a.result.Answer, h.NotFoundMaxAge, q.private)
+		c = absenceCaching(res.result.Answer, h.NotFoundMaxAge, q.private)
 	}
-	a.result.Err = p
-	return answer{
+	res.result.Err = p
+	return response{
 		status: p.Status, contentType: problemType, header: header, body: body, caching: c,
-		result: a.result, several: a.several,
+		result: res.result, several: res.several,
 	}
 }
