@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -442,23 +441,5 @@ func TestListOfAnotherReading(t *testing.T) {
 		if err != nil || len(got) != 2 || next != 3 {
 			t.Errorf("%s = %v, next %d, %v; want two items, next 3", name, got, next, err)
 		}
-	}
-}
-
-func TestListsFail(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.answer(map[string]string{"GetKeyValueItems": `{"error":{"code":104}}`, "GetKeyValueKeys": `{"error":{"code":104}}`})
-	for name, list := range w.listers() {
-		got, next, err := list(t.Context(), "order:", voximplant.Page{})
-		if failed, ok := errors.AsType[*voximplant.Error](err); !ok || failed.Code != 104 || got != nil || next != 0 {
-			t.Errorf("%s = %v, %d, %v; want code 104 alone", name, got, next, err)
-		}
-		if _, _, err := list(t.Context(), "order:", voximplant.Page{Count: 51}); reflect.TypeOf(err) != reflect.TypeFor[*voximplant.LimitError]() {
-			t.Errorf("%s of 51 = %v; want a *LimitError", name, err)
-		}
-	}
-	if len(w.methods) != 2 {
-		t.Errorf("called %q; want one call each", w.methods)
 	}
 }
