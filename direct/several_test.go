@@ -28,13 +28,16 @@ func TestSeveral(t *testing.T) {
 	if *b.Items["short"].MaxAge != 28 || *b.Items["long"].MaxAge != 40 {
 		t.Errorf("max_age = %d and %d; want 28 and 40", *b.Items["short"].MaxAge, *b.Items["long"].MaxAge)
 	}
-	if line := s.log.Last(t); line["keys"] != 7.0 || line["failed"] != 3.0 || line["level"] != "ERROR" || line["upstream_kind"] != "throttled" {
-		t.Errorf("log = %v; want 7 keys, 3 failed, an error for the panic", line)
+	if line := s.log.Last(t); line["keys"] != 7.0 || line["failed"] != 2.0 || line["level"] != "ERROR" || line["upstream_kind"] != "throttled" {
+		t.Errorf("log = %v; want 7 keys, 2 failed (an invalid key is its caller's), an error for the panic", line)
 	}
 	for _, payload := range []string{`{"keys":[]}`, `{"keys":[1]}`, `{"keys":"a"}`, `{"keys":null}`, `{"key":"a","keys":["b"]}`,
 		`{"keys":["` + strings.Repeat(`a","`, 50) + `a"]}`} {
 		_, err := s.Invoke(t.Context(), []byte(payload))
 		checkError(t, err, "InvalidRequest")
+		if level := s.log.Last(t)["level"]; level != "WARN" {
+			t.Errorf("a wrong request is logged at %v; want WARN, since to Lambda it is an error", level)
+		}
 	}
 }
 

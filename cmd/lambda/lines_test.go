@@ -46,7 +46,7 @@ func invocations(t *testing.T) map[string]logged {
 		all["payload "+payload] = refused(payload)
 	}
 	for _, payload := range []string{`{}`, `[]`, `{"key":null}`, `{"key":5}`, `{"operation":"drop"}`, `[{"key":5}]`, `[{"key":`, `[{"key":"a","key":"a"}]`, `{"key":"a b"}`, `{"keys":[]}`} {
-		all["direct "+payload] = logged{runtimetest.Invocation{Payload: []byte(payload)}, "INFO", "", ""}
+		all["direct "+payload] = logged{runtimetest.Invocation{Payload: []byte(payload)}, "WARN", "", ""}
 	}
 	all["function error"] = logged{runtimetest.Invocation{Payload: []byte(`{"key":"order:down"}`)}, "WARN", "upstream_unavailable", ""}
 	all["HTTP error"] = logged{runtimetest.Invocation{Payload: []byte(strings.ReplaceAll(string(all["http-api-item.json"].Payload), "order:1001", "order:down"))},

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
 	"voxkv/internal/panics"
 	"voxkv/internal/problem"
 	"voxkv/lookup"
@@ -50,6 +52,7 @@ func (l *Log) requestAttrs(ctx context.Context, s Start, line Line) []slog.Attr 
 		slog.Float64("ms", milliseconds(time.Since(s.time))),
 		slog.Bool("cold_start", s.cold),
 	)
+	attrs = appendText(attrs, "function_version", lambdacontext.FunctionVersion)
 	attrs = appendText(attrs, "trace_id", xrayTrace(ctx))
 	attrs = appendText(attrs, "traceparent", s.traceparent)
 	var code problem.Code
@@ -143,10 +146,11 @@ func (l Line) answers() []lookup.Answer {
 	return answers
 }
 
-// failed counts the keys of several that have neither an item nor none.
+// failed counts the keys of several that failed, which alarms count too. A
+// caller's invalid key is not one of them.
 func (l Line) failed() (n int) {
 	for _, r := range l.Several {
-		if r.Err != nil && !r.Absent() {
+		if r.Err != nil && problem.Of(r.Err).Status >= 500 {
 			n++
 		}
 	}
@@ -155,9 +159,13 @@ func (l Line) failed() (n int) {
 
 // level is ERROR for what somebody must mend and WARN for what may pass by
 // itself. The worst of several keys decides. A failure that a stale entry hid is
-// a warning.
+// a warning. So is a refused direct invocation: to Lambda it is an error of the
+// function, and only this line says that it is the caller's.
 func (l Line) level(failed bool) slog.Level {
 	level := levelOf(l.Status)
+	if l.Method == "" && l.Status >= 400 && l.Status != http.StatusNotFound {
+		level = max(level, slog.LevelWarn)
+	}
 	for _, r := range l.Several {
 		if r.Err != nil {
 			level = max(level, levelOf(problem.Of(r.Err).Status))

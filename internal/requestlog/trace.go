@@ -6,8 +6,9 @@ import (
 )
 
 // traceparent returns the trace of a request as a traceparent of version 00 (W3C
-// Trace Context): the one that its caller sent, otherwise the X-Ray trace that
-// Lambda put into ctx, otherwise "". A caller that sent several sent none.
+// Trace Context): the one that its caller sent, otherwise the trace id that Lambda
+// put into ctx in the form of X-Ray, otherwise "". A caller that sent several sent
+// none.
 func traceparent(ctx context.Context, sent []string) string {
 	if len(sent) == 1 {
 		if parent := asVersion00(sent[0]); parent != "" {
