@@ -22,6 +22,7 @@ const maxKeys = 50
 
 // A Handler answers direct invocations. Lookup and Log are required.
 type Handler struct {
+	// Lookup finds what is stored under a valid key.
 	Lookup lookup.Func
 
 	// MaxAge is the ceiling of any max_age.

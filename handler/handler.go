@@ -21,6 +21,7 @@ const defaultMaxKeys = 10
 
 // A Handler serves items. Lookup and Log are required.
 type Handler struct {
+	// Lookup finds what is stored under a valid key.
 	Lookup lookup.Func
 
 	// MaxAge is the ceiling of any freshness handed out. 0 forbids all caching.

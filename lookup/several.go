@@ -27,8 +27,9 @@ type Result struct {
 // Absent reports whether the key has no item, as opposed to a failure.
 func (r Result) Absent() bool { return errors.Is(r.Err, voximplant.ErrNotFound) }
 
-// Several looks up keys side by side. The results have the order of keys. A key that fails does
-// not keep the others from being answered.
+// Several looks up keys side by side. The results have the order of keys. A key
+// that fails does not keep the others from being answered, and all answers are
+// brought to one time.
 func Several(ctx context.Context, keys []string, item Func) []Result {
 	results := make([]Result, len(keys))
 	var group errgroup.Group
