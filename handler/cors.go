@@ -33,14 +33,13 @@ func (h *Handler) allowOrigin(header http.Header, origin string) {
 
 func (h *Handler) anyOrigin() bool { return slices.Contains(h.Origins, "*") }
 
-// serveOptions answers a preflight, or tells the methods.
-func (h *Handler) serveOptions(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
-	uncached().set(header)
+// options answers a preflight, or lists the methods.
+func (h *Handler) options(r *http.Request) response {
+	header := http.Header{}
+	res := response{status: http.StatusNoContent, header: header, caching: uncached()}
 	if r.Header.Get("Origin") == "" || r.Header.Get("Access-Control-Request-Method") == "" {
 		header.Set("Allow", allowedMethods)
-		w.WriteHeader(http.StatusNoContent)
-		return
+		return res
 	}
 	header.Set("Access-Control-Allow-Methods", "GET, HEAD")
 	header.Set("Access-Control-Allow-Headers", strings.Join(h.requestHeaders(), ", "))
@@ -48,7 +47,7 @@ func (h *Handler) serveOptions(w http.ResponseWriter, r *http.Request) {
 	if !h.anyOrigin() {
 		header.Set("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
 	}
-	w.WriteHeader(http.StatusNoContent)
+	return res
 }
 
 // requestHeaders are those that a page may set and that make a difference: with

@@ -6,13 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"voxkv/internal/lookuptest"
 	"voxkv/voximplant"
 )
 
 // TestAnyOrigin is B3-26 and B3-28, for every status.
 func TestAnyOrigin(t *testing.T) {
 	t.Parallel()
-	item, missing := newSite(living(time.Hour, 0)), newSite(failing(voximplant.ErrNotFound))
+	item, missing := newSite(lookuptest.Living(time.Hour, 0)), newSite(lookuptest.Failing(voximplant.ErrNotFound))
 	for _, row := range []struct {
 		s              *site
 		method, target string
@@ -30,10 +31,10 @@ func TestAnyOrigin(t *testing.T) {
 		{missing, "GET", "/v1/items/k", 404, nil},
 		{item, "GET", "/other", 404, nil},
 		{item, "POST", "/v1/items/k", 405, nil},
-		{newSite(failing(errAny)), "GET", "/v1/items/k", 500, nil},
-		{newSite(failing(apiError(voximplant.KindFailed, 0))), "GET", "/v1/items/k", 502, nil},
-		{newSite(failing(apiError(voximplant.KindThrottled, 0))), "GET", "/v1/items/k", 503, nil},
-		{newSite(failing(context.DeadlineExceeded)), "GET", "/v1/items/k", 504, nil},
+		{newSite(lookuptest.Failing(errAny)), "GET", "/v1/items/k", 500, nil},
+		{newSite(lookuptest.Failing(apiError(voximplant.KindFailed, 0))), "GET", "/v1/items/k", 502, nil},
+		{newSite(lookuptest.Failing(apiError(voximplant.KindThrottled, 0))), "GET", "/v1/items/k", 503, nil},
+		{newSite(lookuptest.Failing(context.DeadlineExceeded)), "GET", "/v1/items/k", 504, nil},
 	} {
 		for _, origin := range []string{"", "https://example.com", "null"} {
 			got := row.s.ask(t, row.method, row.target, append([]string{"Origin", origin}, row.header...)...)
@@ -49,8 +50,8 @@ func TestAnyOrigin(t *testing.T) {
 // TestListedOrigins is B3-27 and E5-18.
 func TestListedOrigins(t *testing.T) {
 	t.Parallel()
-	item, missing := newSite(living(time.Hour, 0)), newSite(failing(voximplant.ErrNotFound))
-	busy := newSite(failing(apiError(voximplant.KindThrottled, 0)))
+	item, missing := newSite(lookuptest.Living(time.Hour, 0)), newSite(lookuptest.Failing(voximplant.ErrNotFound))
+	busy := newSite(lookuptest.Failing(apiError(voximplant.KindThrottled, 0)))
 	for origin, allowed := range map[string]bool{
 		"https://example.com":       true,
 		"http://localhost:3000":     true,
@@ -90,7 +91,7 @@ func TestListedOrigins(t *testing.T) {
 // TestPreflight is B3-29 and E5-19.
 func TestPreflight(t *testing.T) {
 	t.Parallel()
-	s := newSite(failing(errAny))
+	s := newSite(lookuptest.Failing(errAny))
 	preflight := func() reply {
 		return s.ask(t, http.MethodOptions, "/v1/items/k", "Origin", "https://example.com",
 			"Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "if-none-match,traceparent")

@@ -1,62 +1,38 @@
 package handler_test
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"voxkv/handler"
+	"voxkv/internal/lookuptest"
 	"voxkv/internal/openapitest"
+	"voxkv/internal/requestlogtest"
 	"voxkv/lookup"
-	"voxkv/voximplant"
 )
-
-// at is the time of every answer in these tests.
-var at = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-
-const value = "the value that no log may hold"
-
-// living answers with an item that has left to live and was read age ago.
-func living(left, age time.Duration) func(context.Context, string) (lookup.Answer, error) {
-	return func(_ context.Context, key string) (lookup.Answer, error) {
-		item := &voximplant.KeyValueItem{Key: key, Value: value, ExpiresAt: at.Add(left)}
-		return lookup.Answer{Item: item, At: at, Age: age, Left: left, Source: lookup.FromCopy}, nil
-	}
-}
-
-// failing answers with err.
-func failing(err error) func(context.Context, string) (lookup.Answer, error) {
-	return func(context.Context, string) (lookup.Answer, error) {
-		return lookup.Answer{At: at, Source: lookup.FromNowhere}, err
-	}
-}
 
 // A site is a handler with the default settings, and its log.
 type site struct {
 	*handler.Handler
-	log *safeBuffer
+	log *requestlogtest.Lines
 }
 
-func newSite(find func(context.Context, string) (lookup.Answer, error)) *site {
-	log := &safeBuffer{}
-	return &site{log: log, Handler: &handler.Handler{
+func newSite(find lookup.Func) *site {
+	log, lines := requestlogtest.New()
+	return &site{log: lines, Handler: &handler.Handler{
 		Lookup:         find,
 		MaxAge:         time.Minute,
 		NotFoundMaxAge: 5 * time.Second,
 		Origins:        []string{"*"},
-		Log:            slog.New(slog.NewJSONHandler(log, nil)),
-		HashKey:        func(string) string { return "hashed" },
+		Log:            log,
 	}}
 }
 
@@ -79,7 +55,7 @@ func (s *site) ask(t testing.TB, method, target string, header ...string) reply 
 	got := s.serve(r)
 	checkEvery(t, got)
 	openapitest.Validate(t, r, got.response())
-	if log := s.log.String(); strings.Contains(log, value) {
+	if log := s.log.String(); strings.Contains(log, lookuptest.Value) {
 		t.Errorf("%s %s: the log holds the value: %s", method, target, log)
 	}
 	return got
@@ -182,35 +158,6 @@ func (r reply) problem(t *testing.T) (p struct {
 		t.Errorf("problem says status %d and request %q; the header fields say %d and %q", p.Status, p.RequestID, r.status, r.header.Get("X-Request-Id"))
 	}
 	return p
-}
-
-// safeBuffer is a bytes.Buffer for several goroutines.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
-// lastLog returns the newest log line.
-func (s *site) lastLog(t *testing.T) map[string]any {
-	t.Helper()
-	lines := strings.Split(strings.TrimSpace(s.log.String()), "\n")
-	var line map[string]any
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &line); err != nil {
-		t.Fatalf("log line is no JSON: %v", err)
-	}
-	return line
 }
 
 var errAny = errors.New("an error nobody foresaw, about +15550100")

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"voxkv/internal/lookuptest"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
@@ -20,9 +21,9 @@ import (
 func TestItem(t *testing.T) {
 	t.Parallel()
 	// E5-1: 200, the exact content type, a body of exactly key, value and expires_at.
-	s := newSite(living(time.Hour, 0))
+	s := newSite(lookuptest.Living(time.Hour, 0))
 	got := s.get(t, "/v1/items/promo:%D0%B2%D0%B5%D1%81%D0%BD%D0%B0")
-	want := `{"key":"promo:весна","value":"` + value + `","expires_at":` + strconv.FormatInt(at.Add(time.Hour).Unix(), 10) + `}`
+	want := `{"key":"promo:весна","value":"` + lookuptest.Value + `","expires_at":` + strconv.FormatInt(lookuptest.At().Add(time.Hour).Unix(), 10) + `}`
 	if got.status != 200 || got.body != want {
 		t.Errorf("GET = %d %s; want 200 %s", got.status, got.body, want)
 	}
@@ -80,7 +81,7 @@ func TestLifetime(t *testing.T) {
 	for _, row := range rows {
 		t.Run(fmt.Sprintf("left %gs, age %v", row.left, row.age), func(t *testing.T) {
 			t.Parallel()
-			s := newSite(living(time.Duration(row.left*float64(time.Second)), row.age))
+			s := newSite(lookuptest.Living(time.Duration(row.left*float64(time.Second)), row.age))
 			checkLifetime(t, s.get(t, "/v1/items/k"), row.public)
 			checkLifetime(t, s.get(t, "/v1/items?key=k"), row.private)
 			s.Private = true
@@ -103,7 +104,7 @@ func checkLifetime(t *testing.T, r reply, want string) {
 	}
 	until := time.Unix(0, 0)
 	if shared, err := strconv.Atoi(directives(t, r)["s-maxage"]); err == nil {
-		until = at.Add(time.Duration(shared) * time.Second)
+		until = lookuptest.At().Add(time.Duration(shared) * time.Second)
 	}
 	expires, err := http.ParseTime(r.header.Get("Expires"))
 	if err != nil || !expires.Equal(until) {
@@ -114,8 +115,8 @@ func checkLifetime(t *testing.T, r reply, want string) {
 // alive answers with an item whose life is any number.
 func alive(left, age time.Duration) func(context.Context, string) (lookup.Answer, error) {
 	return func(_ context.Context, key string) (lookup.Answer, error) {
-		item := &voximplant.KeyValueItem{Key: key, Value: value, ExpiresAt: at.Add(time.Hour)}
-		return lookup.Answer{Item: item, At: at, Age: age, Left: left}, nil
+		item := &voximplant.KeyValueItem{Key: key, Value: lookuptest.Value, ExpiresAt: lookuptest.At().Add(time.Hour)}
+		return lookup.Answer{Item: item, At: lookuptest.At(), Age: age, Left: left}, nil
 	}
 }
 
@@ -142,7 +143,7 @@ func TestUnknownExpiry(t *testing.T) {
 	t.Parallel()
 	// B3-17: expires_at is null, and nobody may keep the item.
 	s := newSite(func(_ context.Context, key string) (lookup.Answer, error) {
-		return lookup.Answer{Item: &voximplant.KeyValueItem{Key: key, Value: "v"}, At: at}, nil
+		return lookup.Answer{Item: &voximplant.KeyValueItem{Key: key, Value: "v"}, At: lookuptest.At()}, nil
 	})
 	got := s.get(t, "/v1/items/k", "If-None-Match", "*")
 	if want := `{"key":"k","value":"v","expires_at":null}`; got.status != 200 || got.body != want || got.header.Get("Cache-Control") != "no-store" {
@@ -152,12 +153,12 @@ func TestUnknownExpiry(t *testing.T) {
 
 func TestCachingForbidden(t *testing.T) {
 	t.Parallel()
-	s := newSite(living(time.Hour, 0))
+	s := newSite(lookuptest.Living(time.Hour, 0))
 	s.MaxAge, s.NotFoundMaxAge = 0, 0
 	if got := s.get(t, "/v1/items/k").header.Get("Cache-Control"); got != "no-store" {
 		t.Errorf("with MaxAge 0, Cache-Control = %q; want no-store", got)
 	}
-	s.Lookup = failing(voximplant.ErrNotFound)
+	s.Lookup = lookuptest.Failing(voximplant.ErrNotFound)
 	if got := s.get(t, "/v1/items/k").header.Get("Cache-Control"); got != "no-store" {
 		t.Errorf("with NotFoundMaxAge 0, Cache-Control of a 404 = %q; want no-store", got)
 	}
@@ -166,7 +167,7 @@ func TestCachingForbidden(t *testing.T) {
 func TestETag(t *testing.T) {
 	t.Parallel()
 	tag := func(left, age time.Duration) string {
-		return newSite(living(left, age)).get(t, "/v1/items/k").header.Get("Etag")
+		return newSite(lookuptest.Living(left, age)).get(t, "/v1/items/k").header.Get("Etag")
 	}
 	far := tag(time.Hour, 0)
 	// B3-10: strong, at least 96 bits.
@@ -174,10 +175,10 @@ func TestETag(t *testing.T) {
 		t.Errorf("ETag = %q; want a strong one of at least 16 base64url characters", far)
 	}
 	overwritten := newSite(func(_ context.Context, key string) (lookup.Answer, error) {
-		return lookup.Answer{Item: &voximplant.KeyValueItem{Key: key, Value: "another", ExpiresAt: at.Add(time.Hour)}, At: at, Left: time.Hour}, nil
+		return lookup.Answer{Item: &voximplant.KeyValueItem{Key: key, Value: "another", ExpiresAt: lookuptest.At().Add(time.Hour)}, At: lookuptest.At(), Left: time.Hour}, nil
 	})
 	configured := func(set func(*site), header ...string) string {
-		s := newSite(living(time.Hour, 0))
+		s := newSite(lookuptest.Living(time.Hour, 0))
 		set(s)
 		return s.get(t, "/v1/items/k", header...).header.Get("Etag")
 	}
@@ -207,10 +208,10 @@ func TestETag(t *testing.T) {
 // earlier ETag gets a 200; far from it, a 304.
 func TestClippedETagChanges(t *testing.T) {
 	t.Parallel()
-	end := at.Add(time.Hour)
-	now := at
+	end := lookuptest.At().Add(time.Hour)
+	now := lookuptest.At()
 	s := newSite(func(_ context.Context, key string) (lookup.Answer, error) {
-		item := &voximplant.KeyValueItem{Key: key, Value: value, ExpiresAt: end}
+		item := &voximplant.KeyValueItem{Key: key, Value: lookuptest.Value, ExpiresAt: end}
 		return lookup.Answer{Item: item, At: now, Left: end.Sub(now)}, nil
 	})
 	for left := 200; left > 0; left-- {
@@ -234,7 +235,7 @@ func TestClippedETagChanges(t *testing.T) {
 // TestIfNoneMatch is B3-12 and E5-8.
 func TestIfNoneMatch(t *testing.T) {
 	t.Parallel()
-	s := newSite(living(time.Hour, 0))
+	s := newSite(lookuptest.Living(time.Hour, 0))
 	full := s.get(t, "/v1/items/k")
 	tag := full.header.Get("Etag")
 	for _, row := range []struct {
@@ -297,7 +298,7 @@ func TestIfNoneMatch(t *testing.T) {
 // FuzzIfNoneMatch holds B3-12 against the grammar of RFC 9110 as an expression:
 // a well-formed list with the tag, or "*" alone.
 func FuzzIfNoneMatch(f *testing.F) {
-	s := newSite(living(time.Hour, 0))
+	s := newSite(lookuptest.Living(time.Hour, 0))
 	tag := s.get(f, "/v1/items/k").header.Get("Etag")
 	const one = `(?:W/)?"[^\x00-\x20"\x7f]*"`
 	wellFormed := regexp.MustCompile(`^(?:[ \t]*,)*(?:[ \t]*` + one + `[ \t]*(?:,[ \t]*|$))*(?:[ \t]*,)*[ \t]*$`)
@@ -341,9 +342,9 @@ func check304(t *testing.T, got, full reply) {
 // TestOtherConditions is B3-14, together with TestFailures and TestNotFound.
 func TestOtherConditions(t *testing.T) {
 	t.Parallel()
-	s := newSite(living(time.Hour, 0))
+	s := newSite(lookuptest.Living(time.Hour, 0))
 	for _, header := range [][]string{
-		{"If-Modified-Since", at.Add(time.Hour).Format(http.TimeFormat)},
+		{"If-Modified-Since", lookuptest.At().Add(time.Hour).Format(http.TimeFormat)},
 		{"Range", "bytes=0-1"},
 		{"Range", "bytes=0-1", "If-Range", s.get(t, "/v1/items/k").header.Get("Etag")},
 		{"If-Match", `"other"`},
@@ -360,8 +361,8 @@ func TestOtherConditions(t *testing.T) {
 // TestBodyIsTimeless is B3-11.
 func TestBodyIsTimeless(t *testing.T) {
 	t.Parallel()
-	end := at.Add(time.Minute)
-	now := at
+	end := lookuptest.At().Add(time.Minute)
+	now := lookuptest.At()
 	s := newSite(func(_ context.Context, key string) (lookup.Answer, error) {
 		return lookup.Answer{Item: &voximplant.KeyValueItem{Key: key, ExpiresAt: end}, At: now, Left: end.Sub(now)}, nil
 	})
@@ -377,7 +378,7 @@ func TestBodyIsTimeless(t *testing.T) {
 func TestHead(t *testing.T) {
 	t.Parallel()
 	for name, find := range map[string]func(context.Context, string) (lookup.Answer, error){
-		"item": living(time.Hour, 0), "missing": failing(voximplant.ErrNotFound), "failing": failing(errAny),
+		"item": lookuptest.Living(time.Hour, 0), "missing": lookuptest.Failing(voximplant.ErrNotFound), "failing": lookuptest.Failing(errAny),
 	} {
 		asked := 0
 		s := newSite(func(ctx context.Context, key string) (lookup.Answer, error) {
@@ -394,7 +395,7 @@ func TestHead(t *testing.T) {
 		}
 	}
 	// Over a real connection the body is gone.
-	server := httptest.NewServer(newSite(living(time.Hour, 0)))
+	server := httptest.NewServer(newSite(lookuptest.Living(time.Hour, 0)))
 	defer server.Close()
 	res, err := http.Head(server.URL + "/v1/items/k")
 	if err != nil {
@@ -412,7 +413,7 @@ func TestHostileValues(t *testing.T) {
 	t.Parallel()
 	for _, v := range []string{"", "<script>alert(1)</script>", "a\r\nSet-Cookie: x=1", "\x00\x01\x7f", "\u2028\u2029", `"\`, "😀", strings.Repeat("я", 2000)} {
 		s := newSite(func(_ context.Context, key string) (lookup.Answer, error) {
-			return lookup.Answer{Item: &voximplant.KeyValueItem{Key: key, Value: v, ExpiresAt: at.Add(time.Hour)}, At: at, Left: time.Hour}, nil
+			return lookup.Answer{Item: &voximplant.KeyValueItem{Key: key, Value: v, ExpiresAt: lookuptest.At().Add(time.Hour)}, At: lookuptest.At(), Left: time.Hour}, nil
 		})
 		got := s.get(t, "/v1/items/k")
 		if item := decodeItem(t, got.body); item.Value != v {
@@ -427,7 +428,7 @@ func TestHostileValues(t *testing.T) {
 // TestRequestHeadersChangeNothing is E5-17.
 func TestRequestHeadersChangeNothing(t *testing.T) {
 	t.Parallel()
-	s := newSite(living(time.Hour, 0))
+	s := newSite(lookuptest.Living(time.Hour, 0))
 	plain := s.get(t, "/v1/items/k")
 	for _, header := range [][]string{
 		{"X-Forwarded-Host", "evil.example"}, {"X-Forwarded-Proto", "http"}, {"Forwarded", "for=1;host=evil.example"},

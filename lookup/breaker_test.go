@@ -12,17 +12,17 @@ import (
 	"voxkv/voximplant"
 )
 
-// A patient is an upstream that can be made to fail, as a whole or for some keys.
-type patient struct {
+// A failingUpstream can be made to fail, as a whole or for some keys, and has a Lookup in front.
+type failingUpstream struct {
 	*lookup.Lookup
 	err   error            // for every key
 	bad   map[string]error // for these keys
 	asked map[string]int   // by key
 }
 
-func newPatient(t *testing.T) *patient {
+func newFailingUpstream(t *testing.T) *failingUpstream {
 	t.Helper()
-	p := &patient{bad: map[string]error{}, asked: map[string]int{}}
+	p := &failingUpstream{bad: map[string]error{}, asked: map[string]int{}}
 	scope, err := lookup.ParseScope("*")
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func newPatient(t *testing.T) *patient {
 }
 
 // fail asks for each of keys, which must not succeed, and returns the last error.
-func (p *patient) fail(t *testing.T, keys ...string) (err error) {
+func (p *failingUpstream) fail(t *testing.T, keys ...string) (err error) {
 	t.Helper()
 	for _, key := range keys {
 		if _, err = p.Item(t.Context(), key); err == nil {
@@ -55,7 +55,7 @@ func (p *patient) fail(t *testing.T, keys ...string) (err error) {
 }
 
 // succeed asks for key, whose item must come from upstream.
-func (p *patient) succeed(t *testing.T, key string) {
+func (p *failingUpstream) succeed(t *testing.T, key string) {
 	t.Helper()
 	asked := p.asked[key]
 	if _, err := p.Item(t.Context(), key); err != nil || p.asked[key] != asked+1 {
@@ -63,7 +63,7 @@ func (p *patient) succeed(t *testing.T, key string) {
 	}
 }
 
-func (p *patient) total() (n int) {
+func (p *failingUpstream) total() (n int) {
 	for _, asked := range p.asked {
 		n += asked
 	}
@@ -88,10 +88,10 @@ func waits(t *testing.T, err error, kind voximplant.Kind, least, most time.Durat
 	}
 }
 
-func TestFailingServiceIsLeftAlone(t *testing.T) {
+func TestFailingServiceOpensTheBreaker(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient(t)
+		p := newFailingUpstream(t)
 		p.err = unavailable()
 		err := p.fail(t, names("k", 100)...)
 		if p.total() != 5 {
@@ -101,12 +101,12 @@ func TestFailingServiceIsLeftAlone(t *testing.T) {
 	})
 }
 
-// TestFailingKeyIsLeftAlone: one key that fails is soon not asked for any more,
+// TestFailingKeyOpensItsCircuit: a key that fails again and again is soon not asked for any more,
 // and no other key notices.
-func TestFailingKeyIsLeftAlone(t *testing.T) {
+func TestFailingKeyOpensItsCircuit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient(t)
+		p := newFailingUpstream(t)
 		p.bad["bad"] = unavailable()
 		for range 100 {
 			waits(t, p.fail(t, "bad"), voximplant.KindUnavailable, 0, 1500*time.Millisecond)
@@ -129,7 +129,7 @@ func TestFailingKeyIsLeftAlone(t *testing.T) {
 func TestKeysOfOneBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient(t)
+		p := newFailingUpstream(t)
 		p.Fetch = func(ctx context.Context, key string) (*voximplant.KeyValueItem, error) {
 			if key == "good" {
 				return nil, voximplant.ErrNotFound
@@ -156,7 +156,7 @@ func TestKeysOfOneBatch(t *testing.T) {
 func TestAnswersBetweenFailures(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient(t)
+		p := newFailingUpstream(t)
 		for i := range 50 {
 			key := fmt.Sprint("bad", i)
 			p.bad[key] = unavailable()
@@ -179,7 +179,7 @@ func TestCooldownsGrow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				p := newPatient(t)
+				p := newFailingUpstream(t)
 				p.err = &voximplant.Error{Kind: voximplant.KindThrottled}
 				for i := range 6000 {
 					p.fail(t, fmt.Sprint("k", i%keys))
@@ -206,7 +206,7 @@ func TestCooldownsGrow(t *testing.T) {
 func TestOneTries(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient(t)
+		p := newFailingUpstream(t)
 		p.err = unavailable()
 		p.fail(t, names("k", 5)...)
 		time.Sleep(1500 * time.Millisecond)
@@ -237,7 +237,7 @@ func TestOneTries(t *testing.T) {
 func TestFailingKeyAsTrial(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient(t)
+		p := newFailingUpstream(t)
 		p.err = unavailable()
 		p.fail(t, names("k", 5)...)
 		p.bad["bad"] = p.err
@@ -259,7 +259,7 @@ func TestFailingKeyAsTrial(t *testing.T) {
 func TestTwoTrials(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient(t)
+		p := newFailingUpstream(t)
 		p.err = unavailable()
 		p.fail(t, names("k", 5)...)
 		for range 3 {
@@ -285,7 +285,7 @@ func TestNoFailuresOfTheService(t *testing.T) {
 		&voximplant.Error{Kind: voximplant.KindConfiguration},
 		&voximplant.Error{Kind: voximplant.KindThrottled, Code: 484, Repeat: true},
 	} {
-		p := newPatient(t)
+		p := newFailingUpstream(t)
 		p.err = err
 		p.fail(t, append(names("k", 50), names("k", 50)...)...)
 		if p.total() != 100 {
@@ -299,7 +299,7 @@ func TestNoFailuresOfTheService(t *testing.T) {
 func TestOnlyAnswersProveHealth(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient(t)
+		p := newFailingUpstream(t)
 		for i := range 10 {
 			p.err = unavailable()
 			p.fail(t, fmt.Sprint("k", i))
@@ -316,11 +316,11 @@ func TestOnlyAnswersProveHealth(t *testing.T) {
 func TestCopiesServeMeanwhile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient(t)
+		p := newFailingUpstream(t)
 		p.succeed(t, "k")
 		p.err = unavailable()
 		for range 20 {
-			if a, err := p.Item(t.Context(), "k"); err != nil || a.Source != lookup.FromOldCopy {
+			if a, err := p.Item(t.Context(), "k"); err != nil || a.Source != lookup.FromStaleCache {
 				t.Fatalf("Item = %v, %v; want the old copy", a.Source, err)
 			}
 		}
@@ -336,7 +336,7 @@ func TestCooldownIsOfItsKind(t *testing.T) {
 	t.Parallel()
 	for asked, want := range map[time.Duration]time.Duration{20 * time.Second: 20 * time.Second, 1<<63 - 1: 30 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
-			p := newPatient(t)
+			p := newFailingUpstream(t)
 			p.err = &voximplant.Error{Kind: voximplant.KindThrottled, RetryAfter: asked}
 			p.fail(t, names("k", 5)...)
 			waits(t, p.fail(t, "k"), voximplant.KindThrottled, want, want)

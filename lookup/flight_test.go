@@ -111,8 +111,8 @@ func TestKeysDoNotWaitForEachOther(t *testing.T) {
 		})
 		hanging := ask(t.Context(), l)
 		synctest.Wait()
-		if a := find(t, l, "b", "v", lookup.FromUpstream); a.Upstream != 0 {
-			t.Errorf("Item(b) took %v; want nothing", a.Upstream)
+		if a := find(t, l, "b", "v", lookup.FromUpstream); a.UpstreamTime != 0 {
+			t.Errorf("Item(b) took %v; want nothing", a.UpstreamTime)
 		}
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
@@ -198,7 +198,7 @@ func TestHurriedCallers(t *testing.T) {
 			cancel()
 		}
 		time.Sleep(2 * time.Second)
-		if find(t, l, "a", "1", lookup.FromCopy); calls.Load() != 1 {
+		if find(t, l, "a", "1", lookup.FromCache); calls.Load() != 1 {
 			t.Errorf("upstream was asked %d times; want 1", calls.Load())
 		}
 	})
@@ -224,7 +224,7 @@ func TestOverdueQuestion(t *testing.T) {
 		if frozen.err != nil || frozen.Item.Value != "before" || frozen.Age != time.Minute {
 			t.Errorf("the first caller got %+v; want its answer, a minute old", frozen)
 		}
-		find(t, l, "a", "after", lookup.FromCopy)
+		find(t, l, "a", "after", lookup.FromCache)
 	})
 }
 
@@ -247,7 +247,7 @@ func TestDeadlineWithACopy(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		a, err := l.Item(ctx, "a")
-		if err != nil || a.Source != lookup.FromOldCopy || !errors.Is(a.UpstreamErr, context.DeadlineExceeded) || a.Upstream != time.Second {
+		if err != nil || a.Source != lookup.FromStaleCache || !errors.Is(a.UpstreamErr, context.DeadlineExceeded) || a.UpstreamTime != time.Second {
 			t.Errorf("Item = %+v, %v; want the older copy, for the deadline passed after 1s", a, err)
 		}
 		time.Sleep(5 * time.Second)
@@ -260,7 +260,7 @@ func TestTimeoutBoundsFetch(t *testing.T) {
 		var calls atomic.Int32
 		l := newLookup(t, func(c *lookup.Config) { c.Fetch = slow(time.Hour, &calls) })
 		a, err := l.Item(t.Context(), "a")
-		if !errors.Is(err, context.DeadlineExceeded) || a.Upstream != 5*time.Second || a.Source != lookup.FromNowhere {
+		if !errors.Is(err, context.DeadlineExceeded) || a.UpstreamTime != 5*time.Second || a.Source != lookup.FromNowhere {
 			t.Errorf("Item = %+v, %v; want a deadline's error after 5s, from nowhere", a, err)
 		}
 	})
@@ -309,7 +309,7 @@ func TestOvertakenAnswer(t *testing.T) {
 				find(t, l, "a", "after", lookup.FromUpstream)
 				close(arrive)
 				synctest.Wait()
-				find(t, l, "a", "after", lookup.FromCopy)
+				find(t, l, "a", "after", lookup.FromCache)
 			})
 		})
 	}

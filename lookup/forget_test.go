@@ -22,7 +22,7 @@ func TestForget(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var s storage
+				var s upstream
 				if before != "" {
 					s.put(before, time.Hour)
 				}
@@ -32,8 +32,8 @@ func TestForget(t *testing.T) {
 				s.put("after", time.Hour)
 				l.Forget("a")
 				find(t, l, "a", "after", lookup.FromUpstream)
-				find(t, l, "a", "after", lookup.FromCopy)
-				find(t, l, "b", before, lookup.FromCopy) // another key is not concerned
+				find(t, l, "a", "after", lookup.FromCache)
+				find(t, l, "b", before, lookup.FromCache) // another key is not concerned
 				l.Forget("never asked for")
 			})
 		})
@@ -43,7 +43,7 @@ func TestForget(t *testing.T) {
 // TestForgottenIsNoStandIn: what was forgotten does not come back when upstream fails.
 func TestForgottenIsNoStandIn(t *testing.T) {
 	t.Parallel()
-	var s storage
+	var s upstream
 	s.put("before", time.Hour)
 	l := s.lookup(t, nil)
 	find(t, l, "a", "before", lookup.FromUpstream)
@@ -78,7 +78,7 @@ func TestForgetOvertakesQuestions(t *testing.T) {
 					t.Errorf("the waiting caller got %+v; want its own answer", waiting)
 				}
 				find(t, l, "a", "after", lookup.FromUpstream)
-				find(t, l, "a", "after", lookup.FromCopy)
+				find(t, l, "a", "after", lookup.FromCache)
 			})
 		})
 	}
@@ -193,8 +193,8 @@ func TestForgetStartsNewQuestions(t *testing.T) {
 		ask(t.Context(), l)
 		synctest.Wait()
 		l.Forget("a")
-		if a := find(t, l, "a", "after", lookup.FromUpstream); a.Upstream != 0 {
-			t.Errorf("Item took %v; want no wait", a.Upstream)
+		if a := find(t, l, "a", "after", lookup.FromUpstream); a.UpstreamTime != 0 {
+			t.Errorf("Item took %v; want no wait", a.UpstreamTime)
 		}
 		time.Sleep(5 * time.Second) // the end of the first question
 	})

@@ -35,8 +35,8 @@ func newLookup(t testing.TB, edit func(*lookup.Config)) *lookup.Lookup {
 	return l
 }
 
-// A storage is what upstream holds under every key. The test changes it.
-type storage struct {
+// An upstream has one item under every key. The test changes it.
+type upstream struct {
 	item  *voximplant.KeyValueItem // nil if there is none
 	ahead time.Duration            // of its clock, if date is set
 	date  bool
@@ -44,7 +44,7 @@ type storage struct {
 	asked int
 }
 
-func (s *storage) fetch(context.Context, string) (*voximplant.KeyValueItem, error) {
+func (s *upstream) fetch(context.Context, string) (*voximplant.KeyValueItem, error) {
 	s.asked++
 	switch {
 	case s.err != nil:
@@ -60,14 +60,14 @@ func (s *storage) fetch(context.Context, string) (*voximplant.KeyValueItem, erro
 }
 
 // put stores value for ttl from now, for ever if that is 0.
-func (s *storage) put(value string, ttl time.Duration) {
+func (s *upstream) put(value string, ttl time.Duration) {
 	s.item = &voximplant.KeyValueItem{Key: "a", Value: value}
 	if ttl != 0 {
 		s.item.ExpiresAt = time.Now().Add(ttl)
 	}
 }
 
-func (s *storage) lookup(t testing.TB, edit func(*lookup.Config)) *lookup.Lookup {
+func (s *upstream) lookup(t testing.TB, edit func(*lookup.Config)) *lookup.Lookup {
 	t.Helper()
 	return newLookup(t, func(c *lookup.Config) {
 		c.Fetch = s.fetch

@@ -9,13 +9,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"voxkv/internal/panics"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
 
 func TestOutOfScope(t *testing.T) {
 	t.Parallel()
-	var s storage
+	var s upstream
 	s.put("v", time.Hour)
 	l := s.lookup(t, func(c *lookup.Config) {
 		var err error
@@ -36,23 +37,23 @@ func TestCopyIsUsedUntilLocalMaxAge(t *testing.T) {
 		limit, age time.Duration
 		want       lookup.Source
 	}{
-		{10 * time.Second, 0, lookup.FromCopy},
-		{10 * time.Second, 10*time.Second - 1, lookup.FromCopy},
+		{10 * time.Second, 0, lookup.FromCache},
+		{10 * time.Second, 10*time.Second - 1, lookup.FromCache},
 		{10 * time.Second, 10 * time.Second, lookup.FromUpstream},
-		{time.Nanosecond, 0, lookup.FromCopy},
+		{time.Nanosecond, 0, lookup.FromCache},
 		{0, 0, lookup.FromUpstream},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprintf("limit %v, age %v", tt.limit, tt.age), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var s storage
+				var s upstream
 				s.put("old", time.Hour)
 				l := s.lookup(t, func(c *lookup.Config) { c.LocalMaxAge = tt.limit })
 				find(t, l, "a", "old", lookup.FromUpstream)
 				s.put("new", time.Hour)
 				time.Sleep(tt.age)
-				value := map[lookup.Source]string{lookup.FromCopy: "old", lookup.FromUpstream: "new"}[tt.want]
+				value := map[lookup.Source]string{lookup.FromCache: "old", lookup.FromUpstream: "new"}[tt.want]
 				find(t, l, "a", value, tt.want)
 			})
 		})
@@ -86,7 +87,7 @@ func TestOutOfScopeAges(t *testing.T) {
 			if ages[int64(b/time.Second)] = true; a/time.Second != b/time.Second {
 				t.Errorf("out of scope is %v old, missing is %v old", outside.Age, missing.Age)
 			}
-			time.Sleep(700*time.Millisecond + 20*time.Millisecond - missing.Upstream)
+			time.Sleep(700*time.Millisecond + 20*time.Millisecond - missing.UpstreamTime)
 		}
 		if len(ages) != 5 {
 			t.Errorf("the ages seen are %v; want 1 to 5 s", ages)
@@ -97,7 +98,7 @@ func TestOutOfScopeAges(t *testing.T) {
 func TestAnswerTells(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var s storage
+		var s upstream
 		s.put("v", time.Minute)
 		l := s.lookup(t, func(c *lookup.Config) {
 			c.Fetch = func(ctx context.Context, key string) (*voximplant.KeyValueItem, error) {
@@ -108,9 +109,9 @@ func TestAnswerTells(t *testing.T) {
 		start := time.Now()
 		check := func(a lookup.Answer, at, age, left, upstream time.Duration) {
 			t.Helper()
-			if got := a.At.Sub(start); got != at || a.Age != age || a.Left != left || a.Upstream != upstream {
+			if got := a.At.Sub(start); got != at || a.Age != age || a.Left != left || a.UpstreamTime != upstream {
 				t.Errorf("%s: At = %v after the start, Age = %v, Left = %v, Upstream = %v; want %v, %v, %v, %v",
-					a.Source, got, a.Age, a.Left, a.Upstream, at, age, left, upstream)
+					a.Source, got, a.Age, a.Left, a.UpstreamTime, at, age, left, upstream)
 			}
 			if a.UpstreamErr != nil {
 				t.Errorf("%s: UpstreamErr = %v; want nil", a.Source, a.UpstreamErr)
@@ -119,13 +120,13 @@ func TestAnswerTells(t *testing.T) {
 		// An answer is as old as its question: the value may have changed right after it was read.
 		check(find(t, l, "a", "v", lookup.FromUpstream), 2*time.Second, 2*time.Second, 58*time.Second, 2*time.Second)
 		time.Sleep(5 * time.Second)
-		check(find(t, l, "a", "v", lookup.FromCopy), 7*time.Second, 7*time.Second, 53*time.Second, 0)
+		check(find(t, l, "a", "v", lookup.FromCache), 7*time.Second, 7*time.Second, 53*time.Second, 0)
 	})
 }
 
 func TestNoTimeHasAMonotonicReading(t *testing.T) {
 	t.Parallel()
-	var s storage
+	var s upstream
 	s.put("v", time.Hour)
 	for name, now := range map[string]func() time.Time{"default": nil, "own": time.Now} {
 		l := s.lookup(t, func(c *lookup.Config) { c.Now = now })
@@ -159,16 +160,16 @@ func TestEnd(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := storage{date: tt.date, ahead: tt.ahead}
+				s := upstream{date: tt.date, ahead: tt.ahead}
 				s.put("v", life)
 				l := s.lookup(t, func(c *lookup.Config) { c.LocalMaxAge = 24 * time.Hour })
 				a := find(t, l, "a", "v", lookup.FromUpstream)
-				if a.Left != tt.want || a.Ahead != tt.ahead {
-					t.Errorf("Left = %v, Ahead = %v; want %v, %v", a.Left, a.Ahead, tt.want, tt.ahead)
+				if a.Left != tt.want || a.Skew != tt.ahead {
+					t.Errorf("Left = %v, Skew = %v; want %v, %v", a.Left, a.Skew, tt.want, tt.ahead)
 				}
 				time.Sleep(tt.want - 1)
-				if a := find(t, l, "a", "v", lookup.FromCopy); a.Left != 1 || a.Ahead != tt.ahead {
-					t.Errorf("copy: Left = %v, Ahead = %v; want 1ns, %v", a.Left, a.Ahead, tt.ahead)
+				if a := find(t, l, "a", "v", lookup.FromCache); a.Left != 1 || a.Skew != tt.ahead {
+					t.Errorf("copy: Left = %v, Skew = %v; want 1ns, %v", a.Left, a.Skew, tt.ahead)
 				}
 				time.Sleep(time.Nanosecond)
 				// Upstream still has it: what has ended here is absent even so.
@@ -183,12 +184,12 @@ func TestEnd(t *testing.T) {
 func TestExpiredFromUpstreamIsAbsent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var s storage
+		var s upstream
 		s.put("v", -time.Second)
 		l := s.lookup(t, nil)
 		find(t, l, "a", "", lookup.FromUpstream)
 		time.Sleep(5*time.Second - 1)
-		find(t, l, "a", "", lookup.FromCopy)
+		find(t, l, "a", "", lookup.FromCache)
 		if s.asked != 1 {
 			t.Errorf("upstream was asked %d times; want 1: an expired item is remembered as absent", s.asked)
 		}
@@ -201,7 +202,7 @@ func TestExpiredFromUpstreamIsAbsent(t *testing.T) {
 func TestEndPassesWhileUpstreamAnswers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var s storage
+		var s upstream
 		s.put("v", time.Second)
 		l := s.lookup(t, func(c *lookup.Config) {
 			c.Fetch = func(ctx context.Context, key string) (*voximplant.KeyValueItem, error) {
@@ -230,7 +231,7 @@ func TestNotKept(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var s storage
+				var s upstream
 				s.put("first", time.Hour)
 				l := s.lookup(t, nil)
 				find(t, l, "a", "first", lookup.FromUpstream)
@@ -240,7 +241,7 @@ func TestNotKept(t *testing.T) {
 				find(t, l, "a", tt.value, lookup.FromUpstream)
 				want := lookup.FromUpstream
 				if tt.kept {
-					want = lookup.FromCopy
+					want = lookup.FromCache
 				}
 				if a := find(t, l, "a", tt.value, want); a.Left != tt.ttl || a.Age != 0 {
 					t.Errorf("Left = %v, Age = %v; want %v, 0s", a.Left, a.Age, tt.ttl)
@@ -268,13 +269,13 @@ func TestAbsenceIsRemembered(t *testing.T) {
 		t.Run(fmt.Sprintf("%v of %v", tt.notFound, tt.local), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var s storage
+				var s upstream
 				l := s.lookup(t, func(c *lookup.Config) { c.NotFoundMaxAge, c.LocalMaxAge = tt.notFound, tt.local })
 				find(t, l, "a", "", lookup.FromUpstream)
 				s.put("v", time.Hour)
 				if tt.want > 0 {
 					time.Sleep(tt.want - 1)
-					if a := find(t, l, "a", "", lookup.FromCopy); a.Age != tt.want-1 {
+					if a := find(t, l, "a", "", lookup.FromCache); a.Age != tt.want-1 {
 						t.Errorf("Age = %v; want %v", a.Age, tt.want-1)
 					}
 					time.Sleep(time.Nanosecond)
@@ -289,33 +290,33 @@ func TestAbsenceIsRemembered(t *testing.T) {
 func TestChangesUpstream(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var s storage
+		var s upstream
 		l := s.lookup(t, nil)
 		s.put("one", time.Hour)
 		find(t, l, "a", "one", lookup.FromUpstream)
 		s.put("two", time.Hour)
-		find(t, l, "a", "one", lookup.FromCopy)
+		find(t, l, "a", "one", lookup.FromCache)
 		time.Sleep(10 * time.Second)
 		find(t, l, "a", "two", lookup.FromUpstream)
-		find(t, l, "a", "two", lookup.FromCopy)
+		find(t, l, "a", "two", lookup.FromCache)
 
 		s.item = nil
 		time.Sleep(10 * time.Second)
 		find(t, l, "a", "", lookup.FromUpstream)
-		find(t, l, "a", "", lookup.FromCopy)
+		find(t, l, "a", "", lookup.FromCache)
 
 		s.put("three", 8*time.Second)
 		time.Sleep(5 * time.Second)
 		find(t, l, "a", "three", lookup.FromUpstream)
 		time.Sleep(3*time.Second - 1)
-		find(t, l, "a", "three", lookup.FromCopy)
+		find(t, l, "a", "three", lookup.FromCache)
 
 		// Prolonged upstream: the copy ends, the item does not.
 		s.put("three", time.Hour)
 		time.Sleep(time.Nanosecond)
 		find(t, l, "a", "three", lookup.FromUpstream)
 		time.Sleep(9 * time.Second)
-		find(t, l, "a", "three", lookup.FromCopy)
+		find(t, l, "a", "three", lookup.FromCache)
 	})
 }
 
@@ -323,7 +324,7 @@ func TestChangesUpstream(t *testing.T) {
 func TestDeletedItemDoesNotComeBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var s storage
+		var s upstream
 		s.put("v", time.Hour)
 		l := s.lookup(t, nil)
 		find(t, l, "a", "v", lookup.FromUpstream)
@@ -347,11 +348,11 @@ func TestUpstreamFails(t *testing.T) {
 		source lookup.Source
 		err    error
 	}{
-		{"a young copy needs no upstream", time.Hour, 10*time.Second - 1, lookup.FromCopy, nil},
-		{"an older copy stands in", time.Hour, 10 * time.Second, lookup.FromOldCopy, nil},
-		{"as old as may be", time.Hour, time.Minute - 1, lookup.FromOldCopy, nil},
+		{"a young copy needs no upstream", time.Hour, 10*time.Second - 1, lookup.FromCache, nil},
+		{"an older copy stands in", time.Hour, 10 * time.Second, lookup.FromStaleCache, nil},
+		{"as old as may be", time.Hour, time.Minute - 1, lookup.FromStaleCache, nil},
 		{"too old", time.Hour, time.Minute, lookup.FromNowhere, errDown},
-		{"about to end", 30 * time.Second, 30*time.Second - 1, lookup.FromOldCopy, nil},
+		{"about to end", 30 * time.Second, 30*time.Second - 1, lookup.FromStaleCache, nil},
 		{"ended", 30 * time.Second, 30 * time.Second, lookup.FromNowhere, errDown},
 		{"ended before it got old", 5 * time.Second, 5 * time.Second, lookup.FromNowhere, errDown},
 		{"ended and too old", 30 * time.Second, time.Minute, lookup.FromNowhere, errDown},
@@ -360,7 +361,7 @@ func TestUpstreamFails(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var s storage
+				var s upstream
 				s.put("v", tt.ttl)
 				l := s.lookup(t, nil)
 				find(t, l, "a", "v", lookup.FromUpstream)
@@ -370,7 +371,7 @@ func TestUpstreamFails(t *testing.T) {
 				if !errors.Is(err, tt.err) || a.Source != tt.source || (a.Item != nil) != (tt.err == nil) {
 					t.Errorf("Item = %+v, %v; want source %s, %v", a, err, tt.source, tt.err)
 				}
-				if failed := a.UpstreamErr != nil; failed != (tt.source == lookup.FromOldCopy) {
+				if failed := a.UpstreamErr != nil; failed != (tt.source == lookup.FromStaleCache) {
 					t.Errorf("UpstreamErr = %v with source %s", a.UpstreamErr, a.Source)
 				}
 				if a.Item != nil && (a.Age != tt.age || a.Left != tt.ttl-tt.age) {
@@ -390,7 +391,7 @@ func TestUpstreamFails(t *testing.T) {
 
 func TestUpstreamFailsWithNothingHeld(t *testing.T) {
 	t.Parallel()
-	s := storage{err: errDown}
+	s := upstream{err: errDown}
 	l := s.lookup(t, nil)
 	for range 2 {
 		a, err := l.Item(t.Context(), "a")
@@ -403,9 +404,27 @@ func TestUpstreamFailsWithNothingHeld(t *testing.T) {
 	}
 }
 
+// TestFetchPanics: a panic in Fetch is a failure, and leaves nothing behind.
+func TestFetchPanics(t *testing.T) {
+	t.Parallel()
+	l := newLookup(t, func(c *lookup.Config) {
+		c.Fetch = func(context.Context, string) (*voximplant.KeyValueItem, error) { panic("a bug") }
+	})
+	for range 2 {
+		a, err := l.Item(t.Context(), "a")
+		panicked, ok := errors.AsType[*panics.Error](err)
+		if !ok || !strings.Contains(string(panicked.Stack), "TestFetchPanics") {
+			t.Errorf("Item = _, %v; want a *panics.Error whose stack names the function that panicked", err)
+		}
+		if a.Item != nil || a.Source != lookup.FromNowhere {
+			t.Errorf("Item = %+v; want no item, from nowhere", a)
+		}
+	}
+}
+
 func TestClockSetBack(t *testing.T) {
 	t.Parallel()
-	var s storage
+	var s upstream
 	now := time.Now()
 	l := s.lookup(t, func(c *lookup.Config) { c.Now = func() time.Time { return now } })
 	s.put("one", 24*time.Hour)
@@ -420,7 +439,7 @@ func TestClockSetBack(t *testing.T) {
 	s.put("two", 24*time.Hour)
 	find(t, l, "a", "two", lookup.FromUpstream)
 	now = now.Add(time.Second)
-	if a := find(t, l, "a", "two", lookup.FromCopy); a.Age != time.Second {
+	if a := find(t, l, "a", "two", lookup.FromCache); a.Age != time.Second {
 		t.Errorf("Age = %v; want 1s", a.Age)
 	}
 }
@@ -452,11 +471,11 @@ func TestCopiesAreBounded(t *testing.T) {
 				find(t, l, fmt.Sprint(i), tt.value, lookup.FromUpstream)
 			}
 			if tt.value == "" {
-				find(t, l, "item", "v", lookup.FromCopy) // E5-24
+				find(t, l, "item", "v", lookup.FromCache) // E5-24
 			}
 			kept := 0
 			for i := 9_999; i >= 0; i-- {
-				if a, _ := l.Item(t.Context(), fmt.Sprint(i)); a.Source == lookup.FromCopy {
+				if a, _ := l.Item(t.Context(), fmt.Sprint(i)); a.Source == lookup.FromCache {
 					kept++
 				}
 			}

@@ -105,16 +105,16 @@ func (h *history) wasAbsent(key string, from, to time.Time) bool {
 func (h *history) check(t *testing.T, c lookup.Config, key string, a lookup.Answer, err error) {
 	t.Helper()
 	stricter := h.now
-	if 0 < a.Ahead && a.Ahead <= time.Hour {
-		stricter = h.now.Add(a.Ahead)
+	if 0 < a.Skew && a.Skew <= time.Hour {
+		stricter = h.now.Add(a.Skew)
 	}
 	asked, answered := h.now.Add(-a.Age), h.now.Add(-a.Age)
 	wantAge := time.Duration(0)
 	if a.Source == lookup.FromUpstream {
 		answered, wantAge = h.now, 2*h.latency
 	}
-	limit := map[lookup.Source]time.Duration{lookup.FromCopy: c.LocalMaxAge, lookup.FromOldCopy: c.StaleMaxAge}[a.Source]
-	if a.Source == lookup.FromCopy && a.Item == nil {
+	limit := map[lookup.Source]time.Duration{lookup.FromCache: c.LocalMaxAge, lookup.FromStaleCache: c.StaleMaxAge}[a.Source]
+	if a.Source == lookup.FromCache && a.Item == nil {
 		limit = min(limit, c.NotFoundMaxAge)
 	}
 	switch {
@@ -126,8 +126,8 @@ func (h *history) check(t *testing.T, c lookup.Config, key string, a lookup.Answ
 		t.Fatal("neither an item nor an error")
 	case err != nil && a.Item != nil:
 		t.Fatalf("the item %+v and the error %v", a.Item, err)
-	case err == nil && (a.Ahead > h.ahead || a.Ahead < h.ahead-maxLatency):
-		t.Fatalf("Ahead = %v; want %v", a.Ahead, h.ahead)
+	case err == nil && (a.Skew > h.ahead || a.Skew < h.ahead-maxLatency):
+		t.Fatalf("Skew = %v; want %v", a.Skew, h.ahead)
 	case err == nil && !a.Item.ExpiresAt.IsZero() && !stricter.Before(a.Item.ExpiresAt):
 		t.Fatalf("an item that ended at %v, at %v", a.Item.ExpiresAt, stricter)
 	case err == nil && !a.Item.ExpiresAt.IsZero() && a.Left != a.Item.ExpiresAt.Sub(stricter):

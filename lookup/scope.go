@@ -10,7 +10,7 @@ import (
 	"voxkv/voximplant"
 )
 
-// A Scope is the set of keys that exist for callers. The zero Scope has none.
+// A Scope is the set of keys that exist for callers. The zero Scope is empty.
 type Scope struct {
 	exact    map[string]bool
 	prefixes []string
@@ -22,7 +22,7 @@ func ParseScope(list string) (Scope, error) {
 	s := Scope{exact: map[string]bool{}}
 	for i, pattern := range strings.Split(list, ",") {
 		if err := s.add(strings.TrimSpace(pattern)); err != nil {
-			return Scope{}, fmt.Errorf("pattern %d: %w", i+1, err) // which may be a phone number, and is not quoted
+			return Scope{}, fmt.Errorf("pattern %d: %w", i+1, err) // without the pattern, which may be a phone number
 		}
 	}
 	return s, nil
@@ -70,11 +70,11 @@ func (s Scope) Covers(prefix string) bool {
 	return slices.ContainsFunc(s.prefixes, func(open string) bool { return strings.HasPrefix(prefix, open) })
 }
 
-// Everything reports whether the scope leaves nothing out.
+// Everything reports whether every key is in the scope.
 func (s Scope) Everything() bool { return s.Covers("") }
 
-// LogValue is the prefixes, and of the exact keys only how many there are: they
-// may be phone numbers.
+// LogValue has the prefixes and the number of the exact keys, but not those keys
+// themselves: they may be phone numbers.
 func (s Scope) LogValue() slog.Value {
 	return slog.GroupValue(slog.Int("exact", len(s.exact)), slog.Any("prefixes", append([]string{}, s.prefixes...)))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/pquerna/cachecontrol/cacheobject"
 
 	"voxkv/handler"
+	"voxkv/internal/requestlog"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
@@ -24,8 +25,7 @@ func freshness(maxAge time.Duration) func(left, age time.Duration) (browser, sha
 		Lookup:  func(context.Context, string) (lookup.Answer, error) { return answer, nil },
 		MaxAge:  maxAge,
 		Origins: []string{"*"},
-		HashKey: func(key string) string { return key },
-		Log:     slog.New(slog.DiscardHandler),
+		Log:     &requestlog.Log{Logger: slog.New(slog.DiscardHandler)},
 	}
 	return func(left, age time.Duration) (browser, shared float64) {
 		now := time.Now()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"voxkv/handler"
+	"voxkv/internal/requestlog"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
@@ -172,8 +173,7 @@ func (s *simulation) newHandler() *handler.Handler {
 		Lookup:  found.Item,
 		MaxAge:  s.maxAge,
 		Origins: []string{"*"},
-		HashKey: func(key string) string { return key },
-		Log:     slog.New(slog.DiscardHandler),
+		Log:     &requestlog.Log{Logger: slog.New(slog.DiscardHandler)},
 	}
 }
 

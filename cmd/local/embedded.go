@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"voxkv/auth"
@@ -19,13 +20,22 @@ const (
 // demoKeys leaves secret:token out, so that one can see it not exist.
 const demoKeys = "order:*,feature:*,promo:*,pool:*,a+b,a#b,a;b,ключЁё"
 
-// embedded is the function against a storage of its own.
+// An embeddedAPI is an in-memory Management API whose items can be changed over
+// HTTP, and which can be made to fail.
+type embeddedAPI struct {
+	voximplanttest.Server
+
+	mu      sync.Mutex // guards failing
+	failing string     // the name of the fault
+}
+
+// embedded is the function in front of an embedded API.
 func embedded(ctx context.Context, o options, environ map[string]string, stderr io.Writer) (*playground, error) {
 	account, err := voximplanttest.NewServiceAccount(demoAccount)
 	if err != nil {
 		return nil, err
 	}
-	s := &storage{Server: voximplanttest.Server{AccountID: demoAccount, ApplicationID: demoApplication}}
+	s := &embeddedAPI{Server: voximplanttest.Server{AccountID: demoAccount, ApplicationID: demoApplication}}
 	s.AddKey(account.KeyID, &account.PrivateKey.PublicKey)
 	putDemoItems(s, time.Now())
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -55,7 +65,7 @@ func embedded(ctx context.Context, o options, environ map[string]string, stderr 
 	return newPlayground(f, s, nil), nil
 }
 
-func putDemoItems(s *storage, now time.Time) {
+func putDemoItems(s *embeddedAPI, now time.Time) {
 	for _, item := range []struct {
 		key, value string
 		ttl        time.Duration

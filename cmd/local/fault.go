@@ -68,7 +68,7 @@ func faultNames() string {
 }
 
 // setFault makes the storage fail in the named way from now on, and reports whether there is such a way.
-func (s *storage) setFault(name string) bool {
+func (s *embeddedAPI) setFault(name string) bool {
 	f, ok := faultNamed(name)
 	if !ok {
 		return false
@@ -80,14 +80,14 @@ func (s *storage) setFault(name string) bool {
 	return true
 }
 
-func (s *storage) fault() string {
+func (s *embeddedAPI) fault() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.failing
 }
 
 // serveFault takes the name of a fault.
-func (s *storage) serveFault(w http.ResponseWriter, r *http.Request) {
+func (s *embeddedAPI) serveFault(w http.ResponseWriter, r *http.Request) {
 	name, _ := io.ReadAll(http.MaxBytesReader(w, r.Body, 100)) // what is longer is no name either
 	if !s.setFault(string(name)) {
 		http.Error(w, "accepted: "+faultNames(), http.StatusBadRequest)

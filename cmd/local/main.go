@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 	if err != nil {
 		return err
 	}
-	printStart(stdout, root(o.addr, listener.Addr()), p.storage != nil)
+	printStart(stdout, root(o.addr, listener.Addr()), p.embedded != nil)
 	return serve(ctx, listener, p, stderr)
 }
 

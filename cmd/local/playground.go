@@ -21,14 +21,14 @@ const pagePath = "/playground/"
 // embedded storage.
 type playground struct {
 	function http.Handler
-	storage  *storage // nil with the real API
-	origins  []string // whose pages may read items of the real API
+	embedded *embeddedAPI // nil with the real API
+	origins  []string     // whose pages may read items of the real API
 	page     *http.ServeMux
 	visits   visits
 }
 
-func newPlayground(function http.Handler, s *storage, origins []string) *playground {
-	p := &playground{function: function, storage: s, origins: origins, page: http.NewServeMux()}
+func newPlayground(function http.Handler, s *embeddedAPI, origins []string) *playground {
+	p := &playground{function: function, embedded: s, origins: origins, page: http.NewServeMux()}
 	p.page.HandleFunc("GET /{$}", p.serveIndex)
 	p.page.HandleFunc("GET "+pagePath+"requests/{mark}", p.serveVisit)
 	for _, name := range []string{"style.css", "page.js"} {
@@ -48,8 +48,8 @@ func (p *playground) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	own := http.Handler(p.page)
 	switch {
 	case path == "/", strings.HasPrefix(path, pagePath):
-	case p.storage != nil && strings.HasPrefix(path, storagePath):
-		own = http.HandlerFunc(p.storage.serve) // a ServeMux would clean the keys . and .. away
+	case p.embedded != nil && strings.HasPrefix(path, storagePath):
+		own = http.HandlerFunc(p.embedded.serveItems) // a ServeMux would clean the keys . and .. away
 	default:
 		p.serveFunction(w, r)
 		return
@@ -65,7 +65,7 @@ func (p *playground) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serveFunction serves items. Demo items are for every page, as CORS_ORIGINS says; those of a real account are as guarded
 // as the page, except from the origins that CORS_ORIGINS names.
 func (p *playground) serveFunction(w http.ResponseWriter, r *http.Request) {
-	if p.storage == nil {
+	if p.embedded == nil {
 		if why := foreign(r, p.origins); why != "" {
 			http.Error(w, why+", unless CORS_ORIGINS names it", http.StatusForbidden)
 			return
@@ -118,9 +118,9 @@ func (p *playground) serveIndex(w http.ResponseWriter, _ *http.Request) {
 		Storage bool
 		Failing string
 		Faults  []fault
-	}{Storage: p.storage != nil, Faults: faults()}
-	if p.storage != nil {
-		page.Failing = p.storage.fault()
+	}{Storage: p.embedded != nil, Faults: faults()}
+	if p.embedded != nil {
+		page.Failing = p.embedded.fault()
 	}
 	var html bytes.Buffer
 	index, err := template.ParseFS(files, "playground/index.html")

@@ -57,7 +57,7 @@ func TestPageIsAlone(t *testing.T) {
 
 func TestForeign(t *testing.T) {
 	t.Parallel()
-	p := newPlayground(http.NotFoundHandler(), &storage{}, nil)
+	p := newPlayground(http.NotFoundHandler(), &embeddedAPI{}, nil)
 	const other, ours = "http://evil.test", "http://localhost:8080"
 	tests := []struct {
 		name   string

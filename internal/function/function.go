@@ -22,9 +22,10 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"voxkv/auth"
+	"voxkv/direct"
 	"voxkv/handler"
+	"voxkv/internal/requestlog"
 	"voxkv/lookup"
-	"voxkv/storage"
 	"voxkv/voximplant"
 )
 
@@ -48,6 +49,7 @@ const (
 // A Function is voxkv, ready to serve.
 type Function struct {
 	*handler.Handler
+	direct *direct.Handler
 	client *voximplant.Client
 	log    *slog.Logger
 }
@@ -77,28 +79,43 @@ func New(s Settings, key func(context.Context) (*auth.ServiceAccountKey, error),
 	if err != nil {
 		return nil, fmt.Errorf("function: %w", err)
 	}
-	return &Function{client: client, log: log, Handler: &handler.Handler{
+	requests := &requestlog.Log{Logger: log, HashKey: keyHash(s.LogKeys), Metrics: s.Metrics, TokenCounts: tokens.Counts}
+	return &Function{client: client, log: log, Handler: newHandler(s, found, requests), direct: newDirect(s, found, client, requests)}, nil
+}
+
+func newHandler(s Settings, found *lookup.Lookup, requests *requestlog.Log) *handler.Handler {
+	return &handler.Handler{
 		Lookup:         found.Item,
 		BasePath:       string(s.BasePath),
 		MaxAge:         s.CacheMaxAge,
 		NotFoundMaxAge: s.NotFoundMaxAge,
 		Private:        s.CacheScope == "private",
 		MaxKeys:        s.MaxKeys,
+		RawValues:      s.RawValues,
 		Origins:        s.CORSOrigins,
 		PageHeaders:    s.CORSHeaders,
-		Log:            log,
-		HashKey:        keyHash(s.LogKeys),
-		Metrics:        s.Metrics,
-		TokenCounts:    tokens.Counts,
-		RawValues:      s.RawValues,
-		Storage: &storage.Storage{
+		Log:            requests,
+	}
+}
+
+func newDirect(s Settings, found *lookup.Lookup, client *voximplant.Client, requests *requestlog.Log) *direct.Handler {
+	return &direct.Handler{
+		Lookup: found.Item,
+		MaxAge: s.CacheMaxAge,
+		Log:    requests,
+		Items: &direct.Items{
 			Client:   client,
 			Scope:    s.AllowedKeys,
 			Forget:   found.Forget,
 			Writable: s.AllowWrites,
 			Timeout:  s.UpstreamTimeout,
 		},
-	}}, nil
+	}
+}
+
+// Direct answers a direct invocation.
+func (f *Function) Direct(ctx context.Context, payload []byte) ([]byte, error) {
+	return f.direct.Invoke(ctx, payload)
 }
 
 // Warm makes a token and opens a connection, side by side, so that the first

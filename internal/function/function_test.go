@@ -319,10 +319,10 @@ func TestKeysInLogs(t *testing.T) {
 	if again := logged(f, log); again != hash {
 		t.Errorf("hashes %s and %s of one key in one process; want the same", hash, again)
 	}
-	if other := f.HashKey("status:1"); other == hash {
+	if other := f.Log.HashKey("status:1"); other == hash {
 		t.Errorf("hash %s of two keys", hash)
 	}
-	if other, _ := build("false"); other.HashKey(key) == hash {
+	if other, _ := build("false"); other.Log.HashKey(key) == hash {
 		t.Errorf("hash %s in two processes; want a secret of each", hash)
 	}
 	if f, log := build("true"); logged(f, log) != key {

@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"voxkv/lookup"
+	"voxkv/internal/panics"
 )
 
 // A Gateway answers Lambda invocations; it is a lambda.Handler. HTTP and Direct are required.
@@ -58,7 +58,7 @@ func (g *Gateway) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		defer cancel()
 	}
 	answer, err := g.invoke(ctx, payload)
-	if panicked, ok := errors.AsType[*lookup.PanicError](err); ok {
+	if panicked, ok := errors.AsType[*panics.Error](err); ok {
 		g.log(ctx, slog.LevelError, http.StatusInternalServerError, "internal_error",
 			slog.String("error", panicked.Error()), slog.String("stack", string(panicked.Stack)))
 		return nil, functionError(err)
@@ -67,7 +67,7 @@ func (g *Gateway) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 }
 
 func (g *Gateway) invoke(ctx context.Context, payload []byte) (answer []byte, err error) {
-	defer lookup.Recover(&err)
+	defer panics.Recover(&err)
 	switch e, from := g.decode(payload); from {
 	case unknown:
 		g.log(ctx, slog.LevelWarn, http.StatusBadRequest, "invalid_request")

@@ -19,9 +19,11 @@ import (
 	"testing"
 	"time"
 
+	"voxkv/direct"
 	"voxkv/handler"
 	"voxkv/internal/gateway"
 	"voxkv/internal/gatewaytest"
+	"voxkv/internal/requestlog"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
@@ -146,10 +148,10 @@ func world() (*handler.Handler, *gateway.Gateway, *storage) {
 		NotFoundMaxAge: 5 * time.Second,
 		RawValues:      true,
 		Origins:        []string{"*"},
-		Log:            slog.New(slog.DiscardHandler),
-		HashKey:        func(string) string { return "" },
+		Log:            &requestlog.Log{Logger: slog.New(slog.DiscardHandler)},
 	}
-	return h, &gateway.Gateway{HTTP: h, Direct: h.Direct}, s
+	d := &direct.Handler{Lookup: s.lookup, MaxAge: time.Minute, Log: h.Log}
+	return h, &gateway.Gateway{HTTP: h, Direct: d.Invoke}, s
 }
 
 // fronts are the gateways that the function stands behind.

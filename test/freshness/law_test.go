@@ -13,6 +13,7 @@ import (
 	"github.com/pquerna/cachecontrol/cacheobject"
 
 	"voxkv/handler"
+	"voxkv/internal/requestlog"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
@@ -51,8 +52,7 @@ func (l law) ask(t *testing.T, status int, answer lookup.Answer, err error) http
 		NotFoundMaxAge: time.Duration(l.notFound) * time.Second,
 		Private:        l.private,
 		Origins:        []string{"*"},
-		Log:            slog.New(slog.DiscardHandler),
-		HashKey:        func(string) string { return "" },
+		Log:            &requestlog.Log{Logger: slog.New(slog.DiscardHandler)},
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/v1/items/k", nil))

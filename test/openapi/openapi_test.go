@@ -21,6 +21,7 @@ import (
 
 	"voxkv/handler"
 	"voxkv/internal/openapitest"
+	"voxkv/internal/requestlog"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
@@ -140,8 +141,7 @@ func (c call) answer() (*http.Request, *http.Response) {
 		Private:        c.private,
 		RawValues:      !c.noValues,
 		Origins:        []string{"*"},
-		Log:            slog.New(slog.DiscardHandler),
-		HashKey:        func(string) string { return "" },
+		Log:            &requestlog.Log{Logger: slog.New(slog.DiscardHandler)},
 	}
 	if c.origin != "" {
 		h.Origins = []string{c.origin}

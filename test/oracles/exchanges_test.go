@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"voxkv/handler"
+	"voxkv/internal/requestlog"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
@@ -112,8 +113,7 @@ func (l life) handler(found func() (lookup.Answer, error)) *handler.Handler {
 		Private:        l.private,
 		RawValues:      true,
 		Origins:        []string{"*"},
-		Log:            slog.New(slog.DiscardHandler),
-		HashKey:        func(string) string { return "" },
+		Log:            &requestlog.Log{Logger: slog.New(slog.DiscardHandler)},
 	}
 	if l.listed {
 		h.Origins = []string{"https://app.example.com"}

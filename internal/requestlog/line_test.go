@@ -1,4 +1,4 @@
-package handler_test
+package requestlog_test
 
 import (
 	"context"
@@ -10,12 +10,19 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"voxkv/auth"
+	"voxkv/direct"
+	"voxkv/handler"
+	"voxkv/internal/lookuptest"
+	"voxkv/internal/requestlog"
+	"voxkv/internal/requestlogtest"
 	"voxkv/internal/voximplanttest"
 	"voxkv/lookup"
 	"voxkv/voximplant"
@@ -26,10 +33,10 @@ var begun = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // outcome has an answer, a failure or a panic for each key.
 func outcome(ctx context.Context, key string) (lookup.Answer, error) {
-	a, err := living(time.Hour, 0)(ctx, key)
+	a, err := lookuptest.Living(time.Hour, 0)(ctx, key)
 	asked := func(from lookup.Source, took time.Duration) {
 		time.Sleep(took)
-		a.Source, a.Upstream = from, took
+		a.Source, a.UpstreamTime = from, took
 		if from == lookup.FromNowhere {
 			a.Item, a.Left = nil, 0
 		}
@@ -44,9 +51,9 @@ func outcome(ctx context.Context, key string) (lookup.Answer, error) {
 		asked(lookup.FromUpstream, 20*time.Millisecond)
 		a.Item, a.Left, err = nil, 0, voximplant.ErrNotFound
 	case "forbidden":
-		a, err = lookup.Answer{At: at, Source: lookup.FromScope}, voximplant.ErrNotFound
+		a, err = lookup.Answer{At: lookuptest.At(), Source: lookup.FromScope}, voximplant.ErrNotFound
 	case "stale":
-		asked(lookup.FromOldCopy, 30*time.Millisecond)
+		asked(lookup.FromStaleCache, 30*time.Millisecond)
 		a.UpstreamErr = &voximplant.Error{Kind: voximplant.KindUnavailable, Status: 503}
 	case "busy":
 		asked(lookup.FromNowhere, 10*time.Millisecond)
@@ -66,13 +73,13 @@ func outcome(ctx context.Context, key string) (lookup.Answer, error) {
 	case "panic":
 		panic("a token in a panic")
 	case "ahead":
-		a.Ahead = 6 * time.Second
+		a.Skew = 6 * time.Second
 	case "behind":
-		a.Ahead = -2 * time.Hour
+		a.Skew = -2 * time.Hour
 	case "longlived":
 		a.Left = 92 * 24 * time.Hour
 	case "ordinary":
-		a.Ahead, a.Left = 5*time.Second, 91*24*time.Hour
+		a.Skew, a.Left = 5*time.Second, 91*24*time.Hour
 	}
 	return a, err
 }
@@ -88,7 +95,7 @@ func TestLines(t *testing.T) {
 	)
 	for _, row := range []struct {
 		request string // a method and a target, or a payload
-		change  func(*storageSite)
+		change  func(*site)
 		want    string // members of the line
 		metrics string // in their order; "" for a site without
 	}{
@@ -178,10 +185,12 @@ func TestLines(t *testing.T) {
 		{request: `[{"key":"hit"},{"key":"busy"}]`, want: `"level":"WARN","route":"direct","status":503,"ms":10,"code":"upstream_busy","keys":2,"failed":1,
 			"upstream_kind":"throttled","upstream_code":340,"error":"voximplant: throttled, code 340, HTTP status 200"`,
 			metrics: "Requests Status5xx ColdStarts CacheHits UpstreamTime=10 UpstreamErrors UpstreamErrorsThrottled"},
+		{request: `[{"key":"stale"},{"key":"busy"}]`, want: `"level":"WARN","route":"direct","status":503,"ms":30,"code":"upstream_busy","keys":2,"failed":1,
+			"upstream_kind":"unavailable","upstream_code":0,"error":"voximplant: unavailable, HTTP status 503"`},
 		{request: `[]`, want: `"level":"WARN","route":"direct","status":400,"ms":0,"code":"invalid_request"`},
 
 		// Operations have no cache.
-		{request: `{"operation":"set","key":"order:1","value":"` + value + `","ttl":60}`, want: `"level":"INFO","route":"direct set","status":200,"ms":0,"key":"# order:1"`,
+		{request: `{"operation":"set","key":"order:1","value":"` + lookuptest.Value + `","ttl":60}`, want: `"level":"INFO","route":"direct set","status":200,"ms":0,"key":"# order:1"`,
 			metrics: "Requests Status2xx ColdStarts"},
 		{request: `{"operation":"delete","key":"order:1"}`, want: `"level":"INFO","route":"direct delete","status":200,"ms":0,"key":"# order:1"`},
 		{request: `{"operation":"list","prefix":"order:"}`, want: `"level":"INFO","route":"direct list","status":200,"ms":0`},
@@ -191,9 +200,9 @@ func TestLines(t *testing.T) {
 		{request: `{"operation":"set","key":"secret:1","value":"v","ttl":1}`, want: `"level":"WARN","route":"direct set","status":400,"ms":0,"code":"out_of_scope","key":"# secret:1"`},
 		{request: `{"operation":"list","prefix":"secret:"}`, want: `"level":"WARN","route":"direct list","status":400,"ms":0,"code":"out_of_scope"`},
 		{request: `{"operation":"order:1"}`, want: `"level":"WARN","route":"direct","status":400,"ms":0,"code":"unknown_operation"`},
-		{request: `{"operation":"delete","key":"order:1"}`, change: func(s *storageSite) { s.Storage.Writable = false },
+		{request: `{"operation":"delete","key":"order:1"}`, change: func(s *site) { s.direct.Items.Writable = false },
 			want: `"level":"WARN","route":"direct delete","status":400,"ms":0,"code":"writes_off","key":"# order:1"`},
-		{request: `{"operation":"delete","key":"order:1"}`, change: func(s *storageSite) {
+		{request: `{"operation":"delete","key":"order:1"}`, change: func(s *site) {
 			s.api.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
 				fmt.Fprint(w, `{"error":{"code":104,"msg":"no rights"}}`)
 				return true
@@ -206,18 +215,18 @@ func TestLines(t *testing.T) {
 		{request: "GET /v1/items/hit Traceparent", want: `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":200,"ms":0,"key":"# hit","cache":"hit","traceparent":"` + parent + `"`},
 		{request: "GET /v1/items/hit X-Ray", want: `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":200,"ms":0,"key":"# hit","cache":"hit",
 			"trace_id":"` + trace + `","traceparent":"00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01"`},
-		{request: "GET /v1/items/hit", change: func(s *storageSite) { s.Direct(context.Background(), []byte("{}")); s.log.b.Reset() },
+		{request: "GET /v1/items/hit", change: func(s *site) { s.direct.Invoke(context.Background(), []byte("{}")); s.lines.Reset() },
 			want:    `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":200,"ms":0,"key":"# hit","cache":"hit","cold_start":false`,
 			metrics: "Requests Status2xx CacheHits"},
-		{request: "GET /v1/items/hit", change: func(s *storageSite) { s.TokenCounts = func() (int64, int64) { return 2, 1 } },
+		{request: "GET /v1/items/hit", change: func(s *site) { s.log.TokenCounts = func() (int64, int64) { return 2, 1 } },
 			want:    `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":200,"ms":0,"key":"# hit","cache":"hit"`,
 			metrics: "Requests Status2xx ColdStarts CacheHits TokensSigned=2 SecretsRead"},
 	} {
 		t.Run(row.request[:min(len(row.request), 60)], func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := newLineSite(t)
-				s.Metrics = row.metrics != ""
+				s := newSite(t)
+				s.log.Metrics = row.metrics != ""
 				if row.change != nil {
 					row.change(s)
 				}
@@ -226,21 +235,55 @@ func TestLines(t *testing.T) {
 					ctx = context.WithValue(ctx, "x-amzn-trace-id", trace) //nolint:staticcheck // aws-lambda-go's own key
 				}
 				s.send(t, ctx, row.request, parent)
-				checkLine(t, s.log.String(), row.want, row.metrics)
+				checkLine(t, s.lines.String(), row.want, row.metrics)
 			})
 		})
 	}
 }
 
-// newLineSite finds what outcome says, and has a storage that answers at once.
-func newLineSite(t *testing.T) *storageSite {
+var account = sync.OnceValue(func() *voximplanttest.ServiceAccount {
+	account, err := voximplanttest.NewServiceAccount(1234567)
+	if err != nil {
+		panic(err)
+	}
+	return account
+})
+
+// A site is both ways in, with one log, and an API behind the operations.
+type site struct {
+	http   *handler.Handler
+	direct *direct.Handler
+	log    *requestlog.Log
+	lines  *requestlogtest.Lines
+	api    *voximplanttest.Server
+}
+
+// newSite finds what outcome says, and has an API that answers at once.
+func newSite(t *testing.T) *site {
 	t.Helper()
-	api := &voximplanttest.Server{AccountID: 1234567, ApplicationID: 42}
-	api.AddKey(account().KeyID, &account().PrivateKey.PublicKey)
-	s := storageSiteOf(t, api, "https://api.example", &http.Client{Transport: inProcess{api}})
-	s.Lookup = outcome
-	s.HashKey = func(key string) string { return "# " + key }
+	scope, err := lookup.ParseScope("order:*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, lines := requestlogtest.New()
+	log.HashKey = func(key string) string { return "# " + key }
+	s := &site{log: log, lines: lines, api: &voximplanttest.Server{AccountID: 1234567, ApplicationID: 42}}
+	s.api.AddKey(account().KeyID, &account().PrivateKey.PublicKey)
+	s.http = &handler.Handler{Lookup: outcome, MaxAge: time.Minute, NotFoundMaxAge: 5 * time.Second, Origins: []string{"*"}, Log: log}
+	s.direct = &direct.Handler{Lookup: outcome, MaxAge: time.Minute, Log: log, Items: &direct.Items{
+		Client: inProcessClient(s.api), Scope: scope, Forget: func(string) {}, Writable: true, Timeout: 10 * time.Second,
+	}}
 	return s
+}
+
+// inProcessClient is a client of api that shares its clock.
+func inProcessClient(api *voximplanttest.Server) *voximplant.Client {
+	return &voximplant.Client{
+		ApplicationID: 42, BaseURL: "https://api.example/platform_api", HTTPClient: &http.Client{Transport: inProcess{api}},
+		Tokens: &auth.TokenSource{Key: func(context.Context) (*auth.ServiceAccountKey, error) {
+			return auth.ParseServiceAccountKey(account().Credentials())
+		}},
+	}
 }
 
 // inProcess is a transport to a server that shares the caller's clock.
@@ -254,10 +297,10 @@ func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // send makes the request of a row: a method, a target and the name of a header
 // if there is one, or the payload of a direct invocation.
-func (s *storageSite) send(t *testing.T, ctx context.Context, request, parent string) {
+func (s *site) send(t *testing.T, ctx context.Context, request, parent string) {
 	t.Helper()
 	if strings.ContainsAny(request[:1], "{[") {
-		s.Direct(ctx, []byte(request))
+		s.direct.Invoke(ctx, []byte(request))
 		return
 	}
 	words := append(strings.Fields(request), "")
@@ -268,7 +311,7 @@ func (s *storageSite) send(t *testing.T, ctx context.Context, request, parent st
 	case "Traceparent":
 		r.Header.Set("Traceparent", parent)
 	}
-	s.serve(r)
+	s.http.ServeHTTP(httptest.NewRecorder(), r)
 }
 
 // checkLine compares the only line of log, all of it, with what a row wants.
@@ -284,7 +327,7 @@ func checkLine(t *testing.T, log, want, metrics string) {
 	}
 	// A bubble's clock stands still but for what is waited for.
 	wanted["time"] = begun.Add(time.Duration(wanted["ms"].(float64) * float64(time.Millisecond))).Format(time.RFC3339Nano)
-	if stack, _ := got["stack"].(string); strings.Contains(stack, "log_test.go") {
+	if stack, _ := got["stack"].(string); strings.Contains(stack, "line_test.go") {
 		got["stack"] = "STACK" // it leads to the panic
 	}
 	addMetrics(t, wanted, metrics)
@@ -326,16 +369,17 @@ func addMetrics(t *testing.T, line map[string]any, metrics string) {
 	}
 }
 
-// TestRequestIDOutsideLambda: each request has one of its own, the caller's too.
+// TestRequestIDOutsideLambda: each request has one of its own, which its caller gets too.
 func TestRequestIDOutsideLambda(t *testing.T) {
 	t.Parallel()
-	s := newSite(living(time.Hour, 0))
+	s := newSite(t)
 	ids := map[any]bool{}
 	for range 3 {
-		got := s.get(t, "/v1/items/k")
-		id := s.lastLog(t)["request_id"]
-		if id != got.header.Get("X-Request-Id") || ids[id] || id == "" {
-			t.Errorf("request_id = %v, X-Request-Id %q; want one that is new", id, got.header.Get("X-Request-Id"))
+		w := httptest.NewRecorder()
+		s.http.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/v1/items/hit", nil))
+		id := s.lines.Last(t)["request_id"]
+		if got := w.Header().Get("X-Request-Id"); id != got || ids[id] || id == "" {
+			t.Errorf("request_id = %v, X-Request-Id %q; want one that is new", id, got)
 		}
 		ids[id] = true
 	}

@@ -1,29 +1,32 @@
-package handler
+package requestlog
 
 import (
 	"cmp"
+	"errors"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"voxkv/lookup"
+	"voxkv/voximplant"
 )
 
-// namespace is where CloudWatch shows the metrics.
+// namespace is the one in which CloudWatch shows the metrics.
 const namespace = "voxkv"
 
-// A metric is a member of a log line that CloudWatch takes for one.
+// A metric is a member of a line that CloudWatch reads as a metric.
 type metric struct {
 	name, unit string
 	value      float64
 }
 
-// A metricList is the metrics of one line.
+// A metricList holds the metrics of one line.
 type metricList []metric
 
-// add adds value to the metric name; 0 leaves it out.
+// add adds value to the metric called name. A metric that is 0 is left out.
 func (m *metricList) add(name, unit string, value float64) {
 	if value == 0 {
 		return
@@ -39,10 +42,10 @@ func (m *metricList) add(name, unit string, value float64) {
 
 func (m *metricList) count(name string, n int64) { m.add(name, "Count", float64(n)) }
 
-// attrs are the members that make a log line a document of CloudWatch's
-// Embedded Metric Format, whose directive names members of the line itself.
+// attrs are the members that make a line a document of CloudWatch's Embedded
+// Metric Format: the metrics, and a directive that names them.
 func (m metricList) attrs(at time.Time) []slog.Attr {
-	// One dimension, so that two functions in a region do not mix.
+	// A dimension, so that the metrics of two functions in a region do not mix.
 	attrs := []slog.Attr{slog.String("FunctionName", cmp.Or(lambdacontext.FunctionName, "local"))}
 	var definitions []any
 	for _, metric := range m {
@@ -57,29 +60,30 @@ func (m metricList) attrs(at time.Time) []slog.Attr {
 	}))
 }
 
-// metrics are what e's log line tells CloudWatch, at the cost of no call and
-// no second line.
-func (h *Handler) metrics(e *entry) metricList {
+// metrics are what the line tells CloudWatch. That costs no call and no second
+// line. cause is nil if nothing failed.
+func (l *Log) metrics(s Start, line Line, cause error) metricList {
 	var m metricList
 	m.count("Requests", 1)
-	m.count("Status"+strconv.Itoa(e.status/100)+"xx", 1)
-	if e.cold {
+	m.count("Status"+strconv.Itoa(line.Status/100)+"xx", 1)
+	if s.cold {
 		m.count("ColdStarts", 1)
 	}
 	var waited time.Duration
-	for _, a := range e.answers() {
+	for _, a := range line.answers() {
 		if name := cacheMetric(a.Source); name != "" {
 			m.count(name, 1)
 		}
-		waited = max(waited, a.Upstream)
+		waited = max(waited, a.UpstreamTime)
 	}
 	m.add("UpstreamTime", "Milliseconds", milliseconds(waited))
-	if failed := e.upstreamError(); failed != nil {
+	if failed, ok := errors.AsType[*voximplant.Error](cause); ok {
+		kind := string(failed.Kind)
 		m.count("UpstreamErrors", 1)
-		m.count("UpstreamErrors"+camel(string(failed.Kind)), 1)
+		m.count("UpstreamErrors"+strings.ToUpper(kind[:1])+kind[1:], 1)
 	}
-	if h.TokenCounts != nil {
-		signed, read := h.TokenCounts()
+	if l.TokenCounts != nil {
+		signed, read := l.TokenCounts()
 		m.count("TokensSigned", signed)
 		m.count("SecretsRead", read)
 	}
@@ -88,11 +92,11 @@ func (h *Handler) metrics(e *entry) metricList {
 
 func cacheMetric(from lookup.Source) string {
 	switch from {
-	case lookup.FromCopy:
+	case lookup.FromCache:
 		return "CacheHits"
 	case lookup.FromUpstream:
 		return "CacheMisses"
-	case lookup.FromOldCopy:
+	case lookup.FromStaleCache:
 		return "CacheStale"
 	}
 	return ""

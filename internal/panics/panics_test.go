@@ -1,13 +1,11 @@
-package lookup_test
+package panics_test
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"testing"
 
-	"voxkv/lookup"
-	"voxkv/voximplant"
+	"voxkv/internal/panics"
 )
 
 const secret = "value of a customer"
@@ -22,7 +20,7 @@ func TestPanicText(t *testing.T) {
 	}{
 		{"a string", func() { panic(secret) }, "panic: a value of type string"},
 		{"an error", func() { panic(errors.New(secret)) }, "panic: a value of type *errors.errorString"},
-		{"a struct", func() { panic(private{secret}) }, "panic: a value of type lookup_test.private"},
+		{"a struct", func() { panic(private{secret}) }, "panic: a value of type panics_test.private"},
 		{"an index", func() { _ = []byte(secret)[len(secret):][0] }, "panic: runtime error: index out of range [0] with length 0"},
 		{"a nil pointer", func() { _ = (*private)(nil).text }, "panic: runtime error: invalid memory address or nil pointer dereference"},
 		{"a conversion", func() { _ = any(secret).(int) }, "panic: interface conversion: interface {} is string, not int"},
@@ -30,35 +28,23 @@ func TestPanicText(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := newLookup(t, func(c *lookup.Config) {
-				c.Fetch = func(context.Context, string) (*voximplant.KeyValueItem, error) {
-					tt.panic()
-					return nil, nil
-				}
-			})
-			for range 2 { // the second shows that the first left nothing behind
-				a, err := l.Item(t.Context(), "a")
-				checkPanic(t, err, tt.want)
-				if a.Item != nil || a.Source != lookup.FromNowhere {
-					t.Errorf("Item = %+v; want no item, from nowhere", a)
-				}
+			err := func() (err error) {
+				defer panics.Recover(&err)
+				tt.panic()
+				return nil
+			}()
+			panicked, ok := errors.AsType[*panics.Error](err)
+			if !ok {
+				t.Fatalf("err = %v; want an *Error", err)
+			}
+			if got := panicked.Error(); got != tt.want {
+				t.Errorf("Error() = %q; want %q", got, tt.want)
+			}
+			stack := string(panicked.Stack)
+			if !strings.Contains(stack, "TestPanicText") || strings.Contains(stack, secret) {
+				t.Errorf("Stack = %s\nwant one that names the function that panicked, without the value", stack)
 			}
 		})
-	}
-}
-
-func checkPanic(t *testing.T, err error, want string) {
-	t.Helper()
-	panicked, ok := errors.AsType[*lookup.PanicError](err)
-	if !ok {
-		t.Fatalf("err = %v; want a *PanicError", err)
-	}
-	if got := panicked.Error(); got != want {
-		t.Errorf("Error() = %q; want %q", got, want)
-	}
-	stack := string(panicked.Stack)
-	if !strings.Contains(stack, "TestPanicText") || strings.Contains(stack, secret) {
-		t.Errorf("Stack = %s\nwant one that names who panicked, and not with what", stack)
 	}
 }
 
@@ -66,7 +52,7 @@ func TestRecoverKeepsOtherErrors(t *testing.T) {
 	t.Parallel()
 	want := errors.New("fault")
 	got := func() (err error) {
-		defer lookup.Recover(&err)
+		defer panics.Recover(&err)
 		return want
 	}()
 	if !errors.Is(got, want) {

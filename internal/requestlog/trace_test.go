@@ -1,16 +1,15 @@
-package handler_test
+package requestlog_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
-	"voxkv/auth"
+	"voxkv/internal/requestlog"
+	"voxkv/internal/requestlogtest"
 	"voxkv/internal/voximplanttest"
-	"voxkv/lookup"
 	"voxkv/voximplant"
 )
 
@@ -66,43 +65,32 @@ func TestTrace(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			sent := make(chan string, 1)
-			s := newSite(tracedLookup(t, sent))
-			r := httptest.NewRequest(http.MethodGet, "/v1/items/k", nil)
-			r.Header["Traceparent"] = strings.Split(row.header, "\n")
-			r = r.WithContext(context.WithValue(t.Context(), "x-amzn-trace-id", row.xray)) //nolint:staticcheck // aws-lambda-go's own key
-			if got := s.serve(r); got.status != 200 {
-				t.Fatalf("status %d", got.status)
-			}
-			if got := <-sent; got != row.want {
+			log, lines := requestlogtest.New()
+			ctx := context.WithValue(t.Context(), "x-amzn-trace-id", row.xray) //nolint:staticcheck // aws-lambda-go's own key
+			start := log.Begin(ctx, strings.Split(row.header, "\n"))
+			ctx = start.WithTrace(ctx)
+			if got := traceOfCall(t, ctx); got != row.want {
 				t.Errorf("the API got traceparent %q; want %q", got, row.want)
 			}
-			if got, _ := s.lastLog(t)["traceparent"].(string); got != row.want {
+			log.Write(ctx, start, requestlog.Line{})
+			if got, _ := lines.Last(t)["traceparent"].(string); got != row.want {
 				t.Errorf("the log has traceparent %q; want %q", got, row.want)
 			}
 		})
 	}
 }
 
-// tracedLookup asks a real API and tells the traceparent that arrives there.
-func tracedLookup(t *testing.T, sent chan<- string) func(context.Context, string) (lookup.Answer, error) {
+// traceOfCall calls the API under ctx and returns the traceparent that arrives there.
+func traceOfCall(t *testing.T, ctx context.Context) (traceparent string) {
 	t.Helper()
-	storage := &voximplanttest.Server{AccountID: 1234567, ApplicationID: 1}
-	storage.AddKey(account().KeyID, &account().PrivateKey.PublicKey)
-	storage.Put("k", "v", time.Now().Add(time.Hour))
-	storage.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
-		sent <- r.Header.Get("Traceparent")
+	api := &voximplanttest.Server{AccountID: 1234567, ApplicationID: 42}
+	api.AddKey(account().KeyID, &account().PrivateKey.PublicKey)
+	api.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		traceparent = r.Header.Get("Traceparent")
 		return false
 	})
-	server := httptest.NewServer(storage)
-	t.Cleanup(server.Close)
-	client := &voximplant.Client{ApplicationID: 1, BaseURL: server.URL + "/platform_api", Tokens: &auth.TokenSource{
-		Key: func(context.Context) (*auth.ServiceAccountKey, error) {
-			return auth.ParseServiceAccountKey(account().Credentials())
-		},
-	}}
-	return func(ctx context.Context, key string) (lookup.Answer, error) {
-		item, err := client.GetKeyValueItem(ctx, key)
-		return lookup.Answer{Item: item, At: at, Left: time.Hour}, err
+	if _, err := inProcessClient(api).GetKeyValueItem(ctx, "k"); !errors.Is(err, voximplant.ErrNotFound) {
+		t.Fatalf("GetKeyValueItem = _, %v; want ErrNotFound", err)
 	}
+	return traceparent
 }

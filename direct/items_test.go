@@ -1,4 +1,4 @@
-package storage_test
+package direct_test
 
 import (
 	"context"
@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -16,25 +14,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"voxkv/auth"
+	"voxkv/direct"
+	"voxkv/internal/problem"
 	"voxkv/internal/voximplanttest"
-	"voxkv/lookup"
-	"voxkv/storage"
 	"voxkv/voximplant"
 )
 
-var account = sync.OnceValue(func() *voximplanttest.ServiceAccount {
-	account, err := voximplanttest.NewServiceAccount(1234567)
-	if err != nil {
-		panic(err)
-	}
-	return account
-})
-
-// A world is a Storage of the keys order:* and exact, that may be written, the
-// API behind it, and what the Storage told of its writes.
+// A world is Items of the keys order:* and exact, that may be written, the
+// API behind it, and what it was told to forget.
 type world struct {
-	*storage.Storage
+	*direct.Items
 	api     *voximplanttest.Server
 	mu      sync.Mutex // guards methods
 	methods []string   // called
@@ -43,23 +32,13 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	scope, err := lookup.ParseScope("order:*,exact")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{api: &voximplanttest.Server{AccountID: 1234567, ApplicationID: 42}}
-	w.api.AddKey(account().KeyID, &account().PrivateKey.PublicKey)
+	w := &world{}
+	api, client := newAPI(t)
+	w.api = api
 	w.answer(nil)
-	server := httptest.NewServer(w.api)
-	t.Cleanup(server.Close)
-	key := func(context.Context) (*auth.ServiceAccountKey, error) {
-		return auth.ParseServiceAccountKey(account().Credentials())
-	}
-	w.Storage = &storage.Storage{
-		Client: &voximplant.Client{
-			Tokens: &auth.TokenSource{Key: key}, ApplicationID: 42, BaseURL: server.URL + "/platform_api", HTTPClient: server.Client(),
-		},
-		Scope:    scope,
+	w.Items = &direct.Items{
+		Client:   client,
+		Scope:    newScope(t, "order:*,exact"),
 		Writable: true,
 		Timeout:  10 * time.Second,
 		Forget:   func(key string) { w.forgot = append(w.forgot, key) },
@@ -142,8 +121,8 @@ func TestSetAnswersWhatWasWritten(t *testing.T) {
 func TestRefusedBeforeTheCall(t *testing.T) {
 	t.Parallel()
 	const (
-		off   = "storage: writes are off; ALLOW_WRITES=true switches them on"
-		scope = "storage: the key is outside ALLOWED_KEYS"
+		off   = "Writes are off; ALLOW_WRITES=true would allow them."
+		scope = "The key is outside ALLOWED_KEYS."
 	)
 	tests := []struct {
 		name, key string
@@ -223,11 +202,11 @@ func TestKeyNotFoundCode(t *testing.T) {
 	w.check(t, []string{"DelKeyValueItem"}, "exact")
 }
 
-// A lister is Items or Keys.
+// A lister is List or ListKeys.
 type lister = func(context.Context, string, voximplant.Page) ([]voximplant.KeyValueItem, int, error)
 
 func (w *world) listers() map[string]lister {
-	return map[string]lister{"Items": w.Items, "Keys": w.Keys}
+	return map[string]lister{"List": w.List, "ListKeys": w.ListKeys}
 }
 
 // TestListsInScope: the offset of the next page counts what the API listed, not what is shown of it.
@@ -262,7 +241,7 @@ func TestListsInScope(t *testing.T) {
 				t.Errorf("%s(%q, %+v) = %d items, next %d, %v; want %d, next %d", name, test.prefix, test.page, len(got), next, err, test.want, test.next)
 			}
 			for _, item := range got {
-				if value := map[string]string{"Items": "v"}[name]; item.Value != value || !strings.HasPrefix(item.Key, test.prefix) {
+				if value := map[string]string{"List": "v"}[name]; item.Value != value || !strings.HasPrefix(item.Key, test.prefix) {
 					t.Errorf("%s(%q) has %+v; want the value %q", name, test.prefix, item, value)
 				}
 			}
@@ -348,12 +327,12 @@ func TestReadingIsKept(t *testing.T) {
 		w.api.Put(fmt.Sprintf("order:%02d", i), "v", time.Now().Add(time.Hour))
 		w.api.Put(fmt.Sprintf("order-%02d", i), "v", time.Now().Add(time.Hour))
 	}
-	first, next, err := w.Keys(t.Context(), "order:", voximplant.Page{})
+	first, next, err := w.ListKeys(t.Context(), "order:", voximplant.Page{})
 	if err != nil || len(first) != 10 || next == 0 {
-		t.Fatalf("Keys = %d items, next %d, %v; want 10 and a next page", len(first), next, err)
+		t.Fatalf("ListKeys = %d items, next %d, %v; want 10 and a next page", len(first), next, err)
 	}
 	byPrefix.Store(true)
-	second, next, err := w.Keys(t.Context(), "order:", voximplant.Page{Offset: next})
+	second, next, err := w.ListKeys(t.Context(), "order:", voximplant.Page{Offset: next})
 	if err != nil || len(second) != 2 || second[0].Key != "order:10" || next != 0 {
 		t.Errorf("second page = %+v, next %d, %v; want order:10 and order:11", second, next, err)
 	}
@@ -364,21 +343,17 @@ func TestEmptyPages(t *testing.T) {
 	t.Parallel()
 	const foreign = `{"result":[{"key":"exact","value":"v"},{"key":"exact","value":"v"}]}`
 	w := newWorld(t)
-	shared, ok := w.Client.Tokens.(*auth.TokenSource)
-	if !ok {
-		t.Fatalf("the world's tokens are of %T", w.Client.Tokens)
-	}
 	for takes, want := range map[time.Duration]int{0: 10, 300 * time.Millisecond: 10, time.Second: 6, 1900 * time.Millisecond: 3} {
 		synctest.Test(t, func(t *testing.T) {
 			calls := 0
-			client := &voximplant.Client{Tokens: &auth.TokenSource{Key: shared.Key}, ApplicationID: 42}
+			client := &voximplant.Client{Tokens: tokens(), ApplicationID: 42}
 			client.HTTPClient = &http.Client{Transport: transport(func(*http.Request) *http.Response {
 				calls++
 				time.Sleep(takes)
 				return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(foreign))}
 			})}
-			s := &storage.Storage{Client: client, Scope: w.Scope, Timeout: 10 * time.Second}
-			items, next, err := s.Items(t.Context(), "order:", voximplant.Page{Offset: 8, Count: 2})
+			s := &direct.Items{Client: client, Scope: w.Scope, Timeout: 10 * time.Second}
+			items, next, err := s.List(t.Context(), "order:", voximplant.Page{Offset: 8, Count: 2})
 			if err != nil || len(items) != 0 || calls != want || next != 8+2*want {
 				t.Errorf("pages of %v each: %v, next %d, %v after %d calls; want none, next %d after %d", takes, items, next, err, calls, 8+2*want, want)
 			}
@@ -416,8 +391,8 @@ func TestWidePrefix(t *testing.T) {
 	w.api.Put("secret:token", "v", time.Now().Add(time.Hour))
 	for _, prefix := range []string{"", "o", "order", "ord-", "exact", "secret:t", "secret:token", "Order:"} {
 		for name, list := range w.listers() {
-			if got, next, err := list(t.Context(), prefix, voximplant.Page{Count: 1}); got != nil || next != 0 || !errors.Is(err, storage.ErrWidePrefix) {
-				t.Errorf("%s(%q) = %v, %d, %v; want ErrWidePrefix alone", name, prefix, got, next, err)
+			if got, next, err := list(t.Context(), prefix, voximplant.Page{Count: 1}); got != nil || next != 0 || problem.Of(err).Code != problem.OutOfScope {
+				t.Errorf("%s(%q) = %v, %d, %v; want out_of_scope alone", name, prefix, got, next, err)
 			}
 		}
 	}
@@ -466,23 +441,5 @@ func TestListOfAnotherReading(t *testing.T) {
 		if err != nil || len(got) != 2 || next != 3 {
 			t.Errorf("%s = %v, next %d, %v; want two items, next 3", name, got, next, err)
 		}
-	}
-}
-
-func TestListsFail(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.answer(map[string]string{"GetKeyValueItems": `{"error":{"code":104}}`, "GetKeyValueKeys": `{"error":{"code":104}}`})
-	for name, list := range w.listers() {
-		got, next, err := list(t.Context(), "order:", voximplant.Page{})
-		if failed, ok := errors.AsType[*voximplant.Error](err); !ok || failed.Code != 104 || got != nil || next != 0 {
-			t.Errorf("%s = %v, %d, %v; want code 104 alone", name, got, next, err)
-		}
-		if _, _, err := list(t.Context(), "order:", voximplant.Page{Count: 51}); reflect.TypeOf(err) != reflect.TypeFor[*voximplant.LimitError]() {
-			t.Errorf("%s of 51 = %v; want a *LimitError", name, err)
-		}
-	}
-	if len(w.methods) != 2 {
-		t.Errorf("called %q; want one call each", w.methods)
 	}
 }

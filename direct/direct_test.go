@@ -1,65 +1,66 @@
-package handler_test
+package direct_test
 
 import (
 	"strings"
 	"testing"
 	"time"
 
+	"voxkv/internal/lookuptest"
 	"voxkv/voximplant"
 )
 
 func TestDirect(t *testing.T) {
 	t.Parallel()
-	s := newSite(living(100*time.Second, 0))
-	got, err := s.Direct(t.Context(), []byte(`{"key":"order:1001","more":1}`))
+	s := newSite(lookuptest.Living(100*time.Second, 0))
+	got, err := s.Invoke(t.Context(), []byte(`{"key":"order:1001","more":1}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	item := decodeItem(t, string(got))
-	if item.Key != "order:1001" || item.Value != value || *item.ExpiresAt != at.Add(100*time.Second).Unix() || *item.MaxAge != 60 {
-		t.Errorf("Direct = %s", got)
+	item := decode[itemBody](t, got)
+	if item.Key != "order:1001" || item.Value != lookuptest.Value || *item.ExpiresAt != lookuptest.At().Add(100*time.Second).Unix() || *item.MaxAge != 60 {
+		t.Errorf("Invoke = %s", got)
 	}
-	s.Lookup = living(10*time.Second, 0)
-	got, _ = s.Direct(t.Context(), []byte(`{"key":"k"}`))
-	if item := decodeItem(t, string(got)); *item.MaxAge != 8 {
+	s.Lookup = lookuptest.Living(10*time.Second, 0)
+	got, _ = s.Invoke(t.Context(), []byte(`{"key":"k"}`))
+	if item := decode[itemBody](t, got); *item.MaxAge != 8 {
 		t.Errorf("with 10 s to live, max_age = %d; want 8", *item.MaxAge)
 	}
-	s.Lookup = living(time.Second, 0)
-	got, _ = s.Direct(t.Context(), []byte(`{"key":"k"}`))
-	if item := decodeItem(t, string(got)); *item.MaxAge != 0 {
+	s.Lookup = lookuptest.Living(time.Second, 0)
+	got, _ = s.Invoke(t.Context(), []byte(`{"key":"k"}`))
+	if item := decode[itemBody](t, got); *item.MaxAge != 0 {
 		t.Errorf("with 1 s to live, max_age = %d; want 0", *item.MaxAge)
 	}
 }
 
-func TestDirectAbsent(t *testing.T) {
+func TestAbsent(t *testing.T) {
 	t.Parallel()
-	s := newSite(failing(voximplant.ErrNotFound))
-	if got, err := s.Direct(t.Context(), []byte(`{"key":"k"}`)); err != nil || string(got) != "null" {
-		t.Errorf("Direct = %s, %v; want null", got, err)
+	s := newSite(lookuptest.Failing(voximplant.ErrNotFound))
+	if got, err := s.Invoke(t.Context(), []byte(`{"key":"k"}`)); err != nil || string(got) != "null" {
+		t.Errorf("Invoke = %s, %v; want null", got, err)
 	}
 }
 
-func TestDirectInvalid(t *testing.T) {
+func TestInvalid(t *testing.T) {
 	t.Parallel()
-	s := newSite(living(time.Hour, 0))
+	s := newSite(lookuptest.Living(time.Hour, 0))
 	for _, payload := range []string{`{}`, `{"key":null}`, `{"key":1}`, `{"key":["a"]}`, `{"key":""}`, `{"key":"a b"}`, `{"key":"a%2Bb"}`, `{"kay":"a"}`, `[]`, `nonsense`, `{"key":"a","x":"` + strings.Repeat("x", 1<<20) + `"}`} {
-		got, err := s.Direct(t.Context(), []byte(payload))
+		got, err := s.Invoke(t.Context(), []byte(payload))
 		if got != nil {
-			t.Errorf("Direct(%.100s) = %s; want nothing", payload, got)
+			t.Errorf("Invoke(%.100s) = %s; want nothing", payload, got)
 		}
-		checkFunctionError(t, err, "InvalidRequest")
+		checkError(t, err, "InvalidRequest")
 	}
 }
 
 // TestDirectReadsStrictly: what readers of JSON would each mend in their own way is refused, and no word of it comes back.
-func TestDirectReadsStrictly(t *testing.T) {
+func TestReadsStrictly(t *testing.T) {
 	t.Parallel()
 	const (
-		text  = "A string is no text: it has bytes that are no UTF-8, or half a surrogate pair. A direct invocation takes"
-		twice = "A member stands twice in one object. A direct invocation takes"
+		text  = "A string is not valid Unicode: it has bytes that are not UTF-8, or half of a surrogate pair. A direct invocation takes"
+		twice = "An object has two members of one name. A direct invocation takes"
 		none  = "The payload cannot be read as JSON. A direct invocation takes"
 	)
-	s := newStorageSite(t)
+	s := newItemsSite(t)
 	for payload, want := range map[string]string{
 		`{"operation":"set","key":"order:1","value":"cut \ud83d","ttl":60}`:     text,
 		`{"operation":"set","key":"order:1","value":"\ude00","ttl":60}`:         text,
@@ -98,8 +99,8 @@ func TestDirectReadsStrictly(t *testing.T) {
 		`{"operation":"set","key":"order:1","value":"v","TTL":60}`: "exactly one of ttl and expires_at",
 	} {
 		s.checkRefused(t, payload, "InvalidRequest", want)
-		if _, err := s.Direct(t.Context(), []byte(payload)); err != nil && strings.Contains(err.Error(), "order:") {
-			t.Errorf("Direct(%.100s): the error repeats the payload: %v", payload, err)
+		if _, err := s.Invoke(t.Context(), []byte(payload)); err != nil && strings.Contains(err.Error(), "order:") {
+			t.Errorf("Invoke(%.100s): the error repeats the payload: %v", payload, err)
 		}
 	}
 	if n := s.calls(); n != 0 {
@@ -108,9 +109,9 @@ func TestDirectReadsStrictly(t *testing.T) {
 }
 
 // TestDirectTellsNamesApart: a name in other letters is another name, and is ignored.
-func TestDirectTellsNamesApart(t *testing.T) {
+func TestTellsNamesApart(t *testing.T) {
 	t.Parallel()
-	s := newStorageSite(t)
+	s := newItemsSite(t)
 	s.api.Put("order:v", "v", time.Time{})
 	s.check(t, `{"operation":"keys","prefix":"order:","OPERATION":"delete","key":"order:v"}`,
 		`{"items":[{"key":"order:v","expires_at":null}],"next_offset":null}`)
@@ -123,10 +124,10 @@ func TestDirectTellsNamesApart(t *testing.T) {
 // TestNumbersOfOperations: a number is the same however it is written.
 func TestNumbersOfOperations(t *testing.T) {
 	t.Parallel()
-	s := newStorageSite(t)
+	s := newItemsSite(t)
 	for _, ttl := range []string{"60", "60.0", "6e1", "0.6E+2", "600e-1"} {
-		got, err := s.Direct(t.Context(), []byte(`{"operation":"set","key":"order:1","value":"\ud83d\ude00","ttl":`+ttl+`}`))
-		if err != nil || decodeItem(t, string(got)).Value != "😀" {
+		got, err := s.Invoke(t.Context(), []byte(`{"operation":"set","key":"order:1","value":"\ud83d\ude00","ttl":`+ttl+`}`))
+		if err != nil || decode[itemBody](t, got).Value != "😀" {
 			t.Errorf("set with ttl %s = %s, %v; want the item", ttl, got, err)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"voxkv/internal/lookuptest"
 )
 
 // TestPathHasNoAlias: an item has one path, and one more under the base path if
@@ -68,7 +70,7 @@ func TestPathHasNoAlias(t *testing.T) {
 		{"/a/b", "/a%2Fb/v1/items/k", "no_route"},
 	}
 	for _, tt := range tests {
-		s := newSite(living(time.Hour, 0))
+		s := newSite(lookuptest.Living(time.Hour, 0))
 		s.BasePath = tt.base
 		// As net/http parses it, and as a gateway that decodes nothing hands it on.
 		parsed, err := url.ParseRequestURI(tt.path)

@@ -4,10 +4,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
-	"voxkv/internal/voximplanttest"
 	"voxkv/voximplant"
 )
 
@@ -17,19 +15,11 @@ const (
 	maxTTL      = 90 * 24 * time.Hour
 )
 
-// A storage is the embedded one, whose items can be changed, and which can be made to fail.
-type storage struct {
-	voximplanttest.Server
-
-	mu      sync.Mutex // guards failing
-	failing string
-}
-
-// serve lists the items at /storage/, and changes the one at /storage/{key}.
-func (s *storage) serve(w http.ResponseWriter, r *http.Request) {
+// serveItems lists the items at /storage/ and changes the one at /storage/{key}.
+func (s *embeddedAPI) serveItems(w http.ResponseWriter, r *http.Request) {
 	key := strings.TrimPrefix(r.URL.Path, storagePath)
 	if key == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-		s.list(w)
+		s.listItems(w)
 		return
 	}
 	if err := voximplant.CheckKey(key); err != nil {
@@ -38,7 +28,7 @@ func (s *storage) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.Method {
 	case http.MethodPut:
-		s.write(w, r, key)
+		s.putItem(w, r, key)
 	case http.MethodDelete:
 		s.Delete(key)
 		w.WriteHeader(http.StatusNoContent)
@@ -48,7 +38,7 @@ func (s *storage) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *storage) list(w http.ResponseWriter) {
+func (s *embeddedAPI) listItems(w http.ResponseWriter) {
 	type item struct {
 		Key       string `json:"key"`
 		Value     string `json:"value"`
@@ -61,8 +51,8 @@ func (s *storage) list(w http.ResponseWriter) {
 	writeJSON(w, items)
 }
 
-// write stores the body under key for ?ttl=.
-func (s *storage) write(w http.ResponseWriter, r *http.Request, key string) {
+// putItem stores the body under key for the duration ?ttl=.
+func (s *embeddedAPI) putItem(w http.ResponseWriter, r *http.Request, key string) {
 	ttl := defaultTTL
 	if text := r.URL.Query().Get("ttl"); text != "" {
 		var err error

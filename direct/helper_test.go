@@ -1,0 +1,146 @@
+package direct_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"voxkv/auth"
+	"voxkv/direct"
+	"voxkv/internal/lookuptest"
+	"voxkv/internal/requestlogtest"
+	"voxkv/internal/voximplanttest"
+	"voxkv/lookup"
+	"voxkv/voximplant"
+)
+
+var account = sync.OnceValue(func() *voximplanttest.ServiceAccount {
+	account, err := voximplanttest.NewServiceAccount(1234567)
+	if err != nil {
+		panic(err)
+	}
+	return account
+})
+
+func tokens() *auth.TokenSource {
+	return &auth.TokenSource{Key: func(context.Context) (*auth.ServiceAccountKey, error) {
+		return auth.ParseServiceAccountKey(account().Credentials())
+	}}
+}
+
+// newAPI starts an in-memory API.
+func newAPI(t *testing.T) (*voximplanttest.Server, *voximplant.Client) {
+	t.Helper()
+	api := &voximplanttest.Server{AccountID: 1234567, ApplicationID: 42}
+	api.AddKey(account().KeyID, &account().PrivateKey.PublicKey)
+	server := httptest.NewServer(api)
+	t.Cleanup(server.Close)
+	return api, &voximplant.Client{
+		Tokens: tokens(), ApplicationID: 42, BaseURL: server.URL + "/platform_api", HTTPClient: server.Client(),
+	}
+}
+
+func newScope(t *testing.T, patterns string) lookup.Scope {
+	t.Helper()
+	scope, err := lookup.ParseScope(patterns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return scope
+}
+
+// A site is a handler of direct invocations, and its log.
+type site struct {
+	*direct.Handler
+	log *requestlogtest.Lines
+	api *voximplanttest.Server // nil for one without operations
+}
+
+func newSite(find lookup.Func) *site {
+	log, lines := requestlogtest.New()
+	return &site{Handler: &direct.Handler{Lookup: find, MaxAge: time.Minute, Log: log}, log: lines}
+}
+
+// newItemsSite is a site of the keys order:*, which may be written.
+func newItemsSite(t *testing.T) *site {
+	t.Helper()
+	api, client := newAPI(t)
+	scope := newScope(t, "order:*")
+	found, err := lookup.New(lookup.Config{
+		Scope: scope, Fetch: client.GetKeyValueItem, LocalMaxAge: time.Hour, NotFoundMaxAge: time.Hour, MaxItems: 10, Timeout: time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(found.Item)
+	s.api = api
+	s.Items = &direct.Items{Client: client, Scope: scope, Forget: found.Forget, Writable: true, Timeout: 10 * time.Second}
+	return s
+}
+
+// check makes a direct invocation and compares its answer.
+func (s *site) check(t *testing.T, payload, want string) {
+	t.Helper()
+	got, err := s.Invoke(t.Context(), []byte(payload))
+	if err != nil || string(got) != want {
+		t.Errorf("Invoke(%s) = %s, %v; want %s", payload, got, err, want)
+	}
+	if log := s.log.String(); strings.Contains(log, lookuptest.Value) || strings.Contains(log, "order:") {
+		t.Errorf("Invoke(%s): the log holds a key or value: %s", payload, log)
+	}
+}
+
+// checkRefused makes a direct invocation that must fail as errorType, with text in the message.
+func (s *site) checkRefused(t *testing.T, payload, errorType, text string) {
+	t.Helper()
+	got, err := s.Invoke(t.Context(), []byte(payload))
+	if got != nil || err == nil {
+		t.Errorf("Invoke(%.200s) = %s, %v; want an error alone", payload, got, err)
+		return
+	}
+	checkError(t, err, errorType)
+	if !strings.Contains(err.Error(), text) {
+		t.Errorf("Invoke(%.200s): %v; want %q in it", payload, err, text)
+	}
+}
+
+// checkError checks the errorType of the function error.
+func checkError(t *testing.T, err error, want string) {
+	t.Helper()
+	failed, ok := errors.AsType[*direct.Error](err)
+	if !ok || failed.ErrorType() != want {
+		t.Errorf("error = %v; want errorType %s", err, want)
+	} else if strings.Contains(err.Error(), "+1555") {
+		t.Errorf("the function error tells the cause: %v", err)
+	}
+}
+
+// calls is how often the API was called, by all methods.
+func (s *site) calls() (n int) {
+	for _, method := range []string{"SetKeyValueItem", "DelKeyValueItem", "GetKeyValueItem", "GetKeyValueItems", "GetKeyValueKeys"} {
+		n += s.api.Calls(method)
+	}
+	return n
+}
+
+type itemBody struct {
+	Key, Value string
+	ExpiresAt  *int64 `json:"expires_at"`
+	MaxAge     *int64 `json:"max_age"`
+}
+
+// decode reads the JSON of an answer strictly.
+func decode[Body any](t *testing.T, text []byte) (body Body) {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(string(text)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&body); err != nil {
+		t.Fatalf("%s is not what is expected: %v", text, err)
+	}
+	return body
+}

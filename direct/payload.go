@@ -1,0 +1,130 @@
+package direct
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"voxkv/internal/problem"
+)
+
+// A request is a payload. One of Key, Keys and Operation says what is asked for.
+type request struct {
+	Key       *string   `json:"key"`
+	Keys      *[]string `json:"keys"`
+	Operation *string   `json:"operation"`
+
+	// What follows is for operations.
+	Value     *string  `json:"value"`
+	TTL       *integer `json:"ttl"`        // seconds
+	ExpiresAt *integer `json:"expires_at"` // Unix seconds
+	Prefix    string   `json:"prefix"`
+	Offset    integer  `json:"offset"`
+	Count     integer  `json:"count"`
+
+	enrichment bool // the payload is a list of requests, one for each of Keys
+}
+
+// An integer is a JSON number without a fraction, however it is written: 60,
+// 60.0 and 6e1 are one number (RFC 8259 section 6).
+type integer int64
+
+// UnmarshalJSON reads a JSON number; null changes nothing. Beyond 2^53 only
+// digits are exact.
+func (i *integer) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return nil
+	}
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		f, err := strconv.ParseFloat(string(text), 64)
+		if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+			return errors.New("not an integer")
+		}
+		n = int64(f)
+	}
+	*i = integer(n)
+	return nil
+}
+
+// maxPayload is the most bytes of a payload, far more than 50 keys or a value
+// take. Lambda lets 6 MB through, which as a list of short keys would take 100 MB
+// of memory.
+const maxPayload = 1 << 20
+
+const accepted = `A direct invocation takes {"key":"…"}, a list of such, {"keys":["…"]} or {"operation":"list|keys|set|delete",…}.`
+
+// parse reads a payload. The error is a *problem.Problem.
+func parse(payload []byte) (request, error) {
+	if len(payload) > maxPayload {
+		return request{}, problem.BadRequest(problem.PayloadTooLarge, "A direct invocation takes 1 MiB at most.")
+	}
+	if bytes.HasPrefix(bytes.TrimSpace(payload), []byte("[")) {
+		return parseList(payload)
+	}
+	var r request
+	if err := decode(payload, &r); err != nil {
+		return request{}, err
+	}
+	if r.Operation == nil && (r.Key == nil) == (r.Keys == nil) {
+		return request{}, problem.BadRequest(problem.InvalidRequest, accepted)
+	}
+	return r, nil
+}
+
+func parseList(payload []byte) (request, error) {
+	var elements []struct {
+		Key string `json:"key"`
+	}
+	if err := decode(payload, &elements); err != nil {
+		return request{}, err
+	}
+	keys := make([]string, len(elements))
+	for i, element := range elements {
+		keys[i] = element.Key
+	}
+	return request{Keys: &keys, enrichment: true}, nil
+}
+
+// decode reads a payload into r. Names of members are case-sensitive and must not
+// repeat, and a string must be valid Unicode. JSON readers differ in how they mend
+// a payload that breaks these rules, so it is refused.
+func decode(payload []byte, r any) error {
+	if err := json.Unmarshal(payload, r); err != nil {
+		return problem.BadRequest(problem.InvalidRequest, reason(payload, err)+" "+accepted)
+	}
+	return nil
+}
+
+// reason says why payload could not be read. It repeats nothing of the payload but
+// the name of a member that request has.
+func reason(payload []byte, err error) string {
+	if wrong, ok := errors.AsType[*json.SemanticError](err); ok {
+		if member := memberOf(wrong.JSONPointer); member != "" {
+			return fmt.Sprintf("The member %q has the wrong JSON type.", member)
+		}
+		return "The payload has the wrong JSON type."
+	}
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return "An object has two members of one name."
+	case jsontext.Value(payload).IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)):
+		return "A string is not valid Unicode: it has bytes that are not UTF-8, or half of a surrogate pair."
+	}
+	return "The payload cannot be read as JSON."
+}
+
+// memberOf returns the last name in p, "" if p has only indices of lists.
+func memberOf(p jsontext.Pointer) (name string) {
+	for token := range p.Tokens() {
+		if _, err := strconv.Atoi(token); err != nil {
+			name = token
+		}
+	}
+	return name
+}
