@@ -48,7 +48,7 @@ func storageSiteOf(t *testing.T, api *voximplanttest.Server, url string, client 
 		return auth.ParseServiceAccountKey(account().Credentials())
 	}
 	calls := &voximplant.Client{
-		Tokens: &auth.TokenSource{Key: key}, ApplicationID: 42, BaseURL: url + "/platform_api", HTTPClient: client,
+		Tokens: &auth.TokenSource{Key: key}, ApplicationID: 42, BaseURL: url + "/platform_api", Transport: client.Transport,
 	}
 	scope, err := lookup.ParseScope("order:*")
 	if err != nil {

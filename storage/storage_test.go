@@ -57,7 +57,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.Storage = &storage.Storage{
 		Client: &voximplant.Client{
-			Tokens: &auth.TokenSource{Key: key}, ApplicationID: 42, BaseURL: server.URL + "/platform_api", HTTPClient: server.Client(),
+			Tokens: &auth.TokenSource{Key: key}, ApplicationID: 42, BaseURL: server.URL + "/platform_api", Transport: server.Client().Transport,
 		},
 		Scope:    scope,
 		Writable: true,
@@ -368,11 +368,11 @@ func TestEmptyPages(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			calls := 0
 			client := &voximplant.Client{Tokens: w.Client.Tokens, ApplicationID: 42}
-			client.HTTPClient = &http.Client{Transport: transport(func(*http.Request) *http.Response {
+			client.Transport = transport(func(*http.Request) *http.Response {
 				calls++
 				time.Sleep(takes)
 				return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(foreign))}
-			})}
+			})
 			s := &storage.Storage{Client: client, Scope: w.Scope, Timeout: 10 * time.Second}
 			items, next, err := s.Items(t.Context(), "order:", voximplant.Page{Offset: 8, Count: 2})
 			if err != nil || len(items) != 0 || calls != want || next != 8+2*want {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -17,7 +18,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -26,34 +26,39 @@ import (
 const DefaultBaseURL = "https://api.voximplant.com/platform_api"
 
 const (
-	// maxTries bounds the HTTP requests of one call.
+	// maxTries is the most HTTP requests that one call makes.
 	maxTries = 3
 
-	// tryTimeout bounds one of them, so that a dead connection leaves time for another.
+	// callTimeout bounds a call whose context has no earlier deadline.
+	callTimeout = 15 * time.Minute
+
+	// tryTimeout bounds one HTTP request. On a dead connection it leaves time for
+	// another try.
 	tryTimeout = 2 * time.Second
 
-	// firstPause is the mean pause before the second try. An identical repeat
-	// at once would meet the API's duplicate detector (code 484).
+	// firstPause is the mean pause before the second try. It is not shorter because
+	// the API's duplicate detector (code 484) refuses the same request made twice at once.
 	firstPause = 200 * time.Millisecond
 
-	// resendPause is the least pause after the duplicate detector spoke.
+	// resendPause is the shortest pause after code 484.
 	resendPause = time.Second
 
-	// maxItem bounds an answer with one item in bytes: a key and a value are 2200
-	// characters, each of which JSON may write in 12 bytes, and a few names stand around.
-	maxItem = 30_000
-
-	// forbiddenPause is how long a 403 without a code is not blamed on the token,
+	// forbiddenCooldown is how long a 403 without a code is not blamed on the token,
 	// once a new token has changed nothing.
-	forbiddenPause = 5 * time.Second
+	forbiddenCooldown = 5 * time.Second
 
-	// longestWait is the longest that the API can ask to be left alone. It is far
-	// from the longest time.Duration, so that sums with it do not overflow.
-	longestWait = 100 * 365 * 24 * time.Hour
+	// maxRetryAfter is the longest Retry-After that is handed on. It is far from the
+	// longest time.Duration, so that sums with it do not overflow.
+	maxRetryAfter = 100 * 365 * 24 * time.Hour
+
+	// maxItem is the most bytes that an answer with one item can have: its key and
+	// value are 2200 characters, JSON may write a character in 12 bytes, and the rest
+	// is for the names of the members.
+	maxItem = 30_000
 )
 
-// CodeResend is the error code of the API's duplicate detector: the same
-// question came from elsewhere moments ago.
+// CodeResend is the error code of the API's duplicate detector. The API gives it
+// where the same call was made moments ago, by this client or by another.
 const CodeResend = 484
 
 // maxBody is the most bytes that an answer of method may have.
@@ -65,40 +70,49 @@ func maxBody(method string) int {
 	return maxItem
 }
 
-// A TokenSource yields bearer tokens. refused is a token that the API has
-// just refused, or "". An error may have a method Kind() string that returns
-// one of the Kinds; without it the source counts as unavailable.
+// A TokenSource yields the bearer tokens of calls. Its errors may have a method
+// Kind() string that returns one of the Kinds. An error without that method
+// counts as KindUnavailable.
 type TokenSource interface {
-	Token(ctx context.Context, refused string) (string, error)
+	// Token returns the token to use.
+	Token(ctx context.Context) (string, error)
+
+	// Replace returns a token to use in place of refused, which the API refused.
+	Replace(ctx context.Context, refused string) (string, error)
 }
 
 // A Client calls the Management API for one application. Tokens and one of
-// ApplicationID and ApplicationName are required. It may be used from several
-// goroutines.
+// ApplicationID and ApplicationName are required. The exported fields must not
+// change once the client is in use. The methods may be called by several
+// goroutines at once.
 type Client struct {
+	// Tokens yields the bearer token of each call.
 	Tokens TokenSource
 
-	// ApplicationID names the application. ApplicationName is sent instead
-	// where it is 0; the API refuses both together (code 458).
+	// ApplicationID is the id of the application, or 0 if it is named by
+	// ApplicationName. Where both are set, only the id is sent, because the API
+	// refuses both together (code 458).
 	ApplicationID   int64
 	ApplicationName string
 
-	// NotFoundCodes are the error codes that stand for an absent key, which
-	// the API's documentation leaves open. If nil, 341 does.
+	// NotFoundCodes are the error codes that mean an absent key. The API's
+	// documentation does not say which these are. If nil, only 341 is.
 	NotFoundCodes []int
 
-	// BaseURL is the API's root. If empty, DefaultBaseURL is used.
+	// BaseURL is the root of the API. If empty, DefaultBaseURL is used.
 	BaseURL string
 
-	// HTTPClient makes the calls; its redirect policy is not used, since a
-	// bearer token must not follow a redirect. If nil, http.DefaultClient is used.
-	HTTPClient *http.Client
+	// Transport makes the HTTP requests. Redirects are not followed, because a
+	// bearer token must not be sent elsewhere. If nil, http.DefaultTransport is used.
+	Transport http.RoundTripper
 
-	// UserAgent is sent with each call, if not empty.
+	// UserAgent is the User-Agent header of each request. If empty, that of
+	// net/http is sent.
 	UserAgent string
 
-	// forbidden is when a new token was last answered with a 403 without a
-	// code, in Unix milliseconds: a frozen sandbox stops the monotonic clock.
+	// forbidden is when the API last answered a new token with a 403 without a
+	// code, in Unix milliseconds. It is no time.Time, because the monotonic clock
+	// stands still while Lambda freezes the sandbox.
 	forbidden atomic.Int64
 }
 
@@ -131,110 +145,91 @@ func (r reply) malformed(method string, err error) error {
 	return err
 }
 
-// call posts params to method, with a fresh token where the first is refused
-// and again where a repeat is worth it, as long as ctx allows.
-// The error is an *Error.
+// call posts params to method. It tries again where a repeat is worth it, with a
+// new token where the API refused the one before, as long as ctx allows. The
+// error is an *Error: what the API said to the last try, if it said anything.
 func (c *Client) call(ctx context.Context, method string, params url.Values) (reply, error) {
-	var refused string
-	var last *Error
-	pace := &pace{ExponentialBackOff: &backoff.ExponentialBackOff{
-		InitialInterval: firstPause, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 2 * time.Second,
-	}}
-	try := func() (reply, error) {
-		token, err := c.Tokens.Token(ctx, refused)
-		if err != nil {
-			return reply{}, backoff.Permanent(since(last, tokenError(err)))
-		}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	token, err := c.Tokens.Token(ctx)
+	if err != nil {
+		return reply{}, tokenError(method, err)
+	}
+	replaced := false
+	for try := 1; ; try++ {
 		r, failed := c.post(ctx, method, token, params)
 		if failed == nil {
 			return r, nil
 		}
-		last = failed
-		switch {
-		case failed.blamesToken && (!failed.bareForbidden() || c.mayRenew(refused)):
-			refused = token
-		case !failed.Repeat:
-			return reply{}, backoff.Permanent(failed)
+		failed.method = method
+		replace := failed.blamesToken && (!failed.bareForbidden() || c.mayReplace(replaced))
+		if try == maxTries || !replace && !failed.Repeat || !sleep(ctx, pause(try, failed)) {
+			return reply{}, failed
 		}
-		pace.failed(failed)
-		return reply{}, failed
+		if replace {
+			replaced = true
+			token, err = c.Tokens.Replace(ctx, token)
+		} else {
+			token, err = c.Tokens.Token(ctx)
+		}
+		if err != nil {
+			return reply{}, failed
+		}
 	}
-	r, err := backoff.Retry(ctx, try, backoff.WithBackOff(pace), backoff.WithMaxTries(maxTries),
-		backoff.WithMaxElapsedTime(timeLeft(ctx)))
-	if err == nil {
-		return r, nil
-	}
-	failed, ok := errors.AsType[*Error](err)
-	if !ok {
-		failed = since(last, networkError(err))
-	}
-	failed.method = method
-	return reply{}, failed
 }
 
-// mayRenew reports whether another token is worth a try after a 403 without a
-// code; refused is the one that was refused before in the same call, or "". A
-// key that was replaced may be answered so, and so may a call that a firewall
-// dislikes, whatever its token. If a new token changes nothing, it is not
-// refused in its turn: that would end all calls for a while and read the secret
-// again and again.
-func (c *Client) mayRenew(refused string) bool {
+// pause is how long to wait after a failed try before the next: longer after
+// the second than after the first, with jitter so that callers do not repeat in
+// step, and never shorter than the API asked for.
+func pause(try int, failed *Error) time.Duration {
+	atLeast := failed.RetryAfter
+	if failed.Code == CodeResend {
+		atLeast = max(atLeast, resendPause)
+	}
+	mean := firstPause << (try - 1)
+	return atLeast + mean/2 + rand.N(mean)
+}
+
+// sleep waits for d and reports whether it did. It does not begin a wait that
+// ctx would cut short: the caller is better served by an error now.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
+		return false
+	}
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// mayReplace reports whether a new token is worth a try after a 403 without a
+// code. The API may answer so for a key that was rotated, and a firewall may for
+// a call that it dislikes, whatever its token is. If the token was replaced in
+// this call already and that changed nothing, it was not to blame. Replacing it
+// again would make all calls fail for a few seconds and read the secret each time.
+func (c *Client) mayReplace(replaced bool) bool {
 	now := time.Now().UnixMilli()
-	if refused != "" {
+	if replaced {
 		c.forbidden.Store(now)
 		return false
 	}
 	age := now - c.forbidden.Load()
-	return age < 0 || age >= forbiddenPause.Milliseconds()
+	return age < 0 || age >= forbiddenCooldown.Milliseconds()
 }
 
-// since prefers what the API said to what kept us from asking it again.
-func since(last, failed *Error) *Error {
-	if last != nil {
-		return last
-	}
-	return failed
-}
+// traceParentKey is the context key of WithTraceParent.
+type traceParentKey struct{}
 
-// timeLeft is until the deadline of ctx; a pause that would outlast it is not begun.
-func timeLeft(ctx context.Context) time.Duration {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return backoff.DefaultMaxElapsedTime
-	}
-	return max(time.Until(deadline), 1)
-}
-
-// A pace is the pause before a repeat: backoff with jitter, and never shorter
-// than the API asked for.
-type pace struct {
-	*backoff.ExponentialBackOff
-	atLeast time.Duration
-}
-
-func (p *pace) failed(e *Error) {
-	p.atLeast = e.RetryAfter
-	if e.Code == CodeResend {
-		p.atLeast = max(p.atLeast, resendPause)
-	}
-}
-
-// NextBackOff implements backoff.BackOff.
-func (p *pace) NextBackOff() time.Duration {
-	return p.atLeast + p.ExponentialBackOff.NextBackOff()
-}
-
-// traceParent is the context key of WithTraceParent.
-type traceParent struct{}
-
-// WithTraceParent lets calls under the context carry the traceparent header
-// (W3C Trace Context).
+// WithTraceParent returns a context whose calls send parent in the traceparent
+// header (W3C Trace Context).
 func WithTraceParent(ctx context.Context, parent string) context.Context {
-	return context.WithValue(ctx, traceParent{}, parent)
+	return context.WithValue(ctx, traceParentKey{}, parent)
 }
 
-// post makes one HTTP request. The parameters go into the form body, which
-// keeps keys out of URLs and so out of traces, proxies' logs and error texts.
+// post makes one HTTP request. The parameters are sent in the form body and not
+// in the URL, because traces, the logs of proxies and error texts show URLs.
 func (c *Client) post(ctx context.Context, method, token string, params url.Values) (reply, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
@@ -247,13 +242,13 @@ func (c *Client) post(ctx context.Context, method, token string, params url.Valu
 	if c.UserAgent != "" {
 		req.Header.Set("User-Agent", c.UserAgent)
 	}
-	if parent, ok := ctx.Value(traceParent{}).(string); ok {
+	if parent, ok := ctx.Value(traceParentKey{}).(string); ok {
 		req.Header.Set("Traceparent", parent)
 	}
-	// An empty list is not sent; it tells net/http that the request may be sent
-	// again when a reused connection turns out to be closed.
+	// net/http sends a POST again, when the API has just closed the connection, only
+	// if the request has this header. An empty list is not sent.
 	req.Header["Idempotency-Key"] = []string{}
-	res, err := c.httpClient().Do(req)
+	res, err := c.transport().RoundTrip(req)
 	if err != nil {
 		return reply{}, c.lost(err)
 	}
@@ -266,10 +261,13 @@ func (c *Client) post(ctx context.Context, method, token string, params url.Valu
 	return read(res, body, most)
 }
 
-// lost classifies a call whose connection failed. Idle connections may be as
-// dead, after a freeze for instance, and each would cost a try to find out.
+// lost classifies a request whose connection failed. It closes the idle
+// connections, because they may be dead too, after a freeze for instance, and
+// each would cost a try.
 func (c *Client) lost(err error) *Error {
-	c.httpClient().CloseIdleConnections()
+	if transport, ok := c.transport().(interface{ CloseIdleConnections() }); ok {
+		transport.CloseIdleConnections()
+	}
 	return networkError(err)
 }
 
@@ -362,17 +360,17 @@ func unmarshal(body []byte, into *envelope) *Error {
 }
 
 // retryAfter reads RFC 9110 section 10.2.3: seconds or a date. What is longer
-// than longestWait, or than a number can be, is longestWait.
+// than maxRetryAfter, or than a number can be, is maxRetryAfter.
 func retryAfter(h http.Header) time.Duration {
 	value := h.Get("Retry-After")
 	if date, err := http.ParseTime(value); err == nil {
-		return min(max(time.Until(date), 0), longestWait)
+		return min(max(time.Until(date), 0), maxRetryAfter)
 	}
 	seconds, err := strconv.ParseUint(value, 10, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return 0
 	}
-	return time.Duration(min(seconds, uint64(longestWait/time.Second))) * time.Second
+	return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
 }
 
 // Connect opens a connection to the API and leaves it ready for the first
@@ -382,9 +380,9 @@ func (c *Client) Connect(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("voximplant: connect: %w", errBaseURL)
 	}
-	res, err := c.httpClient().Do(req)
+	res, err := c.transport().RoundTrip(req)
 	if err != nil {
-		return fmt.Errorf("voximplant: connect: %w", networkError(err).err)
+		return fmt.Errorf("voximplant: connect: %w", err)
 	}
 	return res.Body.Close()
 }
@@ -403,11 +401,9 @@ func (c *Client) baseURL() string {
 	return strings.TrimSuffix(c.BaseURL, "/")
 }
 
-func (c *Client) httpClient() *http.Client {
-	client := *http.DefaultClient
-	if c.HTTPClient != nil {
-		client = *c.HTTPClient
+func (c *Client) transport() http.RoundTripper {
+	if c.Transport == nil {
+		return http.DefaultTransport
 	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &client
+	return c.Transport
 }

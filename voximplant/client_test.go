@@ -252,7 +252,7 @@ func TestDeadConnections(t *testing.T) {
 			t.Parallel()
 			inBubble(t, func(t *testing.T, ctx context.Context) {
 				idle := &idleConnections{network: network{answers: []answer{first, says(200, item)}}}
-				c := &voximplant.Client{Tokens: tokens(oneToken), ApplicationID: 42, HTTPClient: &http.Client{Transport: idle}}
+				c := &voximplant.Client{Tokens: tokens(oneToken), ApplicationID: 42, Transport: idle}
 				if got := ask(t, ctx, c); got != found || idle.closed != 1 {
 					t.Errorf("%s, idle connections closed %d times; want %s, 1", got, idle.closed, found)
 				}
@@ -372,7 +372,7 @@ func clientOf(t *testing.T, server *httptest.Server) *voximplant.Client {
 	t.Cleanup(transport.CloseIdleConnections)
 	return &voximplant.Client{
 		Tokens: tokens(oneToken), ApplicationID: 42, BaseURL: server.URL + "/platform_api",
-		HTTPClient: &http.Client{Transport: transport},
+		Transport: transport,
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -114,23 +113,20 @@ func malformed(format string, args ...any) *Error {
 	return &Error{Kind: KindMalformed, err: fmt.Errorf(format, args...)}
 }
 
-// networkError classifies a call that got no whole answer. The URL that
-// net/http wraps around the cause is left out.
+// networkError classifies a request that got no answer, or only a part of one.
 func networkError(err error) *Error {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err
-	}
 	_, badCertificate := errors.AsType[*tls.CertificateVerificationError](err)
 	return &Error{Kind: KindUnavailable, Repeat: !badCertificate && !errors.Is(err, context.Canceled), err: err}
 }
 
-// tokenError classifies the failure of a TokenSource by the Kind it names itself.
-func tokenError(err error) *Error {
+// tokenError classifies the failure of a TokenSource before a call of method.
+func tokenError(method string, err error) *Error {
+	failed := &Error{Kind: KindUnavailable, method: method, err: err}
 	if named, ok := errors.AsType[interface {
 		error
 		Kind() string
 	}](err); ok {
-		return &Error{Kind: Kind(named.Kind()), err: err}
+		failed.Kind = Kind(named.Kind())
 	}
-	return &Error{Kind: KindUnavailable, err: err}
+	return failed
 }

@@ -22,10 +22,12 @@ const (
 	found  = `"v" until 1795430000` // the outcome of item
 )
 
-// tokens is a TokenSource that does not look at contexts.
+// tokens is a TokenSource. refused is "" where Token is called.
 type tokens func(refused string) (string, error)
 
-func (f tokens) Token(_ context.Context, refused string) (string, error) { return f(refused) }
+func (f tokens) Token(context.Context) (string, error) { return f("") }
+
+func (f tokens) Replace(_ context.Context, refused string) (string, error) { return f(refused) }
 
 func oneToken(string) (string, error) { return bearer, nil }
 
@@ -59,7 +61,7 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (n *network) client(tokens tokens) *voximplant.Client {
-	return &voximplant.Client{Tokens: tokens, ApplicationID: 42, HTTPClient: &http.Client{Transport: n}}
+	return &voximplant.Client{Tokens: tokens, ApplicationID: 42, Transport: n}
 }
 
 // says answers with a status, a body and headers, name before value.

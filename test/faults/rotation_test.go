@@ -221,7 +221,7 @@ func newDesk(t *testing.T) *desk {
 		},
 		ApplicationID: e2etest.ApplicationID,
 		BaseURL:       d.APIURL(),
-		HTTPClient:    d.Client(),
+		Transport:     d.Client().Transport,
 	}
 	return d
 }
