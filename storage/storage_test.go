@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -333,30 +332,6 @@ func read(t *testing.T, list lister, prefix string, count int) (keys []string) {
 	}
 	t.Fatalf("pages under %q without end", prefix)
 	return nil
-}
-
-// TestReadingIsKept: a list goes on as it began, whatever is found in another
-// way meanwhile. Nothing is lost or there twice.
-func TestReadingIsKept(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	var byPrefix atomic.Bool
-	w.api.Lists = func(pattern, key string) bool {
-		return byPrefix.Load() && voximplanttest.ByPrefix(pattern, key) || withColon(pattern, key)
-	}
-	for i := range 12 {
-		w.api.Put(fmt.Sprintf("order:%02d", i), "v", time.Now().Add(time.Hour))
-		w.api.Put(fmt.Sprintf("order-%02d", i), "v", time.Now().Add(time.Hour))
-	}
-	first, next, err := w.Keys(t.Context(), "order:", voximplant.Page{})
-	if err != nil || len(first) != 10 || next == 0 {
-		t.Fatalf("Keys = %d items, next %d, %v; want 10 and a next page", len(first), next, err)
-	}
-	byPrefix.Store(true)
-	second, next, err := w.Keys(t.Context(), "order:", voximplant.Page{Offset: next})
-	if err != nil || len(second) != 2 || second[0].Key != "order:10" || next != 0 {
-		t.Errorf("second page = %+v, next %d, %v; want order:10 and order:11", second, next, err)
-	}
 }
 
 // TestEmptyPages are passed over, ten at the most, and none once half of the time is over.

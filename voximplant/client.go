@@ -1,6 +1,6 @@
 // Package voximplant calls the key-value storage methods of the Voximplant
-// Management API and tells their answers apart: an item, ErrNotFound, or an
-// *Error that says whose fault it is and whether a repeat is worth it.
+// Management API. An answer is an item, ErrNotFound, or an *Error that says whose
+// fault it is and whether the same call may succeed later.
 package voximplant
 
 import (
@@ -61,7 +61,7 @@ const (
 // where the same call was made moments ago, by this client or by another.
 const CodeResend = 484
 
-// maxBody is the most bytes that an answer of method may have.
+// maxBody returns the most bytes that an answer of method may have.
 func maxBody(method string) int {
 	switch method {
 	case "GetKeyValueItems", "GetKeyValueKeys":
@@ -116,19 +116,20 @@ type Client struct {
 	forbidden atomic.Int64
 }
 
-// errBaseURL stands in for the error of net/url, which quotes the URL.
+// errBaseURL is used instead of the error of net/url, which quotes the URL.
 var errBaseURL = errors.New("the API URL is not valid")
 
 // A reply is an answer without an error.
 type reply struct {
-	result jsontext.Value // without white space; nil if the answer has no such member
+	method string
 	status int
-	date   time.Time // the Date header, zero if there is none
+	date   time.Time      // the Date header, or zero if there is none
+	result jsontext.Value // without white space; nil if the answer has no such member
 }
 
-// empty reports whether the answer says that there is nothing: its result is
-// there and holds nothing. Where the result is missing, the answer may be of
-// somebody else, such as a page about maintenance, and says nothing.
+// empty reports whether the answer has a result and nothing in it. An answer
+// without a result may come from elsewhere, such as a page about maintenance, and
+// does not say that there is nothing.
 func (r reply) empty() bool {
 	switch string(r.result) {
 	case "null", "{}", "[]", `""`:
@@ -137,12 +138,9 @@ func (r reply) empty() bool {
 	return false
 }
 
-// malformed completes an *Error that was found in r's result.
-func (r reply) malformed(method string, err error) error {
-	if failed, ok := errors.AsType[*Error](err); ok {
-		failed.method, failed.Status = method, r.status
-	}
-	return err
+// unexpected returns the error of an answer whose result is not one of its method.
+func (r reply) unexpected(text string) *Error {
+	return &Error{Kind: KindMalformed, Status: r.status, method: r.method, err: errors.New(text)}
 }
 
 // call posts params to method. It tries again where a repeat is worth it, with a
@@ -258,7 +256,13 @@ func (c *Client) post(ctx context.Context, method, token string, params url.Valu
 	if err != nil {
 		return reply{}, c.lost(err)
 	}
-	return read(res, body, most)
+	r := reply{method: method, status: res.StatusCode}
+	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
+		r.date = date
+	}
+	result, failed := read(res, body, most)
+	r.result = result
+	return r, failed
 }
 
 // lost classifies a request whose connection failed. It closes the idle
@@ -280,13 +284,13 @@ func (c *Client) form(params url.Values) string {
 	return params.Encode()
 }
 
-// read judges an answer of at most most bytes by its body first: the API
-// answers errors with HTTP status 200, and its codes say more than the status
-// does. The status counts where the body holds no error code.
-func read(res *http.Response, body []byte, most int) (reply, *Error) {
+// read returns the result of an answer, or its error. The error code in the body
+// counts before the HTTP status, because the API answers errors with status 200,
+// and because a code says more than a status. A body may have at most most bytes.
+func read(res *http.Response, body []byte, most int) (jsontext.Value, *Error) {
 	result, failed := decode(body)
 	if len(body) > most {
-		failed = malformed("an answer of more than %d bytes", most)
+		failed = malformed(fmt.Sprintf("an answer of more than %d bytes", most))
 	}
 	if byStatus := statusError(res.StatusCode); byStatus != nil && (failed == nil || failed.Code == 0) {
 		failed = byStatus
@@ -294,13 +298,8 @@ func read(res *http.Response, body []byte, most int) (reply, *Error) {
 	if failed != nil {
 		failed.Status = res.StatusCode
 		failed.RetryAfter = retryAfter(res.Header)
-		return reply{}, failed
 	}
-	r := reply{result: result, status: res.StatusCode}
-	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
-		r.date = date
-	}
-	return r, nil
+	return result, failed
 }
 
 // An envelope is the body of every answer.
@@ -314,7 +313,8 @@ type wireError struct {
 	Code jsontext.Value `json:"code"`
 }
 
-// decode returns the result of an answer, or the error that it reports or is.
+// decode returns the result in the body of an answer. The error is the one that
+// the body reports, or says that the body is malformed.
 func decode(body []byte) (jsontext.Value, *Error) {
 	var e envelope
 	failed := unmarshal(body, &e)
@@ -341,10 +341,10 @@ func number(raw jsontext.Value) (float64, error) {
 	return strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
 }
 
-// unmarshal reads an answer, which must be one JSON object in UTF-8. Names are
-// told apart by letter case and may not be there twice, nor is half a surrogate
-// pair text (RFC 8259 sections 4 and 8.2): which value is meant would be a guess.
-// The bare object {} counts as an empty result.
+// unmarshal reads the body of an answer, which must be one JSON object in UTF-8.
+// Names are case-sensitive. It refuses a name that stands twice and half a
+// surrogate pair (RFC 8259 sections 4 and 8.2), because it would have to guess
+// which value is meant. The object {} counts as an empty result.
 func unmarshal(body []byte, into *envelope) *Error {
 	answer := jsontext.Value(bytes.TrimPrefix(body, []byte("\ufeff")))
 	switch err := answer.Compact(); {
@@ -359,8 +359,9 @@ func unmarshal(body []byte, into *envelope) *Error {
 	return nil
 }
 
-// retryAfter reads RFC 9110 section 10.2.3: seconds or a date. What is longer
-// than maxRetryAfter, or than a number can be, is maxRetryAfter.
+// retryAfter reads the Retry-After header (RFC 9110 section 10.2.3), which is a
+// number of seconds or a date. It returns 0 if there is none that can be read, and
+// maxRetryAfter if the time is longer than that.
 func retryAfter(h http.Header) time.Duration {
 	value := h.Get("Retry-After")
 	if date, err := http.ParseTime(value); err == nil {
@@ -373,8 +374,8 @@ func retryAfter(h http.Header) time.Duration {
 	return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
 }
 
-// Connect opens a connection to the API and leaves it ready for the first
-// call. It sends nothing that needs a token.
+// Connect opens a connection to the API, so that the first call need not wait for
+// one. It needs no token.
 func (c *Client) Connect(ctx context.Context) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, c.baseURL(), nil)
 	if err != nil {
@@ -385,13 +386,6 @@ func (c *Client) Connect(ctx context.Context) error {
 		return fmt.Errorf("voximplant: connect: %w", err)
 	}
 	return res.Body.Close()
-}
-
-func (c *Client) notFoundCodes() []int {
-	if c.NotFoundCodes == nil {
-		return []int{codeNotFound}
-	}
-	return c.NotFoundCodes
 }
 
 func (c *Client) baseURL() string {

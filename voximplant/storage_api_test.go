@@ -33,7 +33,7 @@ func TestStorageOfTheAPI(t *testing.T) {
 	c, ctx := a.client, t.Context()
 	check("deletion of nothing", del(key)(t, ctx, c), "deleted") // as the stand-in guesses
 	check("list of nothing", items("test", voximplant.Page{})(t, ctx, c), "")
-	check("list of nothing under a namespace", items("test:", voximplant.Page{})(t, ctx, c), "next 1000000000")
+	check("list of nothing under a namespace", items("test:", voximplant.Page{})(t, ctx, c), "")
 	stored := set(key, "v", lasts(time.Hour))(t, ctx, c)
 	check("set", stored, fmt.Sprintf(`"v" until %d`, in(time.Hour))) // the clock goes on with the next call
 	check("get", ask(t, ctx, c), stored)
@@ -41,7 +41,7 @@ func TestStorageOfTheAPI(t *testing.T) {
 	check("set again", set(key, "w", voximplant.Lifetime{ExpiresAt: end})(t, ctx, c), fmt.Sprintf(`"w" until %d`, end.Unix()))
 	check("items", items("test:", voximplant.Page{})(t, ctx, c), fmt.Sprintf(`test:1234 "w" until %d`, end.Unix()))
 	check("keys", keys("", voximplant.Page{})(t, ctx, c), fmt.Sprintf(`test:1234 "" until %d`, end.Unix()))
-	check("keys of another prefix", keys("order:", voximplant.Page{})(t, ctx, c), "next 1000000000")
+	check("keys of another prefix", keys("order:", voximplant.Page{})(t, ctx, c), "")
 	check("delete", del(key)(t, ctx, c), "deleted")
 	check("get of what is deleted", ask(t, ctx, c), "not found")
 	check("set for no time", set(key, "v", lasts(0))(t, ctx, c), fmt.Sprintf(`"v" until %d`, in(0)))
@@ -92,8 +92,8 @@ func TestValuesOfTheAPI(t *testing.T) {
 func TestPages(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ items, count, pages int }{
-		{0, 0, 2}, {9, 0, 1}, {10, 0, 2}, {11, 0, 2},
-		{0, 50, 2}, {10, 50, 1}, {49, 50, 1}, {50, 50, 2}, {51, 50, 2}, {120, 50, 3}, {120, 1, 121}, {3, 2, 2},
+		{0, 0, 1}, {9, 0, 1}, {10, 0, 2}, {11, 0, 2},
+		{0, 50, 1}, {10, 50, 1}, {49, 50, 1}, {50, 50, 2}, {51, 50, 2}, {120, 50, 3}, {120, 1, 121}, {3, 2, 2},
 	}
 	for _, test := range tests {
 		t.Run(fmt.Sprintf("%d items by %d", test.items, test.count), func(t *testing.T) {

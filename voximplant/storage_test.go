@@ -101,14 +101,6 @@ func TestStorageRequestsAsSent(t *testing.T) {
 		{"items", "GetKeyValueItems", items("tel:+1", voximplant.Page{}), url.Values{"key": {"tel"}, "count": {"10"}, "offset": {"0"}}},
 		{"a page of items", "GetKeyValueItems", items("test:", voximplant.Page{Offset: 150, Count: 50}),
 			url.Values{"key": {"test"}, "count": {"50"}, "offset": {"150"}}},
-		{"items by prefix", "GetKeyValueItems", items("tel:+1", voximplant.Page{Offset: 1_000_000_000}),
-			url.Values{"key": {"tel:+1"}, "count": {"10"}, "offset": {"0"}}},
-		{"a page of keys by prefix", "GetKeyValueKeys", keys("test:", voximplant.Page{Offset: 1_000_000_150, Count: 50}),
-			url.Values{"key": {"test:"}, "count": {"50"}, "offset": {"150"}}},
-		{"the last offset by namespace", "GetKeyValueKeys", keys("test:", voximplant.Page{Offset: 999_999_999}),
-			url.Values{"key": {"test"}, "count": {"10"}, "offset": {"999999999"}}},
-		{"the last offset by prefix", "GetKeyValueKeys", keys("test:", voximplant.Page{Offset: 1_999_999_999}),
-			url.Values{"key": {"test:"}, "count": {"10"}, "offset": {"999999999"}}},
 		{"keys", "GetKeyValueKeys", keys("Ключ:", voximplant.Page{Count: 1}), url.Values{"key": {"Ключ"}, "count": {"1"}, "offset": {"0"}}},
 		{"two colons", "GetKeyValueKeys", keys("a:b:c", voximplant.Page{}), url.Values{"key": {"a"}, "count": {"10"}, "offset": {"0"}}},
 		{"no namespace", "GetKeyValueItems", items("exact", voximplant.Page{}), url.Values{"key": {"exact"}, "count": {"10"}, "offset": {"0"}}},
@@ -190,7 +182,7 @@ func TestStorageLimits(t *testing.T) {
 		{"51 keys", keys("a", voximplant.Page{Count: 51}), page},
 		{"fewer than no items", items("a", voximplant.Page{Count: -1}), page},
 		{"offset below 0", keys("", voximplant.Page{Offset: -1}), page},
-		{"offset beyond all pages", keys("", voximplant.Page{Offset: 2_000_000_000}), page},
+		{"offset beyond all pages", keys("", voximplant.Page{Offset: 1 << 31}), page},
 		{"offset at the end of its range", items("a", voximplant.Page{Offset: 1<<63 - 1}), page},
 		{"items of a pattern after a namespace", items("a:*", voximplant.Page{}), "as a prefix, " + letter},
 		{"keys of a long prefix after a namespace", keys("a:"+long, voximplant.Page{}), "as a prefix, the key has more than 200 characters"},
@@ -505,44 +497,52 @@ func TestNotFoundCodes(t *testing.T) {
 	}
 }
 
-// TestNextPage: a short page is the last. Where a namespace finds nothing, the
-// next page is the first of those that the prefix finds, and so on with these.
-func TestNextPage(t *testing.T) {
+// TestListPatterns: a page is asked for by namespace, and where that finds
+// nothing, by prefix. A page that is not full is the last.
+func TestListPatterns(t *testing.T) {
 	t.Parallel()
-	const byPrefix = 1_000_000_000
 	for _, test := range []struct {
 		prefix string
 		page   voximplant.Page
-		n      int
-		want   int
+		finds  []int  // how many items each request finds
+		asked  string // the pattern of each request
+		next   int
 	}{
-		{"a", voximplant.Page{}, 0, 0},
-		{"a", voximplant.Page{}, 9, 0},
-		{"a", voximplant.Page{}, 10, 10},
-		{"a", voximplant.Page{Offset: 10}, 10, 20},
-		{"a", voximplant.Page{Offset: 20}, 0, 0},
-		{"a", voximplant.Page{Count: 50}, 49, 0},
-		{"a", voximplant.Page{Count: 50}, 50, 50},
-		{"a", voximplant.Page{Offset: 7, Count: 1}, 1, 8},
-		{"a", voximplant.Page{Count: 5}, 9, 9}, // more than asked for
-		{"", voximplant.Page{}, 0, 0},
-		{":a", voximplant.Page{}, 0, 0},
+		{"a", voximplant.Page{}, []int{0}, "a", 0},
+		{"a", voximplant.Page{}, []int{9}, "a", 0},
+		{"a", voximplant.Page{}, []int{10}, "a", 10},
+		{"a", voximplant.Page{Offset: 10}, []int{10}, "a", 20},
+		{"a", voximplant.Page{Offset: 20}, []int{0}, "a", 0},
+		{"a", voximplant.Page{Count: 50}, []int{49}, "a", 0},
+		{"a", voximplant.Page{Count: 50}, []int{50}, "a", 50},
+		{"a", voximplant.Page{Offset: 7, Count: 1}, []int{1}, "a", 8},
+		{"a", voximplant.Page{Count: 5}, []int{9}, "a", 9}, // more than asked for
+		{"", voximplant.Page{}, []int{0}, "", 0},
+		{":a", voximplant.Page{}, []int{0}, ":a", 0},
 
-		{"a:", voximplant.Page{}, 0, byPrefix},
-		{"a:b", voximplant.Page{Count: 1}, 0, byPrefix},
-		{"a:", voximplant.Page{}, 1, 0},
-		{"a:", voximplant.Page{}, 10, 10},
-		{"a:", voximplant.Page{Offset: 10}, 0, 0},
-		{"a:", voximplant.Page{Offset: byPrefix}, 0, 0},
-		{"a:", voximplant.Page{Offset: byPrefix}, 9, 0},
-		{"a:", voximplant.Page{Offset: byPrefix}, 10, byPrefix + 10},
-		{"a:", voximplant.Page{Offset: byPrefix + 10}, 10, byPrefix + 20},
+		{"a:", voximplant.Page{}, []int{0, 0}, "a a:", 0},
+		{"a:b:c", voximplant.Page{Count: 1}, []int{0, 1}, "a a:b:c", 1},
+		{"a:", voximplant.Page{}, []int{1}, "a", 0},
+		{"a:", voximplant.Page{}, []int{10}, "a", 10},
+		{"a:", voximplant.Page{}, []int{0, 9}, "a a:", 0},
+		{"a:", voximplant.Page{}, []int{0, 10}, "a a:", 10},
+		{"a:", voximplant.Page{Offset: 10}, []int{0, 0}, "a a:", 0},
+		{"a:", voximplant.Page{Offset: 10}, []int{0, 10}, "a a:", 20},
 	} {
 		inBubble(t, func(t *testing.T, ctx context.Context) {
-			items := strings.TrimSuffix(strings.Repeat(`{"key":"a"},`, test.n), ",")
-			c := (&network{answers: []answer{says(200, `{"result":[`+items+`]}`)}}).client(oneToken)
-			if _, got, err := c.GetKeyValueKeys(ctx, test.prefix, test.page); err != nil || got != test.want {
-				t.Errorf("keys under %q, %+v, that holds %d: next = %d, %v; want %d", test.prefix, test.page, test.n, got, err, test.want)
+			api := new(network)
+			for _, n := range test.finds {
+				items := strings.TrimSuffix(strings.Repeat(`{"key":"a"},`, n), ",")
+				api.answers = append(api.answers, says(200, `{"result":[`+items+`]}`))
+			}
+			_, next, err := api.client(oneToken).GetKeyValueKeys(ctx, test.prefix, test.page)
+			var asked []string
+			for _, r := range api.requests {
+				asked = append(asked, r.PostFormValue("key"))
+			}
+			if got := strings.Join(asked, " "); err != nil || next != test.next || got != test.asked {
+				t.Errorf("keys under %q, %+v, that finds %d: next = %d, %v, asked for by %q; want %d, by %q",
+					test.prefix, test.page, test.finds, next, err, got, test.next, test.asked)
 			}
 		})
 	}
