@@ -29,7 +29,7 @@ const (
 type Server struct {
 	mu        sync.Mutex // guards everything below
 	secrets   map[string]*secret
-	versions      int // how many versions were stored, of all secrets
+	versions  int // how many versions were stored, of all secrets
 	stages    []string
 	intercept func(w http.ResponseWriter, r *http.Request) bool
 }
