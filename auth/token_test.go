@@ -137,6 +137,21 @@ func TestTokenReuse(t *testing.T) {
 	}
 }
 
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.err = errKey
+	d.Token(t.Context()) // reads the key, and has nothing to sign with
+	d.err = nil
+	d.token(t, "")
+	d.token(t, "")
+	for _, want := range [][2]int64{{1, 2}, {0, 0}} {
+		if signed, read := d.Counts(); signed != want[0] || read != want[1] {
+			t.Errorf("Counts = %d, %d; want %d, %d", signed, read, want[0], want[1])
+		}
+	}
+}
+
 func TestRenewalTakesUpTheRotatedKey(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -251,9 +266,9 @@ func TestKeyFailing(t *testing.T) {
 	d.token(t, "")
 }
 
-// TestSecretThatMustBeMendedRests: what only somebody can mend is not read anew
-// for each request, and the reason stays the same meanwhile.
-func TestSecretThatMustBeMendedRests(t *testing.T) {
+// TestUnusableSecretIsNotReadForEachCall: what somebody must correct is read once
+// in a cooldown, and the error stays the same meanwhile.
+func TestUnusableSecretIsNotReadForEachCall(t *testing.T) {
 	t.Parallel()
 	denied := func(w http.ResponseWriter, _ *http.Request) bool {
 		secretsmanagertest.WriteError(w, 400, "AccessDeniedException", "on purpose")
@@ -270,7 +285,7 @@ func TestSecretThatMustBeMendedRests(t *testing.T) {
 			spoil(fake)
 			d := newDesk(t)
 			d.Key = secret.Key
-			for range 2 { // pauses
+			for range 2 { // cooldowns
 				for range 100 {
 					_, err := d.Token(t.Context())
 					checkError(t, err, "configuration", cause)
