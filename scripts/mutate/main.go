@@ -85,7 +85,7 @@ func test(dir string, m *mutant, timeout time.Duration) (verdict string, output 
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(temp)
+	defer func() { _ = os.RemoveAll(temp) }()
 	args := []string{"test", "-vet=off", "-failfast", "-ldflags=-s -w", "-timeout", timeout.String()}
 	if m != nil {
 		changed, overlay := filepath.Join(temp, "changed.go"), filepath.Join(temp, "overlay.json")
