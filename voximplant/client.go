@@ -226,14 +226,40 @@ func WithTraceParent(ctx context.Context, parent string) context.Context {
 	return context.WithValue(ctx, traceParentKey{}, parent)
 }
 
-// post makes one HTTP request. The parameters are sent in the form body and not
-// in the URL, because traces, the logs of proxies and error texts show URLs.
+// post makes one HTTP request and reads the answer.
 func (c *Client) post(ctx context.Context, method, token string, params url.Values) (reply, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.baseURL()+"/"+method, strings.NewReader(c.form(params)))
+	req, err := c.request(ctx, method, token, params)
 	if err != nil {
-		return reply{}, &Error{Kind: KindConfiguration, err: errBaseURL}
+		return reply{}, &Error{Kind: KindConfiguration, err: err}
+	}
+	res, err := c.transport().RoundTrip(req)
+	if err != nil {
+		return reply{}, c.lost(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, int64(maxBody(method))+1))
+	if err != nil {
+		return reply{}, c.lost(err)
+	}
+	result, failed := read(res, body, maxBody(method))
+	date, _ := http.ParseTime(res.Header.Get("Date")) // zero if it fails
+	return reply{method: method, status: res.StatusCode, date: date, result: result}, failed
+}
+
+// request returns the request for a call of method. The parameters are in the form
+// body and not in the URL, because traces, the logs of proxies and error texts
+// show URLs.
+func (c *Client) request(ctx context.Context, method, token string, params url.Values) (*http.Request, error) {
+	if c.ApplicationID != 0 {
+		params.Set("application_id", strconv.FormatInt(c.ApplicationID, 10))
+	} else {
+		params.Set("application_name", c.ApplicationName)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.baseURL()+"/"+method, strings.NewReader(params.Encode()))
+	if err != nil {
+		return nil, errBaseURL
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Authorization", "Bearer "+token)
@@ -246,23 +272,7 @@ func (c *Client) post(ctx context.Context, method, token string, params url.Valu
 	// net/http sends a POST again, when the API has just closed the connection, only
 	// if the request has this header. An empty list is not sent.
 	req.Header["Idempotency-Key"] = []string{}
-	res, err := c.transport().RoundTrip(req)
-	if err != nil {
-		return reply{}, c.lost(err)
-	}
-	defer res.Body.Close()
-	most := maxBody(method)
-	body, err := io.ReadAll(io.LimitReader(res.Body, int64(most)+1))
-	if err != nil {
-		return reply{}, c.lost(err)
-	}
-	r := reply{method: method, status: res.StatusCode}
-	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
-		r.date = date
-	}
-	result, failed := read(res, body, most)
-	r.result = result
-	return r, failed
+	return req, nil
 }
 
 // lost classifies a request whose connection failed. It closes the idle
@@ -275,22 +285,13 @@ func (c *Client) lost(err error) *Error {
 	return networkError(err)
 }
 
-func (c *Client) form(params url.Values) string {
-	if c.ApplicationID != 0 {
-		params.Set("application_id", strconv.FormatInt(c.ApplicationID, 10))
-	} else {
-		params.Set("application_name", c.ApplicationName)
-	}
-	return params.Encode()
-}
-
 // read returns the result of an answer, or its error. The error code in the body
 // counts before the HTTP status, because the API answers errors with status 200,
-// and because a code says more than a status. A body may have at most most bytes.
-func read(res *http.Response, body []byte, most int) (jsontext.Value, *Error) {
+// and because a code says more than a status. A body may have at most maxBytes.
+func read(res *http.Response, body []byte, maxBytes int) (jsontext.Value, *Error) {
 	result, failed := decode(body)
-	if len(body) > most {
-		failed = malformed(fmt.Sprintf("an answer of more than %d bytes", most))
+	if len(body) > maxBytes {
+		failed = malformed(fmt.Sprintf("an answer of more than %d bytes", maxBytes))
 	}
 	if byStatus := statusError(res.StatusCode); byStatus != nil && (failed == nil || failed.Code == 0) {
 		failed = byStatus
@@ -304,12 +305,13 @@ func read(res *http.Response, body []byte, most int) (jsontext.Value, *Error) {
 
 // An envelope is the body of every answer.
 type envelope struct {
-	Result jsontext.Value `json:"result"`
-	Error  *wireError     `json:"error"`
-	Errors []wireError    `json:"errors"`
+	Result jsontext.Value  `json:"result"`
+	Error  *answeredError  `json:"error"`
+	Errors []answeredError `json:"errors"`
 }
 
-type wireError struct {
+// An answeredError is an error as the API writes it.
+type answeredError struct {
 	Code jsontext.Value `json:"code"`
 }
 
@@ -328,7 +330,7 @@ func decode(body []byte) (jsontext.Value, *Error) {
 	return e.Result, failed
 }
 
-func (e wireError) classify() *Error {
+func (e answeredError) classify() *Error {
 	code, err := number(e.Code)
 	if err != nil || code != math.Trunc(code) || math.Abs(code) > math.MaxInt32 {
 		return malformed("an error without a code")

@@ -19,11 +19,12 @@ const (
 
 // A Lifetime says how long an item is kept. Exactly one of its fields must be set.
 type Lifetime struct {
-	// TTL is the time to live, in whole seconds from 0 to MaxTTL. 0 is set too, so
-	// only nil means that TTL is not set.
+	// TTL is the time to live, in whole seconds from 0 to MaxTTL. If nil, it is not
+	// set.
 	TTL *time.Duration
 
-	// ExpiresAt is the time at which the item ends. It must not be past.
+	// ExpiresAt is the time at which the item ends, which must not be past. If zero,
+	// it is not set.
 	ExpiresAt time.Time
 }
 
