@@ -89,8 +89,9 @@ func test(dir string, m *mutant, timeout time.Duration) (verdict string, output 
 	args := []string{"test", "-vet=off", "-failfast", "-ldflags=-s -w", "-timeout", timeout.String()}
 	if m != nil {
 		changed, overlay := filepath.Join(temp, "changed.go"), filepath.Join(temp, "overlay.json")
-		replace := fmt.Appendf(nil, `{"Replace":{%q:%q}}`, m.at.Filename, changed)
-		if err := errors.Join(os.WriteFile(changed, m.source, 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
+		original, err := filepath.Abs(m.at.Filename)
+		replace := fmt.Appendf(nil, `{"Replace":{%q:%q}}`, original, changed)
+		if err := errors.Join(err, os.WriteFile(changed, m.source, 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
 			log.Fatal(err)
 		}
 		args = append(args, "-overlay", overlay)
@@ -119,10 +120,6 @@ type mutant struct {
 
 // mutantsOf lists the mutants of the package in dir.
 func mutantsOf(dir string) (mutants []mutant, err error) {
-	dir, err = filepath.Abs(dir)
-	if err != nil {
-		return nil, err
-	}
 	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	for _, name := range names {
 		if strings.HasSuffix(name, "_test.go") {
@@ -141,6 +138,9 @@ func mutantsOf(dir string) (mutants []mutant, err error) {
 			from, to := fset.Position(pos), fset.Position(end)
 			old := string(source[from.Offset:to.Offset])
 			text := fmt.Sprintf(format, old)
+			if text == old {
+				return
+			}
 			mutants = append(mutants, mutant{from, old, text, slices.Concat(source[:from.Offset], []byte(text), source[to.Offset:])})
 		}
 		ast.Inspect(file, func(n ast.Node) bool { return mutate(n, replace) })

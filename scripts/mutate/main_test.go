@@ -10,7 +10,7 @@ import (
 func TestMutantsOf(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	const source = "package p\n\nfunc f(a int) int {\n\tif a > 7 {\n\t\ta = g(a)\n\t}\n\treturn a\n}\n"
+	const source = "package p\n\nfunc f(a int) (int, error) {\n\tif a > 7 {\n\t\ta = g(a)\n\t}\n\treturn a, nil\n}\n"
 	for _, name := range []string{"p.go", "p_test.go"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(source), 0o600); err != nil {
 			t.Fatal(err)
@@ -28,7 +28,7 @@ func TestMutantsOf(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("mutants = %q; want %q", got, want)
 	}
-	if got, want := string(mutants[1].source), "package p\n\nfunc f(a int) int {\n\tif a >= 7 {\n\t\ta = g(a)\n\t}\n\treturn a\n}\n"; got != want {
+	if got, want := string(mutants[1].source), "package p\n\nfunc f(a int) (int, error) {\n\tif a >= 7 {\n\t\ta = g(a)\n\t}\n\treturn a, nil\n}\n"; got != want {
 		t.Errorf("the second mutant is %q; want %q", got, want)
 	}
 }
