@@ -93,6 +93,7 @@ func TestAnswersOfNoUse(t *testing.T) {
 		{302, item, "malformed 0 302"},
 		{300, item, "malformed 0 300"},
 		{199, item, "malformed 0 199"},
+		{499, item, "malformed 0 499"},
 	}
 	for name, call := range allCalls() {
 		t.Run(name, func(t *testing.T) {
