@@ -112,7 +112,7 @@ func TestPauses(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			for range 20 { // there is chance in a pause
+			for range 50 { // there is chance in a pause
 				inBubble(t, func(t *testing.T, ctx context.Context) {
 					api := &network{answers: test.answers}
 					ask(t, ctx, api.client(numbered()))

@@ -29,11 +29,7 @@ import (
 )
 
 // The verdicts on a mutant. One that does not compile is not counted.
-const (
-	dead     = "dead"
-	alive    = "alive"
-	unusable = "does not compile"
-)
+const dead, alive, unusable = "dead", "alive", "does not compile"
 
 func main() {
 	log.SetFlags(0)
@@ -161,12 +157,6 @@ func mutate(n ast.Node, replace func(pos, end token.Pos, format string)) bool {
 	switch n := n.(type) {
 	case *ast.ImportSpec, *ast.StructType:
 		return false
-	case *ast.IfStmt:
-		replace(n.Cond.Pos(), n.Cond.End(), "!(%s)")
-	case *ast.CaseClause: // does not compile where the switch has a value
-		for _, condition := range n.List {
-			replace(condition.Pos(), condition.End(), "!(%s)")
-		}
 	case *ast.BinaryExpr:
 		if opposite, ok := opposites[n.Op]; ok {
 			replace(n.OpPos, n.OpPos+token.Pos(len(n.Op.String())), "%.0s"+opposite)
@@ -182,10 +172,27 @@ func mutate(n ast.Node, replace func(pos, end token.Pos, format string)) bool {
 		}
 	case *ast.ExprStmt, *ast.IncDecStmt, *ast.DeferStmt, *ast.GoStmt:
 		replace(n.Pos(), n.End(), "%.0s")
-	case *ast.ReturnStmt:
-		for _, result := range n.Results {
-			replace(result.Pos(), result.End(), "%.0snil")
-		}
+	}
+	conditions, results := expressions(n)
+	for _, condition := range conditions {
+		replace(condition.Pos(), condition.End(), "!(%s)")
+	}
+	for _, result := range results {
+		replace(result.Pos(), result.End(), "%.0snil")
 	}
 	return true
+}
+
+// expressions returns the conditions and the returned results that stand in n
+// itself. The values of a switch count as conditions: negated, they do not compile.
+func expressions(n ast.Node) (conditions, results []ast.Expr) {
+	switch n := n.(type) {
+	case *ast.IfStmt:
+		return []ast.Expr{n.Cond}, nil
+	case *ast.CaseClause:
+		return n.List, nil
+	case *ast.ReturnStmt:
+		return nil, n.Results
+	}
+	return nil, nil
 }
