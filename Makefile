@@ -115,6 +115,12 @@ test-playground: ## the page of cmd/local in Chromium (installs it with apt as r
 faults: ## everything around the real binary, broken one thing at a time
 	VOXKV_FAULTS=1 go test -count=1 -v -run TestBinary ./test/faults
 
+.PHONY: mutants
+MUTANTS  ?= 100
+PACKAGES ?= ./handler ./lookup ./voximplant ./auth ./storage ./internal/gateway
+mutants: ## which of $(MUTANTS) small faults in each package of $(PACKAGES) the tests catch
+	go run ./scripts/mutate -n $(MUTANTS) $(PACKAGES)
+
 .PHONY: soak
 REQUESTS ?= 1000000
 soak: ## load, changes and faults at once, for $(REQUESTS) requests each

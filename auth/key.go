@@ -1,6 +1,7 @@
-// Package auth turns a Voximplant service-account key into bearer tokens:
-// it reads the key from Secrets Manager or a file, signs RS256 JWTs with it,
-// and fetches the key anew when the API refuses a token.
+// Package auth makes the bearer tokens of the Voximplant Management API. It reads
+// a service-account key from Secrets Manager or a file, signs RS256 JWTs with it,
+// and reads the key again when the API refuses a token, because the key may have
+// been rotated.
 package auth
 
 import (
@@ -19,30 +20,36 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxKeyID bounds a key id in characters. Voximplant's are UUIDs.
+// maxKeyID is the most characters of a key id. Voximplant's ids are UUIDs, which have 36.
 const maxKeyID = 100
 
-// A ServiceAccountKey is what Voximplant's credentials file holds.
-// It prints as its key id alone.
+// A ServiceAccountKey is the content of Voximplant's credentials file. It prints
+// as its key id alone, because the rest is secret.
 type ServiceAccountKey struct {
-	AccountID  int64  // the "iss" of its tokens
-	KeyID      string // the "kid" of its tokens
+	// AccountID is the iss of the tokens.
+	AccountID int64
+
+	// KeyID is the kid of the tokens.
+	KeyID string
+
+	// PrivateKey signs the tokens.
 	PrivateKey *rsa.PrivateKey
 }
 
-// String tells the key id and nothing that is secret.
+// String returns the key id.
 func (k ServiceAccountKey) String() string { return "service-account key " + k.KeyID }
 
-// GoString is String, so that %#v hides what %v hides.
+// GoString returns the same as String, so that %#v does not print the private key.
 func (k ServiceAccountKey) GoString() string { return k.String() }
 
-// LogValue is String, so that structured logs hide it too.
+// LogValue returns the same as String, so that slog does not print the private key.
 func (k ServiceAccountKey) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
-// MarshalJSON writes String, so that no encoder prints the private key.
+// MarshalJSON writes what String returns, so that JSON does not show the private key.
 func (k ServiceAccountKey) MarshalJSON() ([]byte, error) { return json.Marshal(k.String()) }
 
-// keyDocument is the credentials file; CreateKey answers it wrapped in "result".
+// A keyDocument is the credentials file, or the answer of CreateKey, which has
+// the same members in "result".
 type keyDocument struct {
 	Result     *keyDocument   `json:"result"`
 	AccountID  jsontext.Value `json:"account_id"`
@@ -50,17 +57,17 @@ type keyDocument struct {
 	PrivateKey string         `json:"private_key"`
 }
 
-// ParseServiceAccountKey reads a credentials document: the flat file, or the
-// answer of CreateKey that wraps it in "result". Consoles, shells and scripts
-// change documents on their way; what leaves no doubt is read all the same, see
-// unwrap and parsePrivateKey. account_id may be a number or a numeric string of
-// any form, such as 7.7e9. Errors name what is wrong and never show what the
-// document holds.
+// ParseServiceAccountKey reads a credentials document, which is Voximplant's file
+// or the answer of CreateKey. Consoles, shells and scripts often change such a
+// document before it is stored. It is read all the same where it can mean only
+// one key; unwrap and parsePrivateKey say which changes these are. account_id may
+// be a number or a string with one, in any form, such as 7.7e9. The errors say
+// what is wrong, and quote nothing of the document.
 func ParseServiceAccountKey(document []byte) (*ServiceAccountKey, error) {
 	return parseKey(document, minKeyBits)
 }
 
-// parseKey is ParseServiceAccountKey for a private key of at least minBits.
+// parseKey is ParseServiceAccountKey with another limit than minKeyBits.
 func parseKey(document []byte, minBits int) (*ServiceAccountKey, error) {
 	text, err := unwrap(document)
 	if err != nil {
@@ -88,8 +95,8 @@ func parseKey(document []byte, minBits int) (*ServiceAccountKey, error) {
 	return &ServiceAccountKey{AccountID: account, KeyID: keyID, PrivateKey: private}, nil
 }
 
-// documentError says what is wrong with the JSON without quoting any of it,
-// which the messages of the JSON library would.
+// documentError says what is wrong with the JSON. The messages of the JSON
+// library are not used, because they quote the document.
 func documentError(text []byte, err error) error {
 	syntax, _ := errors.AsType[*jsontext.SyntacticError](err)
 	wrong, _ := errors.AsType[*json.SemanticError](err)
@@ -110,8 +117,8 @@ func documentError(text []byte, err error) error {
 	return errors.New("the document is not a JSON object")
 }
 
-// memberName is where p points, if that is one of our members: others may be
-// named by anything, a secret too.
+// memberName is the path to the member at p. It is not told for a member that is
+// not ours, whose name may be anything, even the secret.
 func memberName(p jsontext.Pointer) string {
 	names := slices.Collect(p.Tokens())
 	for _, name := range names {
@@ -139,10 +146,10 @@ func parseAccountID(raw jsontext.Value) (int64, error) {
 	return id, nil
 }
 
-// parseInteger reads a JSON number (RFC 8259 section 6) whose value is an
-// integer, in whatever form: 60, 60.0, 7.7e9. No number is rounded.
+// parseInteger reads a JSON number (RFC 8259 section 6) in any form whose value is
+// an integer: 60, 60.0, 7.7e9. It does not round.
 func parseInteger(text string) (int64, bool) {
-	const most = 64 // of characters, and of the exponent: far above any int64
+	const most = 64 // the most characters, and the largest exponent; no int64 needs more
 	number := jsontext.Value(text)
 	if len(text) > most || number.Kind() != jsontext.KindNumber || !number.IsValid() {
 		return 0, false
@@ -159,8 +166,8 @@ func parseInteger(text string) (int64, bool) {
 	return value.Num().Int64(), true
 }
 
-// parseKeyID takes white space off the ends. What is no id may be the private
-// key in the wrong place, and an id gets into logs.
+// parseKeyID reads an id with white space around it. It refuses what does not look
+// like an id, because ids are logged, and the private key may have been put here.
 func parseKeyID(text string) (string, error) {
 	id := strings.TrimSpace(text)
 	switch {

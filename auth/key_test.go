@@ -223,7 +223,7 @@ func TestParseServiceAccountKeyAccountID(t *testing.T) {
 	for text, want := range map[string]int64{
 		"7.7e9": 7_700_000_000, "60.0": 60, "1e6": 1_000_000, "1.234567891011E+12": accountID, "1234567891011000e-3": accountID,
 		"9223372036854775807": math.MaxInt64, "9007199254740993.0": 9007199254740993, "9.223372036854775807e18": math.MaxInt64,
-		`"7.7e9"`: 7_700_000_000,
+		`"7.7e9"`: 7_700_000_000, "1": 1,
 
 		"1.5": 0, "-7": 0, "0": 0, "0.0": 0, "-0": 0, "1e-1": 0, "9223372036854775808": 0, "9.3e18": 0, "1e19": 0,
 		"1e999999999": 0, "1e-999999999": 0, "1e99999999999999999999": 0, "9007199254740993.5": 0,
@@ -236,6 +236,14 @@ func TestParseServiceAccountKeyAccountID(t *testing.T) {
 		case want == 0 && (err == nil || err.Error() != "account_id is not a positive integer"):
 			t.Errorf("account_id %s: %v; want it refused", text, err)
 		}
+	}
+}
+
+func TestParseServiceAccountKeyAcceptsLongIDs(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("~", 100)
+	if key, err := auth.ParseServiceAccountKey([]byte(credentials("key_id", long))); err != nil || key.KeyID != long {
+		t.Errorf("ParseServiceAccountKey = %v, %v; want key %s", key, err, long)
 	}
 }
 
@@ -252,6 +260,7 @@ func TestParseServiceAccountKeyErrors(t *testing.T) {
 	t.Parallel()
 	const (
 		notObject  = "the document is not a JSON object"
+		notUnicode = "the document is neither UTF-8 nor UTF-16"
 		notInteger = "account_id is not a positive integer"
 		noAccount  = "account_id is missing"
 		noID       = "key_id is not an id: it has a character other than visible ASCII, or more than 100"
@@ -284,14 +293,20 @@ func TestParseServiceAccountKeyErrors(t *testing.T) {
 		{"white space", " \r\n", "the document is empty"},
 		{"a byte order mark", "\ufeff", "the document is empty"},
 		{"an empty string", `""`, "the document is empty"},
+		{"the mark of UTF-16", "\xff\xfe", "the document is empty"},
+		{"one byte of it", "\xff", notUnicode},
+		{"half of the little-endian mark", "\xffab", notUnicode},
+		{"half of the big-endian mark", "\xfeab", notUnicode},
 		{"a PEM", private, "the document is a PEM alone, not the JSON file that holds it"},
 		{"text", "secret " + accountText, notObject},
 		{"cut short", flat[:len(flat)-20], "the document is cut short"},
 		{"base64 cut short", inBase64(flat)[:1000], "the document is cut short"},
+		{"base64 of a brace", inBase64("{"), "the document is cut short"},
+		{"base64 of nothing", "==", notObject},
 		{"base64 damaged", "!" + inBase64(flat), notObject},
 		{"string cut short", quoted(flat)[:1000], "the document is a JSON string that is damaged or cut short"},
 		{"UTF-16 cut short", inUTF16("\xff\xfe", binary.LittleEndian, flat)[:1001], "the document is UTF-16 and ends within a character"},
-		{"Latin-1", strings.Replace(flat, "{", "{\"\xe9\":1,", 1), "the document is neither UTF-8 nor UTF-16"},
+		{"Latin-1", strings.Replace(flat, "{", "{\"\xe9\":1,", 1), notUnicode},
 		{"encoded too often", quoted(quoted(quoted(quoted(flat)))), "the document is encoded too often"},
 		{"not JSON", "{'account_id':" + accountText + "}", "the document is not JSON from byte 1 on"},
 		{"something behind it", flat + flat, fmt.Sprintf("the document is not JSON from byte %d on", len(flat))},
@@ -318,6 +333,7 @@ func TestParseServiceAccountKeyErrors(t *testing.T) {
 		{"key_id a number", credentials("key_id", accountID), "key_id has the wrong JSON type"},
 		{"key_id the private key", credentials("key_id", private), noID},
 		{"key_id the private key's body", credentials("key_id", strings.Join(body[1:len(body)-2], "")), noID},
+		{"key_id of 101 characters", credentials("key_id", strings.Repeat("~", 101)), noID},
 		{"key_id with a space", credentials("key_id", "a b"), noID},
 		{"key_id with a letter that looks like another", credentials("key_id", "а-1"), noID},
 		{"wrapped key_id a number", `{"result":` + credentials("key_id", accountID) + `}`, "result.key_id has the wrong JSON type"},

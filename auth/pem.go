@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// minKeyBits is the least RSA modulus RFC 7518 section 3.3 allows for RS256.
+// minKeyBits is the size of the smallest RSA key that RS256 may be used with (RFC 7518 section 3.3).
 const minKeyBits = 2048
 
 const (
@@ -19,9 +19,10 @@ const (
 	pemDash  = "-----"
 )
 
-// parsePrivateKey reads an unencrypted RSA key, PKCS#8 or PKCS#1, in PEM form
-// (RFC 7468). No white space in it matters: line breaks may have become spaces,
-// or \n however often escaped, or be gone. The whole PEM may be in base64.
+// parsePrivateKey reads an unencrypted RSA key of at least minBits, PKCS#8 or
+// PKCS#1, in PEM form (RFC 7468). White space does not matter, so that line breaks
+// may have become spaces, or \n escaped any number of times, or may be missing. The
+// whole PEM may be encoded in base64.
 func parsePrivateKey(text string, minBits int) (*rsa.PrivateKey, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, errors.New("private_key is missing")
@@ -52,8 +53,8 @@ func parsePrivateKey(text string, minBits int) (*rsa.PrivateKey, error) {
 	return key, nil
 }
 
-// withoutSpace takes out white space and quotes, however escaped. No PEM has a
-// backslash of its own.
+// withoutSpace removes white space and quotes, also where they are escaped any
+// number of times. That is safe, because no PEM has a backslash of its own.
 func withoutSpace(text string) string {
 	for strings.Contains(text, `\\`) {
 		text = strings.ReplaceAll(text, `\\`, `\`)
@@ -62,11 +63,12 @@ func withoutSpace(text string) string {
 	return strings.Join(strings.Fields(text), "")
 }
 
-// A pemBlock is a block without white space, also in its label: PRIVATEKEY.
+// A pemBlock is a block of a PEM without white space. Its label has none either,
+// so that it is PRIVATEKEY and not PRIVATE KEY.
 type pemBlock struct{ label, body string }
 
-// privateBlock is the one private key in text; certificates and public keys
-// beside it do not matter.
+// privateBlock returns the block of the one private key in text. There may be
+// certificates and public keys beside it.
 func privateBlock(text string) (found pemBlock, err error) {
 	other := ""
 	for strings.Contains(text, pemBegin) {
@@ -96,7 +98,7 @@ func privateBlock(text string) (found pemBlock, err error) {
 	return pemBlock{}, errors.New("private_key has no BEGIN line, with which a PEM begins")
 }
 
-// cutBlock returns the first block of text, and what stands behind it.
+// cutBlock returns the first block of text, and the text after it.
 func cutBlock(text string) (block pemBlock, rest string, err error) {
 	_, text, _ = strings.Cut(text, pemBegin)
 	label, text, labelled := strings.Cut(text, pemDash)
@@ -111,7 +113,7 @@ func cutBlock(text string) (block pemBlock, rest string, err error) {
 	return pemBlock{label, body}, rest, nil
 }
 
-// parseDER reads the RSA key, whichever of the two forms the label promised.
+// parseDER reads an RSA key in PKCS#1 or PKCS#8, whichever of the two its label names.
 func parseDER(der []byte) (*rsa.PrivateKey, error) {
 	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
 		return key, nil
@@ -129,7 +131,7 @@ func parseDER(der []byte) (*rsa.PrivateKey, error) {
 	return nil, errors.New("private_key is a key of another kind; RS256 needs an RSA key")
 }
 
-// damage says why der, which is neither PKCS#1 nor PKCS#8, is no key.
+// damage says what is wrong with der, which is neither PKCS#1 nor PKCS#8.
 func damage(der []byte) error {
 	var outer asn1.RawValue
 	if _, err := asn1.Unmarshal(der, &outer); err != nil {

@@ -13,45 +13,59 @@ import (
 )
 
 const (
-	// lifetime of a token; the API's limit is an hour from iat (code 454).
+	// lifetime is the time from now to a token's exp. The API accepts an exp of at
+	// most an hour after iat (code 454).
 	lifetime = 15 * time.Minute
 
-	// backdate keeps iat out of the API's future when our clock is fast (code 455).
+	// backdate is how far iat is before now. The API refuses a token whose iat is in
+	// its future (code 455), and our clock may be ahead of its clock.
 	backdate = 10 * time.Second
 
-	// earlyExpiry is what a token must still have to live, so that it does not expire on its way.
-	earlyExpiry = time.Minute
+	// minLeft is the shortest remaining life of a token that is used again, so
+	// that it does not expire on its way to the API.
+	minLeft = time.Minute
 
-	// pause is for how many seconds a key that was refused, or a secret that
-	// somebody must mend, is neither tried nor read again.
-	pause = 5
+	// cooldown is for how many seconds no other token is signed after the API
+	// refused one, and the secret is not read again after it was found unusable.
+	cooldown = 5
 
-	// renewalWait bounds the reading of the secret while a known key can do instead.
-	renewalWait = 2 * time.Second
+	// readTimeout bounds the reading of the secret where the key from before can be
+	// used instead.
+	readTimeout = 2 * time.Second
 )
 
-// A TokenSource makes RS256 bearer tokens and reuses them until shortly before
-// they expire. Only Key is required. It may be used from several goroutines.
+// A TokenSource makes RS256 bearer tokens (RFC 7515, RFC 7519) and uses each
+// until shortly before it expires. Only Key is required. The methods may be
+// called by several goroutines at once.
 type TokenSource struct {
-	// Key reads the service-account key. It is asked for each new token, once
-	// in about a quarter of an hour, so that a rotated key comes into use.
+	// Key reads the service-account key. It is called for each new token, about
+	// every quarter of an hour, so that a rotated key comes into use.
 	Key func(context.Context) (*ServiceAccountKey, error)
 
-	// Log is told when the known key is used because Key failed. If nil, slog.Default() is used.
+	// Log receives a warning when Key fails and the key from before is used
+	// instead. If nil, slog.Default() is used.
 	Log *slog.Logger
 
 	// Now reports the current time. If nil, time.Now is used.
 	Now func() time.Time
 
-	mu      mutex // guards what follows; held while Key is asked, since all need the same answer
-	key     *ServiceAccountKey
-	token   string
-	expiry  int64 // Unix seconds: a frozen sandbox stops the monotonic clock, so it is never compared
-	refused bool  // the API refused token
-	retryAt int64 // Unix seconds: until then why is the answer where no token is good
-	why     error
+	// mu guards the fields below. It is held while Key is called, because all
+	// callers need the same answer.
+	mu mutex
 
-	signed, read atomic.Int64 // since Counts
+	key     *ServiceAccountKey // the key that signed token, or nil
+	token   string             // the token that was signed last, or ""
+	refused bool               // whether the API refused token
+
+	// expiry is the exp of token. Times are Unix seconds, because the monotonic
+	// clock of a time.Time stands still while Lambda freezes the sandbox.
+	expiry int64
+
+	// Until retryAt, callers that need a new token get failure instead.
+	retryAt int64
+	failure error
+
+	signed, read atomic.Int64 // since the last call of Counts
 }
 
 // Counts returns how many tokens were signed and how often Key was asked since
@@ -66,38 +80,61 @@ func (s *TokenSource) String() string { return "auth.TokenSource" }
 // GoString is String.
 func (s *TokenSource) GoString() string { return s.String() }
 
-// Token returns a bearer token that is good for another minute at least.
-// refused is a token that the API would not have, or "": in answer to it the
-// key is read again and a new token signed. If that is refused too, every call
-// of the next few seconds fails at once, with an *Error of kind "credentials".
-// If Key fails with an error of kind "configuration" and no key is known, every
-// call of the next few seconds fails with that error. Other errors are those of
-// Key, or that of ctx, whose end ends the wait for another caller's answer too.
-func (s *TokenSource) Token(ctx context.Context, refused string) (string, error) {
+// Token returns a bearer token that does not expire for another minute. It signs
+// a new one where it has none.
+//
+// The error is an *Error, or another error of Key, or that of ctx: if ctx ends
+// while another caller waits for Key, Token returns at once. An error of Key
+// whose kind is "configuration" is returned to all callers of the next few
+// seconds, so that a secret that somebody must correct is not read for each
+// request.
+func (s *TokenSource) Token(ctx context.Context) (string, error) {
 	if err := s.mu.lock(ctx); err != nil {
 		return "", err
 	}
 	defer s.mu.unlock()
-	now := s.now().Unix()
-	if refused != "" && refused == s.token {
+	return s.current(ctx)
+}
+
+// Replace returns a token to use in place of refused, which the API refused. If
+// that is the token in use, Replace reads the key again and signs a new token.
+// The errors are those of Token.
+//
+// If the API refuses the new token too, the key is to blame. Token and Replace
+// then fail for a few seconds with an *Error of kind "credentials", so that a
+// revoked key does not cause a storm of requests.
+func (s *TokenSource) Replace(ctx context.Context, refused string) (string, error) {
+	if err := s.mu.lock(ctx); err != nil {
+		return "", err
+	}
+	defer s.mu.unlock()
+	if refused == s.token {
 		s.refused = true
 	}
+	return s.current(ctx)
+}
+
+// current returns the token in use if it is good, and else a new one.
+func (s *TokenSource) current(ctx context.Context) (string, error) {
+	now := s.now().Unix()
+	// The cooldown cannot be longer than itself, unless the clock was set back.
+	coolingDown := now < s.retryAt && s.retryAt <= now+cooldown
 	switch {
-	case !s.refused && now+int64(earlyExpiry/time.Second) < s.expiry:
+	case !s.refused && now+int64(minLeft/time.Second) < s.expiry:
 		return s.token, nil
-	case now < s.retryAt && s.retryAt <= now+pause: // and not because the clock was set back
-		return "", s.why
+	case coolingDown:
+		return "", s.failure
 	case s.refused:
-		s.retryAt, s.why = now+pause, errRefused()
+		s.retryAt, s.failure = now+cooldown, errRefused()
 	}
 	return s.renew(ctx, now)
 }
 
-// renew signs a new token, with the known key if there is no newer to be had.
+// renew reads the key and signs a new token with it.
 func (s *TokenSource) renew(ctx context.Context, now int64) (string, error) {
 	key, err := s.readKey(ctx)
 	if failed, ok := errors.AsType[*Error](err); ok && failed.kind == "configuration" {
-		s.retryAt, s.why = now+pause, err
+		s.retryAt, s.failure = now+cooldown, err
 	}
 	if err != nil {
 		return "", err
@@ -107,7 +144,7 @@ func (s *TokenSource) renew(ctx context.Context, now int64) (string, error) {
 		return "", err
 	}
 	s.signed.Add(1)
-	// RS256 is deterministic: the same key in the same second gives the token just refused.
+	// RS256 is deterministic: the same key gives the same token again in the same second.
 	if s.refused && token == s.token {
 		return "", errRefused()
 	}
@@ -115,13 +152,13 @@ func (s *TokenSource) renew(ctx context.Context, now int64) (string, error) {
 	return token, nil
 }
 
-// readKey asks Key, and falls back on the key it knows.
+// readKey calls Key. If that fails, it returns the key from before, if there is one.
 func (s *TokenSource) readKey(ctx context.Context) (*ServiceAccountKey, error) {
 	s.read.Add(1)
 	if s.key == nil {
 		return s.Key(ctx)
 	}
-	ctx, cancel := context.WithTimeout(ctx, renewalWait)
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	key, err := s.Key(ctx)
 	if err == nil {
@@ -131,11 +168,11 @@ func (s *TokenSource) readKey(ctx context.Context) (*ServiceAccountKey, error) {
 	return s.key, nil
 }
 
-// A mutex is a sync.Mutex that nobody waits for longer than a context lasts.
+// A mutex is a sync.Mutex whose lock a caller awaits only until a context ends.
 // The zero value is unlocked.
 type mutex struct {
 	once   sync.Once
-	locked chan struct{} // holds an element while it is locked
+	locked chan struct{} // has room for one element, and holds it while locked
 }
 
 // lock waits for m. Its error is that of ctx.
@@ -144,8 +181,10 @@ func (m *mutex) lock(ctx context.Context) error {
 	select {
 	case m.locked <- struct{}{}:
 		return nil
-	default: // had even after the end of ctx where nobody holds it, since a token may be at hand
+	default:
 	}
+	// Only now does ctx count: where the lock is free and a token at hand, even a
+	// caller whose ctx has ended gets it.
 	select {
 	case m.locked <- struct{}{}:
 		return nil
@@ -156,7 +195,8 @@ func (m *mutex) lock(ctx context.Context) error {
 
 func (m *mutex) unlock() { <-m.locked }
 
-// sign makes the token of voximplant-api: numeric iss, kid, iat and exp in seconds.
+// sign makes a token as the Management API documents it: the header has kid, and
+// iss, iat and exp are numbers, the times in Unix seconds.
 func sign(key *ServiceAccountKey, now int64) (string, error) {
 	t := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
 		"iss": key.AccountID,

@@ -52,10 +52,19 @@ func newDesk(t *testing.T) *desk {
 	return d
 }
 
+// ask calls Token, or Replace where refused is not "".
+func (d *desk) ask(t *testing.T, refused string) (string, error) {
+	t.Helper()
+	if refused == "" {
+		return d.Token(t.Context())
+	}
+	return d.Replace(t.Context(), refused)
+}
+
 // token returns a token that must be had.
 func (d *desk) token(t *testing.T, refused string) string {
 	t.Helper()
-	token, err := d.Token(t.Context(), refused)
+	token, err := d.ask(t, refused)
 	if err != nil {
 		t.Fatalf("Token = %v; want a token", err)
 	}
@@ -65,7 +74,7 @@ func (d *desk) token(t *testing.T, refused string) string {
 // checkRefused expects the error that tells of a refused key.
 func (d *desk) checkRefused(t *testing.T, refused string) {
 	t.Helper()
-	token, err := d.Token(t.Context(), refused)
+	token, err := d.ask(t, refused)
 	if token != "" {
 		t.Fatalf("Token = a token; want an error of kind credentials")
 	}
@@ -125,6 +134,21 @@ func TestTokenReuse(t *testing.T) {
 			}
 			d.checkReads(t, test.reads)
 		})
+	}
+}
+
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.err = errKey
+	d.Token(t.Context()) // reads the key, and has nothing to sign with
+	d.err = nil
+	d.token(t, "")
+	d.token(t, "")
+	for _, want := range [][2]int64{{1, 2}, {0, 0}} {
+		if signed, read := d.Counts(); signed != want[0] || read != want[1] {
+			t.Errorf("Counts = %d, %d; want %d, %d", signed, read, want[0], want[1])
+		}
 	}
 }
 
@@ -233,7 +257,7 @@ func TestKeyFailing(t *testing.T) {
 	d := newDesk(t)
 	d.err = errKey
 	for range 2 {
-		if token, err := d.Token(t.Context(), ""); token != "" || !errors.Is(err, errKey) {
+		if token, err := d.Token(t.Context()); token != "" || !errors.Is(err, errKey) {
 			t.Errorf("Token = %q, %v; want the error of Key", token, err)
 		}
 	}
@@ -242,9 +266,9 @@ func TestKeyFailing(t *testing.T) {
 	d.token(t, "")
 }
 
-// TestSecretThatMustBeMendedRests: what only somebody can mend is not read anew
-// for each request, and the reason stays the same meanwhile.
-func TestSecretThatMustBeMendedRests(t *testing.T) {
+// TestUnusableSecretIsNotReadForEachCall: what somebody must correct is read once
+// in a cooldown, and the error stays the same meanwhile.
+func TestUnusableSecretIsNotReadForEachCall(t *testing.T) {
 	t.Parallel()
 	denied := func(w http.ResponseWriter, _ *http.Request) bool {
 		secretsmanagertest.WriteError(w, 400, "AccessDeniedException", "on purpose")
@@ -261,9 +285,9 @@ func TestSecretThatMustBeMendedRests(t *testing.T) {
 			spoil(fake)
 			d := newDesk(t)
 			d.Key = secret.Key
-			for range 2 { // pauses
+			for range 2 { // cooldowns
 				for range 100 {
-					_, err := d.Token(t.Context(), "")
+					_, err := d.Token(t.Context())
 					checkError(t, err, "configuration", cause)
 					d.now = d.now.Add(49 * time.Millisecond)
 				}
@@ -291,21 +315,21 @@ func TestTokenWaitsNoLongerThanItsContext(t *testing.T) {
 		}}
 		first := make(chan error)
 		go func() {
-			_, err := source.Token(t.Context(), "")
+			_, err := source.Token(t.Context())
 			first <- err
 		}()
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
 		began := time.Now()
-		if _, err := source.Token(ctx, ""); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 20*time.Millisecond {
+		if _, err := source.Token(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 20*time.Millisecond {
 			t.Errorf("Token = _, %v after %v; want %v after 20ms", err, time.Since(began), context.DeadlineExceeded)
 		}
 		close(answer)
 		if err := <-first; err != nil {
 			t.Errorf("the first Token = _, %v; want a token", err)
 		}
-		if token, err := source.Token(ctx, ""); token == "" || err != nil {
+		if token, err := source.Token(ctx); token == "" || err != nil {
 			t.Errorf("Token with an ended context = _, %v; want the token at hand", err)
 		}
 	})
@@ -356,7 +380,7 @@ func TestKeyHanging(t *testing.T) {
 					Log: slog.New(slog.DiscardHandler),
 				}
 				if known {
-					if _, err := source.Token(t.Context(), ""); err != nil {
+					if _, err := source.Token(t.Context()); err != nil {
 						t.Fatal(err)
 					}
 					hang = true
@@ -365,7 +389,7 @@ func TestKeyHanging(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
 				began := time.Now()
-				token, err := source.Token(ctx, "")
+				token, err := source.Token(ctx)
 				if got := time.Since(began); got != want {
 					t.Errorf("Token took %v; want %v", got, want)
 				}
@@ -394,7 +418,7 @@ func TestConcurrentCallersShareOneKey(t *testing.T) {
 		for i := range tokens {
 			done.Go(func() {
 				running.Done()
-				tokens[i], _ = d.Token(t.Context(), refused)
+				tokens[i], _ = d.ask(t, refused)
 			})
 		}
 		done.Wait()

@@ -98,7 +98,7 @@ func BenchmarkInitToken(b *testing.B) {
 	}
 	for b.Loop() {
 		tokens := &auth.TokenSource{Key: func(context.Context) (*auth.ServiceAccountKey, error) { return key, nil }}
-		if _, err := tokens.Token(b.Context(), ""); err != nil {
+		if _, err := tokens.Token(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 	}

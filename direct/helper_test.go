@@ -41,7 +41,7 @@ func newAPI(t *testing.T) (*voximplanttest.Server, *voximplant.Client) {
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
 	return api, &voximplant.Client{
-		Tokens: tokens(), ApplicationID: 42, BaseURL: server.URL + "/platform_api", HTTPClient: server.Client(),
+		Tokens: tokens(), ApplicationID: 42, BaseURL: server.URL + "/platform_api", Transport: server.Client().Transport,
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -314,30 +313,6 @@ func read(t *testing.T, list lister, prefix string, count int) (keys []string) {
 	return nil
 }
 
-// TestReadingIsKept: a list goes on as it began, whatever is found in another
-// way meanwhile. Nothing is lost or there twice.
-func TestReadingIsKept(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	var byPrefix atomic.Bool
-	w.api.Lists = func(pattern, key string) bool {
-		return byPrefix.Load() && voximplanttest.ByPrefix(pattern, key) || withColon(pattern, key)
-	}
-	for i := range 12 {
-		w.api.Put(fmt.Sprintf("order:%02d", i), "v", time.Now().Add(time.Hour))
-		w.api.Put(fmt.Sprintf("order-%02d", i), "v", time.Now().Add(time.Hour))
-	}
-	first, next, err := w.ListKeys(t.Context(), "order:", voximplant.Page{})
-	if err != nil || len(first) != 10 || next == 0 {
-		t.Fatalf("ListKeys = %d items, next %d, %v; want 10 and a next page", len(first), next, err)
-	}
-	byPrefix.Store(true)
-	second, next, err := w.ListKeys(t.Context(), "order:", voximplant.Page{Offset: next})
-	if err != nil || len(second) != 2 || second[0].Key != "order:10" || next != 0 {
-		t.Errorf("second page = %+v, next %d, %v; want order:10 and order:11", second, next, err)
-	}
-}
-
 // TestEmptyPages are passed over, ten at the most, and none once half of the time is over.
 func TestEmptyPages(t *testing.T) {
 	t.Parallel()
@@ -347,11 +322,11 @@ func TestEmptyPages(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			calls := 0
 			client := &voximplant.Client{Tokens: tokens(), ApplicationID: 42}
-			client.HTTPClient = &http.Client{Transport: transport(func(*http.Request) *http.Response {
+			client.Transport = transport(func(*http.Request) *http.Response {
 				calls++
 				time.Sleep(takes)
 				return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(foreign))}
-			})}
+			})
 			s := &direct.Items{Client: client, Scope: w.Scope, Timeout: 10 * time.Second}
 			items, next, err := s.List(t.Context(), "order:", voximplant.Page{Offset: 8, Count: 2})
 			if err != nil || len(items) != 0 || calls != want || next != 8+2*want {

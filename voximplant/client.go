@@ -1,14 +1,16 @@
 // Package voximplant calls the key-value storage methods of the Voximplant
-// Management API and tells their answers apart: an item, ErrNotFound, or an
-// *Error that says whose fault it is and whether a repeat is worth it.
+// Management API. An answer is an item, ErrNotFound, or an *Error that says whose
+// fault it is and whether the same call may succeed later.
 package voximplant
 
 import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -16,7 +18,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -25,37 +26,42 @@ import (
 const DefaultBaseURL = "https://api.voximplant.com/platform_api"
 
 const (
-	// maxTries bounds the HTTP requests of one call.
+	// maxTries is the most HTTP requests that one call makes.
 	maxTries = 3
 
-	// tryTimeout bounds one of them, so that a dead connection leaves time for another.
+	// callTimeout bounds a call whose context has no earlier deadline.
+	callTimeout = 15 * time.Minute
+
+	// tryTimeout bounds one HTTP request. On a dead connection it leaves time for
+	// another try.
 	tryTimeout = 2 * time.Second
 
-	// firstPause is the mean pause before the second try. An identical repeat
-	// at once would meet the API's duplicate detector (code 484).
+	// firstPause is the mean pause before the second try. It is not shorter because
+	// the API's duplicate detector (code 484) refuses the same request made twice at once.
 	firstPause = 200 * time.Millisecond
 
-	// resendPause is the least pause after the duplicate detector spoke.
+	// resendPause is the shortest pause after code 484.
 	resendPause = time.Second
 
-	// maxItem bounds an answer with one item in bytes: a key and a value are 2200
-	// characters, each of which JSON may write in 12 bytes, and a few names stand around.
-	maxItem = 30_000
-
-	// forbiddenPause is how long a 403 without a code is not blamed on the token,
+	// forbiddenCooldown is how long a 403 without a code is not blamed on the token,
 	// once a new token has changed nothing.
-	forbiddenPause = 5 * time.Second
+	forbiddenCooldown = 5 * time.Second
 
-	// longestWait is the longest that the API can ask to be left alone. It is far
-	// from the longest time.Duration, so that sums with it do not overflow.
-	longestWait = 100 * 365 * 24 * time.Hour
+	// maxRetryAfter is the longest Retry-After that is handed on. It is far from the
+	// longest time.Duration, so that sums with it do not overflow.
+	maxRetryAfter = 100 * 365 * 24 * time.Hour
+
+	// maxItem is the most bytes that an answer with one item can have: its key and
+	// value are 2200 characters, JSON may write a character in 12 bytes, and the rest
+	// is for the names of the members.
+	maxItem = 30_000
 )
 
-// CodeResend is the error code of the API's duplicate detector: the same
-// question came from elsewhere moments ago.
+// CodeResend is the error code of the API's duplicate detector. The API gives it
+// where the same call was made moments ago, by this client or by another.
 const CodeResend = 484
 
-// maxBody is the most bytes that an answer of method may have.
+// maxBody returns the most bytes that an answer of method may have.
 func maxBody(method string) int {
 	switch method {
 	case "GetKeyValueItems", "GetKeyValueKeys":
@@ -64,56 +70,66 @@ func maxBody(method string) int {
 	return maxItem
 }
 
-// A TokenSource yields bearer tokens. refused is a token that the API has
-// just refused, or "". An error may have a method Kind() string that returns
-// one of the Kinds; without it the source counts as unavailable.
+// A TokenSource yields the bearer tokens of calls. Its errors may have a method
+// Kind() string that returns one of the Kinds. An error without that method
+// counts as KindUnavailable.
 type TokenSource interface {
-	Token(ctx context.Context, refused string) (string, error)
+	// Token returns the token to use.
+	Token(ctx context.Context) (string, error)
+
+	// Replace returns a token to use in place of refused, which the API refused.
+	Replace(ctx context.Context, refused string) (string, error)
 }
 
 // A Client calls the Management API for one application. Tokens and one of
-// ApplicationID and ApplicationName are required. It may be used from several
-// goroutines.
+// ApplicationID and ApplicationName are required. The exported fields must not
+// change once the client is in use. The methods may be called by several
+// goroutines at once.
 type Client struct {
+	// Tokens yields the bearer token of each call.
 	Tokens TokenSource
 
-	// ApplicationID names the application. ApplicationName is sent instead
-	// where it is 0; the API refuses both together (code 458).
+	// ApplicationID is the id of the application, or 0 if it is named by
+	// ApplicationName. Where both are set, only the id is sent, because the API
+	// refuses both together (code 458).
 	ApplicationID   int64
 	ApplicationName string
 
-	// NotFoundCodes are the error codes that stand for an absent key, which
-	// the API's documentation leaves open. If nil, 341 does.
+	// NotFoundCodes are the error codes that mean an absent key. The API's
+	// documentation does not say which these are. If nil, only 341 is.
 	NotFoundCodes []int
 
-	// BaseURL is the API's root. If empty, DefaultBaseURL is used.
+	// BaseURL is the root of the API. If empty, DefaultBaseURL is used.
 	BaseURL string
 
-	// HTTPClient makes the calls; its redirect policy is not used, since a
-	// bearer token must not follow a redirect. If nil, http.DefaultClient is used.
-	HTTPClient *http.Client
+	// Transport makes the HTTP requests. Redirects are not followed, because a
+	// bearer token must not be sent elsewhere. If nil, http.DefaultTransport is used.
+	Transport http.RoundTripper
 
-	// UserAgent is sent with each call, if not empty.
+	// UserAgent is the User-Agent header of each request. If empty, that of
+	// net/http is sent.
 	UserAgent string
 
-	// forbidden is when a new token was last answered with a 403 without a
-	// code, in Unix milliseconds: a frozen sandbox stops the monotonic clock.
+	// forbidden is when the API last answered a new token with a 403 without a
+	// code, in Unix milliseconds. It is no time.Time, because the monotonic clock
+	// stands still while Lambda freezes the sandbox.
 	forbidden atomic.Int64
 }
 
-// errBaseURL stands in for the error of net/url, which quotes the URL.
+// errBaseURL is used instead of the error of net/url, which quotes the URL.
 var errBaseURL = errors.New("the API URL is not valid")
 
 // A reply is an answer without an error.
 type reply struct {
-	result jsontext.Value // without white space; nil if the answer has no such member
+	method string
 	status int
-	date   time.Time // the Date header, zero if there is none
+	date   time.Time      // the Date header, or zero if there is none
+	result jsontext.Value // without white space; nil if the answer has no such member
 }
 
-// empty reports whether the answer says that there is nothing: its result is
-// there and holds nothing. Where the result is missing, the answer may be of
-// somebody else, such as a page about maintenance, and says nothing.
+// empty reports whether the answer has a result and nothing in it. An answer
+// without a result may come from elsewhere, such as a page about maintenance, and
+// does not say that there is nothing.
 func (r reply) empty() bool {
 	switch string(r.result) {
 	case "null", "{}", "[]", `""`:
@@ -122,172 +138,160 @@ func (r reply) empty() bool {
 	return false
 }
 
-// malformed completes an *Error that was found in r's result.
-func (r reply) malformed(method string, err error) error {
-	if failed, ok := errors.AsType[*Error](err); ok {
-		failed.method, failed.Status = method, r.status
-	}
-	return err
+// unexpected returns the error of an answer whose result is not one of its method.
+func (r reply) unexpected(text string) *Error {
+	return &Error{Kind: KindMalformed, Status: r.status, method: r.method, err: errors.New(text)}
 }
 
-// call posts params to method, with a fresh token where the first is refused
-// and again where a repeat is worth it, as long as ctx allows.
-// The error is an *Error.
+// call posts params to method. It tries again where a repeat is worth it, with a
+// new token where the API refused the one before, as long as ctx allows. The
+// error is an *Error: what the API said to the last try, if it said anything.
 func (c *Client) call(ctx context.Context, method string, params url.Values) (reply, error) {
-	var refused string
-	var last *Error
-	pace := &pace{ExponentialBackOff: &backoff.ExponentialBackOff{
-		InitialInterval: firstPause, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 2 * time.Second,
-	}}
-	try := func() (reply, error) {
-		token, err := c.Tokens.Token(ctx, refused)
-		if err != nil {
-			return reply{}, backoff.Permanent(since(last, tokenError(err)))
-		}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	token, err := c.Tokens.Token(ctx)
+	if err != nil {
+		return reply{}, tokenError(method, err)
+	}
+	replaced := false
+	for try := 1; ; try++ {
 		r, failed := c.post(ctx, method, token, params)
 		if failed == nil {
 			return r, nil
 		}
-		last = failed
-		switch {
-		case failed.blamesToken && (!failed.bareForbidden() || c.mayRenew(refused)):
-			refused = token
-		case !failed.Repeat:
-			return reply{}, backoff.Permanent(failed)
+		failed.method = method
+		replace := failed.blamesToken && (!failed.bareForbidden() || c.mayReplace(replaced))
+		if try == maxTries || !replace && !failed.Repeat || !sleep(ctx, pause(try, failed)) {
+			return reply{}, failed
 		}
-		pace.failed(failed)
-		return reply{}, failed
+		if replace {
+			replaced = true
+			token, err = c.Tokens.Replace(ctx, token)
+		} else {
+			token, err = c.Tokens.Token(ctx)
+		}
+		if err != nil {
+			return reply{}, failed
+		}
 	}
-	r, err := backoff.Retry(ctx, try, backoff.WithBackOff(pace), backoff.WithMaxTries(maxTries),
-		backoff.WithMaxElapsedTime(timeLeft(ctx)))
-	if err == nil {
-		return r, nil
-	}
-	failed, ok := errors.AsType[*Error](err)
-	if !ok {
-		failed = since(last, networkError(err))
-	}
-	failed.method = method
-	return reply{}, failed
 }
 
-// mayRenew reports whether another token is worth a try after a 403 without a
-// code; refused is the one that was refused before in the same call, or "". A
-// key that was replaced may be answered so, and so may a call that a firewall
-// dislikes, whatever its token. If a new token changes nothing, it is not
-// refused in its turn: that would end all calls for a while and read the secret
-// again and again.
-func (c *Client) mayRenew(refused string) bool {
+// pause is how long to wait after a failed try before the next: longer after
+// the second than after the first, with jitter so that callers do not repeat in
+// step, and never shorter than the API asked for.
+func pause(try int, failed *Error) time.Duration {
+	atLeast := failed.RetryAfter
+	if failed.Code == CodeResend {
+		atLeast = max(atLeast, resendPause)
+	}
+	mean := firstPause << (try - 1)
+	return atLeast + mean/2 + rand.N(mean)
+}
+
+// sleep waits for d and reports whether it did. It does not begin a wait that
+// ctx would cut short: the caller is better served by an error now.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
+		return false
+	}
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// mayReplace reports whether a new token is worth a try after a 403 without a
+// code. The API may answer so for a key that was rotated, and a firewall may for
+// a call that it dislikes, whatever its token is. If the token was replaced in
+// this call already and that changed nothing, it was not to blame. Replacing it
+// again would make all calls fail for a few seconds and read the secret each time.
+func (c *Client) mayReplace(replaced bool) bool {
 	now := time.Now().UnixMilli()
-	if refused != "" {
+	if replaced {
 		c.forbidden.Store(now)
 		return false
 	}
 	age := now - c.forbidden.Load()
-	return age < 0 || age >= forbiddenPause.Milliseconds()
+	return age < 0 || age >= forbiddenCooldown.Milliseconds()
 }
 
-// since prefers what the API said to what kept us from asking it again.
-func since(last, failed *Error) *Error {
-	if last != nil {
-		return last
-	}
-	return failed
-}
+// traceParentKey is the context key of WithTraceParent.
+type traceParentKey struct{}
 
-// timeLeft is until the deadline of ctx; a pause that would outlast it is not begun.
-func timeLeft(ctx context.Context) time.Duration {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return backoff.DefaultMaxElapsedTime
-	}
-	return max(time.Until(deadline), 1)
-}
-
-// A pace is the pause before a repeat: backoff with jitter, and never shorter
-// than the API asked for.
-type pace struct {
-	*backoff.ExponentialBackOff
-	atLeast time.Duration
-}
-
-func (p *pace) failed(e *Error) {
-	p.atLeast = e.RetryAfter
-	if e.Code == CodeResend {
-		p.atLeast = max(p.atLeast, resendPause)
-	}
-}
-
-// NextBackOff implements backoff.BackOff.
-func (p *pace) NextBackOff() time.Duration {
-	return p.atLeast + p.ExponentialBackOff.NextBackOff()
-}
-
-// traceParent is the context key of WithTraceParent.
-type traceParent struct{}
-
-// WithTraceParent lets calls under the context carry the traceparent header
-// (W3C Trace Context).
+// WithTraceParent returns a context whose calls send parent in the traceparent
+// header (W3C Trace Context).
 func WithTraceParent(ctx context.Context, parent string) context.Context {
-	return context.WithValue(ctx, traceParent{}, parent)
+	return context.WithValue(ctx, traceParentKey{}, parent)
 }
 
-// post makes one HTTP request. The parameters go into the form body, which
-// keeps keys out of URLs and so out of traces, proxies' logs and error texts.
+// post makes one HTTP request and reads the answer.
 func (c *Client) post(ctx context.Context, method, token string, params url.Values) (reply, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.baseURL()+"/"+method, strings.NewReader(c.form(params)))
+	req, err := c.request(ctx, method, token, params)
 	if err != nil {
-		return reply{}, &Error{Kind: KindConfiguration, err: errBaseURL}
+		return reply{}, &Error{Kind: KindConfiguration, err: err}
+	}
+	res, err := c.transport().RoundTrip(req)
+	if err != nil {
+		return reply{}, c.lost(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, int64(maxBody(method))+1))
+	if err != nil {
+		return reply{}, c.lost(err)
+	}
+	result, failed := read(res, body, maxBody(method))
+	date, _ := http.ParseTime(res.Header.Get("Date")) // zero if it fails
+	return reply{method: method, status: res.StatusCode, date: date, result: result}, failed
+}
+
+// request returns the request for a call of method. The parameters are in the form
+// body and not in the URL, because traces, the logs of proxies and error texts
+// show URLs.
+func (c *Client) request(ctx context.Context, method, token string, params url.Values) (*http.Request, error) {
+	if c.ApplicationID != 0 {
+		params.Set("application_id", strconv.FormatInt(c.ApplicationID, 10))
+	} else {
+		params.Set("application_name", c.ApplicationName)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.baseURL()+"/"+method, strings.NewReader(params.Encode()))
+	if err != nil {
+		return nil, errBaseURL
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Authorization", "Bearer "+token)
 	if c.UserAgent != "" {
 		req.Header.Set("User-Agent", c.UserAgent)
 	}
-	if parent, ok := ctx.Value(traceParent{}).(string); ok {
+	if parent, ok := ctx.Value(traceParentKey{}).(string); ok {
 		req.Header.Set("Traceparent", parent)
 	}
-	// An empty list is not sent; it tells net/http that the request may be sent
-	// again when a reused connection turns out to be closed.
+	// net/http sends a POST again, when the API has just closed the connection, only
+	// if the request has this header. An empty list is not sent.
 	req.Header["Idempotency-Key"] = []string{}
-	res, err := c.httpClient().Do(req)
-	if err != nil {
-		return reply{}, c.lost(err)
-	}
-	defer res.Body.Close()
-	most := maxBody(method)
-	body, err := io.ReadAll(io.LimitReader(res.Body, int64(most)+1))
-	if err != nil {
-		return reply{}, c.lost(err)
-	}
-	return read(res, body, most)
+	return req, nil
 }
 
-// lost classifies a call whose connection failed. Idle connections may be as
-// dead, after a freeze for instance, and each would cost a try to find out.
+// lost classifies a request whose connection failed. It closes the idle
+// connections, because they may be dead too, after a freeze for instance, and
+// each would cost a try.
 func (c *Client) lost(err error) *Error {
-	c.httpClient().CloseIdleConnections()
+	if transport, ok := c.transport().(interface{ CloseIdleConnections() }); ok {
+		transport.CloseIdleConnections()
+	}
 	return networkError(err)
 }
 
-func (c *Client) form(params url.Values) string {
-	if c.ApplicationID != 0 {
-		params.Set("application_id", strconv.FormatInt(c.ApplicationID, 10))
-	} else {
-		params.Set("application_name", c.ApplicationName)
-	}
-	return params.Encode()
-}
-
-// read judges an answer of at most most bytes by its body first: the API
-// answers errors with HTTP status 200, and its codes say more than the status
-// does. The status counts where the body holds no error code.
-func read(res *http.Response, body []byte, most int) (reply, *Error) {
+// read returns the result of an answer, or its error. The error code in the body
+// counts before the HTTP status, because the API answers errors with status 200,
+// and because a code says more than a status. A body may have at most maxBytes.
+func read(res *http.Response, body []byte, maxBytes int) (jsontext.Value, *Error) {
 	result, failed := decode(body)
-	if len(body) > most {
-		failed = malformed("an answer of more than %d bytes", most)
+	if len(body) > maxBytes {
+		failed = malformed(fmt.Sprintf("an answer of more than %d bytes", maxBytes))
 	}
 	if byStatus := statusError(res.StatusCode); byStatus != nil && (failed == nil || failed.Code == 0) {
 		failed = byStatus
@@ -295,27 +299,24 @@ func read(res *http.Response, body []byte, most int) (reply, *Error) {
 	if failed != nil {
 		failed.Status = res.StatusCode
 		failed.RetryAfter = retryAfter(res.Header)
-		return reply{}, failed
 	}
-	r := reply{result: result, status: res.StatusCode}
-	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
-		r.date = date
-	}
-	return r, nil
+	return result, failed
 }
 
 // An envelope is the body of every answer.
 type envelope struct {
-	Result jsontext.Value `json:"result"`
-	Error  *wireError     `json:"error"`
-	Errors []wireError    `json:"errors"`
+	Result jsontext.Value  `json:"result"`
+	Error  *answeredError  `json:"error"`
+	Errors []answeredError `json:"errors"`
 }
 
-type wireError struct {
+// An answeredError is an error as the API writes it.
+type answeredError struct {
 	Code jsontext.Value `json:"code"`
 }
 
-// decode returns the result of an answer, or the error that it reports or is.
+// decode returns the result in the body of an answer. The error is the one that
+// the body reports, or says that the body is malformed.
 func decode(body []byte) (jsontext.Value, *Error) {
 	var e envelope
 	failed := unmarshal(body, &e)
@@ -329,7 +330,7 @@ func decode(body []byte) (jsontext.Value, *Error) {
 	return e.Result, failed
 }
 
-func (e wireError) classify() *Error {
+func (e answeredError) classify() *Error {
 	code, err := number(e.Code)
 	if err != nil || code != math.Trunc(code) || math.Abs(code) > math.MaxInt32 {
 		return malformed("an error without a code")
@@ -342,10 +343,10 @@ func number(raw jsontext.Value) (float64, error) {
 	return strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
 }
 
-// unmarshal reads an answer, which must be one JSON object in UTF-8. Names are
-// told apart by letter case and may not be there twice, nor is half a surrogate
-// pair text (RFC 8259 sections 4 and 8.2): which value is meant would be a guess.
-// The bare object {} counts as an empty result.
+// unmarshal reads the body of an answer, which must be one JSON object in UTF-8.
+// Names are case-sensitive. It refuses a name that stands twice and half a
+// surrogate pair (RFC 8259 sections 4 and 8.2), because it would have to guess
+// which value is meant. The object {} counts as an empty result.
 func unmarshal(body []byte, into *envelope) *Error {
 	answer := jsontext.Value(bytes.TrimPrefix(body, []byte("\ufeff")))
 	switch err := answer.Compact(); {
@@ -360,25 +361,19 @@ func unmarshal(body []byte, into *envelope) *Error {
 	return nil
 }
 
-// retryAfter reads RFC 9110 section 10.2.3: seconds or a date. What is longer
-// than longestWait, or than a number can be, is longestWait.
+// retryAfter reads the Retry-After header (RFC 9110 section 10.2.3), which is a
+// number of seconds or a date. It returns 0 if there is none that can be read, and
+// maxRetryAfter if the time is longer than that.
 func retryAfter(h http.Header) time.Duration {
 	value := h.Get("Retry-After")
 	if date, err := http.ParseTime(value); err == nil {
-		return min(max(time.Until(date), 0), longestWait)
+		return min(max(time.Until(date), 0), maxRetryAfter)
 	}
 	seconds, err := strconv.ParseUint(value, 10, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return 0
 	}
-	return time.Duration(min(seconds, uint64(longestWait/time.Second))) * time.Second
-}
-
-func (c *Client) notFoundCodes() []int {
-	if c.NotFoundCodes == nil {
-		return []int{codeNotFound}
-	}
-	return c.NotFoundCodes
+	return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
 }
 
 func (c *Client) baseURL() string {
@@ -388,11 +383,9 @@ func (c *Client) baseURL() string {
 	return strings.TrimSuffix(c.BaseURL, "/")
 }
 
-func (c *Client) httpClient() *http.Client {
-	client := *http.DefaultClient
-	if c.HTTPClient != nil {
-		client = *c.HTTPClient
+func (c *Client) transport() http.RoundTripper {
+	if c.Transport == nil {
+		return http.DefaultTransport
 	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &client
+	return c.Transport
 }

@@ -6,45 +6,58 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 )
 
 // ErrNotFound says that no item is stored under the key.
 var ErrNotFound = errors.New("voximplant: no item with this key")
 
-// A Kind says whose fault a failure is, and so what may be done about it.
+// A Kind says whose fault a failure is, and so what can be done about it.
 type Kind string
 
 const (
-	KindCredentials   Kind = "credentials"   // the account, its key or its token is not accepted
-	KindConfiguration Kind = "configuration" // the application, the URL or this program is wrong
-	KindThrottled     Kind = "throttled"     // the API asks for fewer requests
-	KindUnavailable   Kind = "unavailable"   // the API cannot be reached or does not answer in time
-	KindFailed        Kind = "failed"        // the API reports a fault of its own
-	KindMalformed     Kind = "malformed"     // the answer makes no sense, or is to another question
+	// KindCredentials means that the API does not accept the account, its key or
+	// its token.
+	KindCredentials Kind = "credentials"
+
+	// KindConfiguration means that the application, the URL or this program is wrong.
+	KindConfiguration Kind = "configuration"
+
+	// KindThrottled means that the API wants fewer requests.
+	KindThrottled Kind = "throttled"
+
+	// KindUnavailable means that the API cannot be reached, does not answer in
+	// time, or that there is no token for it.
+	KindUnavailable Kind = "unavailable"
+
+	// KindFailed means that the API reports a fault of its own.
+	KindFailed Kind = "failed"
+
+	// KindMalformed means that the answer cannot be read, or does not belong to the
+	// request.
+	KindMalformed Kind = "malformed"
 )
 
-// An Error is a failed call of the Management API. Its text holds the method
-// and the codes, never a parameter, a token or the API's own words.
+// An Error is a failed call of the Management API. Its text has the method and the
+// codes, and never a parameter, a token or a text of the API.
 type Error struct {
 	Kind Kind
 
-	// Code is the Management API's error code, 0 if it gave none.
+	// Code is the error code of the Management API, or 0 if it gave none.
 	Code int
 
-	// Status is the HTTP status code, 0 if there was no answer.
+	// Status is the HTTP status code, or 0 if there was no answer.
 	Status int
 
-	// RetryAfter is how long the API asked to be left alone, 0 if it did not say.
-	// It is a century at most.
+	// RetryAfter is how long the API asked to wait before the next call, or 0 if it
+	// did not ask. It is at most a century.
 	RetryAfter time.Duration
 
-	// Repeat reports whether the same call may succeed a little later.
+	// Repeat says whether the same call may succeed a little later.
 	Repeat bool
 
 	method      string
-	blamesToken bool // another token may be accepted
+	blamesToken bool // whether another token may be accepted
 	err         error
 }
 
@@ -71,8 +84,8 @@ func (e *Error) bareForbidden() bool { return e.Status == http.StatusForbidden &
 // Unwrap returns the cause: an error of the network, the context or the token source.
 func (e *Error) Unwrap() error { return e.err }
 
-// codeError classifies an error code of the Management API (voximplant.com
-// error reference). Messages are not looked at: they change between versions.
+// codeError classifies an error code of the Management API (the error reference on
+// voximplant.com). The message beside a code is not used, because messages change.
 func codeError(code int) *Error {
 	switch code {
 	case 100, 433, 447, 455, 456:
@@ -84,7 +97,7 @@ func codeError(code int) *Error {
 	case 162, 314, 340, 416, 484, 515:
 		return &Error{Kind: KindThrottled, Code: code, Repeat: true}
 	case 477, 496, 497, 499:
-		// The key passed our check and not theirs: the two rules differ.
+		// The API refuses a key that CheckKey accepts, so the two rules differ.
 		return &Error{Kind: KindMalformed, Code: code}
 	case 1, 2, 4, 13:
 		return &Error{Kind: KindFailed, Code: code, Repeat: true}
@@ -92,7 +105,8 @@ func codeError(code int) *Error {
 	return &Error{Kind: KindFailed, Code: code}
 }
 
-// statusError classifies an answer that holds no error code. It is nil for 2xx.
+// statusError classifies the HTTP status of an answer without an error code. It
+// returns nil for 2xx.
 func statusError(status int) *Error {
 	switch {
 	case status >= 200 && status < 300:
@@ -102,7 +116,7 @@ func statusError(status int) *Error {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return &Error{Kind: KindCredentials, blamesToken: true}
 	case status == http.StatusNotFound:
-		// A method name in the wrong letter case, or a wrong VOXIMPLANT_API_URL.
+		// The URL of the API is wrong, or the name of the method.
 		return &Error{Kind: KindConfiguration}
 	case status >= 500:
 		return &Error{Kind: KindUnavailable, Repeat: true}
@@ -110,27 +124,35 @@ func statusError(status int) *Error {
 	return &Error{Kind: KindMalformed}
 }
 
-func malformed(format string, args ...any) *Error {
-	return &Error{Kind: KindMalformed, err: fmt.Errorf(format, args...)}
+// malformed returns the error of an answer that cannot be read.
+func malformed(text string) *Error {
+	return &Error{Kind: KindMalformed, err: errors.New(text)}
 }
 
-// networkError classifies a call that got no whole answer. The URL that
-// net/http wraps around the cause is left out.
+// networkError classifies a request that got no answer, or only a part of one.
 func networkError(err error) *Error {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err
-	}
 	_, badCertificate := errors.AsType[*tls.CertificateVerificationError](err)
 	return &Error{Kind: KindUnavailable, Repeat: !badCertificate && !errors.Is(err, context.Canceled), err: err}
 }
 
-// tokenError classifies the failure of a TokenSource by the Kind it names itself.
-func tokenError(err error) *Error {
+// tokenError classifies the failure of a TokenSource before a call of method.
+func tokenError(method string, err error) *Error {
+	failed := &Error{Kind: KindUnavailable, method: method, err: err}
 	if named, ok := errors.AsType[interface {
 		error
 		Kind() string
 	}](err); ok {
-		return &Error{Kind: Kind(named.Kind()), err: err}
+		failed.Kind = Kind(named.Kind())
 	}
-	return &Error{Kind: KindUnavailable, err: err}
+	return failed
+}
+
+// A LimitError is a parameter that the API would refuse. It is returned before
+// the call is made. Its text names the parameter and the limit, and never the value.
+type LimitError struct{ text string }
+
+func (e *LimitError) Error() string { return e.text }
+
+func limit(format string, args ...any) error {
+	return &LimitError{fmt.Sprintf(format, args...)}
 }

@@ -22,18 +22,27 @@ const (
 	found  = `"v" until 1795430000` // the outcome of item
 )
 
-// tokens is a TokenSource that does not look at contexts.
+// tokens is a TokenSource. refused is "" where Token is called.
 type tokens func(refused string) (string, error)
 
-func (f tokens) Token(_ context.Context, refused string) (string, error) { return f(refused) }
+func (f tokens) Token(context.Context) (string, error) { return f("") }
+
+func (f tokens) Replace(_ context.Context, refused string) (string, error) { return f(refused) }
 
 func oneToken(string) (string, error) { return bearer, nil }
 
 // numbered is a source whose tokens are token-1, token-2 and so on, a new one for each refused.
-func numbered() tokens {
+func numbered() tokens { return upTo(0) }
+
+// upTo is numbered with an end, or without where last is 0.
+func upTo(last int) tokens {
 	n := 1
 	return func(refused string) (string, error) {
-		if refused == fmt.Sprint("token-", n) {
+		switch {
+		case refused != fmt.Sprint("token-", n):
+		case n == last:
+			return "", named{"credentials", errors.New("refused moments ago")}
+		default:
 			n++
 		}
 		return fmt.Sprint("token-", n), nil
@@ -59,7 +68,7 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (n *network) client(tokens tokens) *voximplant.Client {
-	return &voximplant.Client{Tokens: tokens, ApplicationID: 42, HTTPClient: &http.Client{Transport: n}}
+	return &voximplant.Client{Tokens: tokens, ApplicationID: 42, Transport: n}
 }
 
 // says answers with a status, a body and headers, name before value.
@@ -176,11 +185,88 @@ func checkText(t *testing.T, err error) {
 	}
 }
 
-// answered is the outcome of one answer given to every try.
-func answered(t *testing.T, a answer) (outcome string) {
+// lasts is a lifetime of ttl.
+func lasts(ttl time.Duration) voximplant.Lifetime { return voximplant.Lifetime{TTL: &ttl} }
+
+// until is a lifetime that ends at a Unix second.
+func until(unix int64) voximplant.Lifetime {
+	return voximplant.Lifetime{ExpiresAt: time.Unix(unix, 0)}
+}
+
+// A call calls a method of a client and returns the outcome in words, as outcome
+// and listed give them. ask is one.
+type call func(t *testing.T, ctx context.Context, c *voximplant.Client) string
+
+func set(key, value string, life voximplant.Lifetime) call {
+	return func(t *testing.T, ctx context.Context, c *voximplant.Client) string {
+		got, err := c.SetKeyValueItem(ctx, key, value, life)
+		return outcome(t, got, err)
+	}
+}
+
+func del(key string) call {
+	return func(t *testing.T, ctx context.Context, c *voximplant.Client) string {
+		if err := c.DelKeyValueItem(ctx, key); err != nil {
+			return failure(t, err)
+		}
+		return "deleted"
+	}
+}
+
+func items(prefix string, page voximplant.Page) call {
+	return func(t *testing.T, ctx context.Context, c *voximplant.Client) string {
+		return listed(t)(c.GetKeyValueItems(ctx, prefix, page))
+	}
+}
+
+func keys(prefix string, page voximplant.Page) call {
+	return func(t *testing.T, ctx context.Context, c *voximplant.Client) string {
+		return listed(t)(c.GetKeyValueKeys(ctx, prefix, page))
+	}
+}
+
+// listed puts a list into words: `a "v" until 1795430000, b "" until unknown`,
+// and ", next 10" if another page follows.
+func listed(t *testing.T) func([]voximplant.KeyValueItem, int, error) string {
+	return func(got []voximplant.KeyValueItem, next int, err error) string {
+		t.Helper()
+		switch {
+		case err != nil && (got != nil || next != 0):
+			t.Errorf("list = %v, %d, %v; want a list or an error", got, next, err)
+		case err != nil:
+			return failure(t, err)
+		case got == nil:
+			t.Error("list = nil; want an empty one")
+		}
+		var words []string
+		for _, item := range got {
+			words = append(words, item.Key+" "+inWords(item))
+		}
+		if next != 0 {
+			words = append(words, fmt.Sprint("next ", next))
+		}
+		return strings.Join(words, ", ")
+	}
+}
+
+// answered is the outcome of a call whose tries are all given the same answer.
+func answered(t *testing.T, call call, a answer) (outcome string) {
 	t.Helper()
 	inBubble(t, func(t *testing.T, ctx context.Context) {
-		outcome = ask(t, ctx, (&network{answers: []answer{a}}).client(oneToken))
+		outcome = call(t, ctx, (&network{answers: []answer{a}}).client(oneToken))
 	})
 	return outcome
+}
+
+// checkBodies compares the outcome of call for each body of an answer of status
+// 200. Bodies are listed by the outcome they have.
+func checkBodies(t *testing.T, call call, bodies map[string][]string) {
+	t.Helper()
+	for want, all := range bodies {
+		for _, body := range all {
+			if got := answered(t, call, says(200, body)); got != want {
+				t.Errorf("%.100s: %.200s; want %.200s", body, got, want)
+			}
+		}
+	}
 }

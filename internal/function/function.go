@@ -63,7 +63,7 @@ func New(s Settings, key func(context.Context) (*auth.ServiceAccountKey, error),
 		ApplicationID:   s.ApplicationID,
 		ApplicationName: s.ApplicationName,
 		BaseURL:         string(s.APIURL),
-		HTTPClient:      &http.Client{Transport: transport()},
+		Transport:       transport(),
 		UserAgent:       "voxkv/" + version,
 		NotFoundCodes:   s.NotFoundCodes,
 	}
@@ -126,12 +126,12 @@ func (f *Function) Warm(ctx context.Context) {
 	defer cancel()
 	var both sync.WaitGroup
 	both.Go(func() {
-		if _, err := f.client.Tokens.Token(ctx, ""); err != nil {
+		if _, err := f.client.Tokens.Token(ctx); err != nil {
 			f.log.WarnContext(ctx, "no token yet", "error", err.Error())
 		}
 	})
 	both.Go(func() {
-		if err := connect(ctx, f.client.HTTPClient.Transport, f.client.BaseURL); err != nil {
+		if err := connect(ctx, f.client.Transport, f.client.BaseURL); err != nil {
 			f.log.WarnContext(ctx, "no connection yet", "error", err.Error())
 		}
 	})

@@ -204,7 +204,7 @@ func TestVoximplantCannotHoldACaller(t *testing.T) {
 	key := testKey(t)
 	peersOf(t, func(t *testing.T, root string, connect func(*http.Client)) {
 		f := newTestFunction(t, root, key)
-		connect(f.client.HTTPClient)
+		connect(&http.Client{Transport: f.client.Transport})
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		began := time.Now()
@@ -232,7 +232,7 @@ func TestPeersCannotHoldWarm(t *testing.T) {
 	t.Parallel()
 	peersOf(t, func(t *testing.T, root string, connect func(*http.Client)) {
 		f := newTestFunction(t, root, newTestSecret(t, root, connect).Key)
-		connect(f.client.HTTPClient)
+		connect(&http.Client{Transport: f.client.Transport})
 		var log strings.Builder
 		f.log = slog.New(slog.NewTextHandler(&log, nil))
 		began := time.Now()

@@ -107,7 +107,7 @@ func testTheLeast(t *testing.T, account *voximplanttest.ServiceAccount, distance
 	defer api.close()
 	defer manager.close()
 	f := distantFunction(t, api, manager)
-	defer f.client.HTTPClient.CloseIdleConnections()
+	defer (&http.Client{Transport: f.client.Transport}).CloseIdleConnections()
 
 	takes := func(what string, want time.Duration, do func()) {
 		t.Helper()
@@ -175,6 +175,6 @@ func distantFunction(t *testing.T, api, manager *distant) *Function {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api.reach(f.client.HTTPClient)
+	api.reach(&http.Client{Transport: f.client.Transport})
 	return f
 }

@@ -279,7 +279,7 @@ func newSite(t *testing.T) *site {
 // inProcessClient is a client of api that shares its clock.
 func inProcessClient(api *voximplanttest.Server) *voximplant.Client {
 	return &voximplant.Client{
-		ApplicationID: 42, BaseURL: "https://api.example/platform_api", HTTPClient: &http.Client{Transport: inProcess{api}},
+		ApplicationID: 42, BaseURL: "https://api.example/platform_api", Transport: inProcess{api},
 		Tokens: &auth.TokenSource{Key: func(context.Context) (*auth.ServiceAccountKey, error) {
 			return auth.ParseServiceAccountKey(account().Credentials())
 		}},

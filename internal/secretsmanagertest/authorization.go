@@ -12,22 +12,22 @@ const scheme = "AWS4-HMAC-SHA256 "
 
 // checkAuthorization holds the headers to the form of Signature Version 4 and to the
 // scope of this service.
-func checkAuthorization(h http.Header) *refusal {
+func checkAuthorization(h http.Header) *serviceError {
 	authorization := h.Get("Authorization")
 	if !strings.HasPrefix(authorization, scheme) {
-		return refuse("MissingAuthenticationTokenException", "Missing Authentication Token")
+		return newError("MissingAuthenticationTokenException", "Missing Authentication Token")
 	}
 	parameters := authorizationParameters(authorization)
 	date := h.Get("X-Amz-Date")
 	if missing := missingParts(parameters, date); len(missing) > 0 {
-		return refuse("IncompleteSignatureException", "%s", strings.Join(missing, " "))
+		return newError("IncompleteSignatureException", "%s", strings.Join(missing, " "))
 	}
 	if _, err := time.Parse("20060102T150405Z", date); err != nil {
-		return refuse("IncompleteSignatureException", "Date must be in ISO-8601 'basic format'. Got '%s'. "+
+		return newError("IncompleteSignatureException", "Date must be in ISO-8601 'basic format'. Got '%s'. "+
 			"See http://en.wikipedia.org/wiki/ISO_8601", date)
 	}
-	if refused := checkScope(parameters["Credential"], date); refused != nil {
-		return refused
+	if serviceErr := checkScope(parameters["Credential"], date); serviceErr != nil {
+		return serviceErr
 	}
 	return checkSignature(parameters["SignedHeaders"], parameters["Signature"])
 }
@@ -56,35 +56,35 @@ func missingParts(parameters map[string]string, date string) []string {
 }
 
 // checkScope expects keyid/date/region/service/terminator.
-func checkScope(credential, date string) *refusal {
+func checkScope(credential, date string) *serviceError {
 	scope := strings.Split(credential, "/")
 	if len(scope) != 5 {
-		return refuse("IncompleteSignatureException", "Credential must have exactly 5 slash-delimited elements, "+
+		return newError("IncompleteSignatureException", "Credential must have exactly 5 slash-delimited elements, "+
 			"e.g. keyid/date/region/service/term, got '%s'", credential)
 	}
 	keyID, day, service, terminator := scope[0], scope[1], scope[3], scope[4]
 	switch {
 	case keyID == "":
-		return refuse("UnrecognizedClientException", "The security token included in the request is invalid.")
+		return newError("UnrecognizedClientException", "The security token included in the request is invalid.")
 	case service != "secretsmanager":
-		return refuse("InvalidSignatureException", "Credential should be scoped to correct service: 'secretsmanager'.")
+		return newError("InvalidSignatureException", "Credential should be scoped to correct service: 'secretsmanager'.")
 	case terminator != "aws4_request":
-		return refuse("InvalidSignatureException",
+		return newError("InvalidSignatureException",
 			"Credential should be scoped with a valid terminator: 'aws4_request', not '%s'.", terminator)
 	case !strings.HasPrefix(date, day+"T"):
-		return refuse("InvalidSignatureException", "Date in Credential scope does not match YYYYMMDD "+
+		return newError("InvalidSignatureException", "Date in Credential scope does not match YYYYMMDD "+
 			"from ISO-8601 version of date from HTTP: '%s' != '%.8s', from '%s'.", day, date, date)
 	}
 	return nil
 }
 
-func checkSignature(signedHeaders, signature string) *refusal {
+func checkSignature(signedHeaders, signature string) *serviceError {
 	if !slices.Contains(strings.Split(signedHeaders, ";"), "host") {
-		return refuse("InvalidSignatureException",
+		return newError("InvalidSignatureException",
 			"'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	if sum, err := hex.DecodeString(signature); err != nil || len(sum) != 32 {
-		return refuse("InvalidSignatureException", "The request signature we calculated does not match the "+
+		return newError("InvalidSignatureException", "The request signature we calculated does not match the "+
 			"signature you provided. Check your AWS Secret Access Key and signing method. "+
 			"Consult the service documentation for details.")
 	}

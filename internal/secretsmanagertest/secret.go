@@ -18,7 +18,7 @@ const (
 	nameAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-/_+=.@!"
 )
 
-// A secret is what goes by one name.
+// A secret is the versions stored under one name.
 type secret struct {
 	versions []*version
 	deleted  bool
@@ -36,10 +36,10 @@ type version struct {
 func (s *Server) put(name string, v version, label string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.made++
-	v.VersionID = fmt.Sprintf("00000000-0000-4000-8000-%012d", s.made)
+	s.versions++
+	v.VersionID = fmt.Sprintf("00000000-0000-4000-8000-%012d", s.versions)
 	v.CreatedDate = float64(time.Now().UnixMilli()) / 1000
-	to := s.open(name)
+	to := s.getOrCreate(name)
 	to.versions = append(to.versions, &v)
 	to.stage(&v, label)
 	if len(to.versions) == 1 {
@@ -48,8 +48,8 @@ func (s *Server) put(name string, v version, label string) string {
 	return v.VersionID
 }
 
-// open returns the secret called name, created or restored where needed.
-func (s *Server) open(name string) *secret {
+// getOrCreate returns the secret called name, created or restored where needed.
+func (s *Server) getOrCreate(name string) *secret {
 	if s.secrets == nil {
 		s.secrets = make(map[string]*secret)
 	}
@@ -60,8 +60,8 @@ func (s *Server) open(name string) *secret {
 	return s.secrets[name]
 }
 
-// stage moves label to v from the version that has it. What stops being current becomes
-// the previous version.
+// stage moves label to v from the version that has it. A version that loses the label
+// AWSCURRENT gets AWSPREVIOUS.
 func (s *secret) stage(v *version, label string) {
 	from := s.byStage(label)
 	if from == v {
@@ -96,11 +96,12 @@ func (s *secret) first(is func(*version) bool) *version {
 	return nil
 }
 
-// find returns the version a call asks for. An empty id or label is one not given.
-func (s *secret) find(id, label string) (*version, *refusal) {
+// find returns the version that a call asks for. id and label are empty where the call
+// does not give them.
+func (s *secret) find(id, label string) (*version, *serviceError) {
 	switch {
 	case s.deleted:
-		return nil, refuse("InvalidRequestException",
+		return nil, newError("InvalidRequestException",
 			"You can't perform this operation on the secret because it was marked for deletion.")
 	case id != "":
 		return s.findByID(id, label)
@@ -111,30 +112,30 @@ func (s *secret) find(id, label string) (*version, *refusal) {
 	}
 }
 
-func (s *secret) findByID(id, label string) (*version, *refusal) {
+func (s *secret) findByID(id, label string) (*version, *serviceError) {
 	v := s.byID(id)
 	if v == nil {
-		return nil, refuse("ResourceNotFoundException",
+		return nil, newError("ResourceNotFoundException",
 			"Secrets Manager can't find the specified secret value for VersionId: %s", id)
 	}
 	if label != "" && !slices.Contains(v.VersionStages, label) {
-		return nil, refuse("InvalidRequestException",
+		return nil, newError("InvalidRequestException",
 			"You provided a VersionStage that is not associated to the provided VersionId.")
 	}
 	return v, nil
 }
 
-func (s *secret) findByStage(label string) (*version, *refusal) {
+func (s *secret) findByStage(label string) (*version, *serviceError) {
 	v := s.byStage(label)
 	if v == nil {
-		return nil, refuse("ResourceNotFoundException",
+		return nil, newError("ResourceNotFoundException",
 			"Secrets Manager can't find the specified secret value for staging label: %s", label)
 	}
 	return v, nil
 }
 
-// secretName returns the name in a name, an ARN or a partial ARN. What it cannot make
-// out is the name of no secret.
+// secretName returns the name in id, which is a name, an ARN or a partial ARN. It returns
+// any other id as it is, which is the name of no secret.
 func secretName(id string) string {
 	name, isARN := strings.CutPrefix(id, arnPrefix)
 	if !isARN {
@@ -143,16 +144,16 @@ func secretName(id string) string {
 	return strings.TrimSuffix(name, arnSuffix)
 }
 
-func checkSecretID(id *string) *refusal {
+func checkSecretID(id *string) *serviceError {
 	if id == nil {
-		return refuse("ValidationException", "1 validation error detected: Value null at 'secretId' "+
+		return newError("ValidationException", "1 validation error detected: Value null at 'secretId' "+
 			"failed to satisfy constraint: Member must not be null")
 	}
-	if name := secretName(*id); name == "" || !strings.HasPrefix(name, "arn:") && strings.ContainsFunc(name, unfit) {
-		return refuse("ValidationException", "Invalid name. Must be a valid name containing alphanumeric "+
+	if name := secretName(*id); name == "" || !strings.HasPrefix(name, "arn:") && strings.ContainsFunc(name, notInName) {
+		return newError("ValidationException", "Invalid name. Must be a valid name containing alphanumeric "+
 			"characters, or any of the following: -/_+=.@!")
 	}
 	return nil
 }
 
-func unfit(r rune) bool { return !strings.ContainsRune(nameAlphabet, r) }
+func notInName(r rune) bool { return !strings.ContainsRune(nameAlphabet, r) }

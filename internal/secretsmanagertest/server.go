@@ -3,8 +3,9 @@
 // receives, keeps versions and staging labels as the service does, and can be made to
 // fail.
 //
-// Its texts are the service's own where they are on record. Signatures are checked for
-// their form and their scope, not for their value: the server knows no secret access key.
+// Its messages are those of the service, where they are known. Signatures are checked for
+// their form and their scope, and not for their value, because the server has no secret
+// access key.
 package secretsmanagertest
 
 import (
@@ -28,7 +29,7 @@ const (
 type Server struct {
 	mu        sync.Mutex // guards everything below
 	secrets   map[string]*secret
-	made      int // versions so far
+	versions  int // how many versions were stored, of all secrets
 	stages    []string
 	intercept func(w http.ResponseWriter, r *http.Request) bool
 }
@@ -100,17 +101,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeUnknown(w)
 		return
 	}
-	in, refused := readInput(w, r)
-	if refused != nil {
-		refused.write(w)
+	in, serviceErr := readInput(w, r)
+	if serviceErr != nil {
+		serviceErr.write(w)
 		return
 	}
 	if f := s.record(in); f != nil && f(w, r) {
 		return
 	}
-	out, refused := s.get(in)
-	if refused != nil {
-		refused.write(w)
+	out, serviceErr := s.get(in)
+	if serviceErr != nil {
+		serviceErr.write(w)
 		return
 	}
 	write(w, http.StatusOK, out)
@@ -123,16 +124,16 @@ type input struct {
 	VersionStage string
 }
 
-func readInput(w http.ResponseWriter, r *http.Request) (input, *refusal) {
+func readInput(w http.ResponseWriter, r *http.Request) (input, *serviceError) {
 	var in input
 	if r.Header.Get("X-Amz-Target") != "secretsmanager.GetSecretValue" {
-		return in, refuse("UnknownOperationException", "")
+		return in, newError("UnknownOperationException", "")
 	}
-	if refused := checkAuthorization(r.Header); refused != nil {
-		return in, refused
+	if serviceErr := checkAuthorization(r.Header); serviceErr != nil {
+		return in, serviceErr
 	}
 	if err := json.UnmarshalRead(http.MaxBytesReader(w, r.Body, maxBody), &in); err != nil {
-		return in, refuse("SerializationException", "")
+		return in, newError("SerializationException", "")
 	}
 	return in, checkSecretID(in.SecretID)
 }
@@ -151,17 +152,17 @@ type output struct {
 	version
 }
 
-func (s *Server) get(in input) (output, *refusal) {
+func (s *Server) get(in input) (output, *serviceError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	name := secretName(*in.SecretID)
 	found, ok := s.secrets[name]
 	if !ok {
-		return output{}, refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+		return output{}, newError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 	}
-	v, refused := found.find(in.VersionID, in.VersionStage)
-	if refused != nil {
-		return output{}, refused
+	v, serviceErr := found.find(in.VersionID, in.VersionStage)
+	if serviceErr != nil {
+		return output{}, serviceErr
 	}
 	out := output{ARN: s.ARN(name), Name: name, version: *v}
 	// The answer is encoded after the lock is released, when a rotation may move labels.

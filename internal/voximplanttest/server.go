@@ -47,14 +47,14 @@ type Server struct {
 	// decode a null result but not an empty object.
 	NotFound string
 
-	// Lists reports whether a list that is asked for with pattern, which is not empty,
-	// has key. The documents can be taken to mean ByNamespace, which the newest show,
-	// ByNamespacePrefix or ByPrefix. If nil, ByNamespace is used.
+	// Lists reports whether the list for pattern, which is not empty, has key. The
+	// documents can mean ByNamespace, which the newest show, ByNamespacePrefix or
+	// ByPrefix. If nil, ByNamespace is used.
 	Lists func(pattern, key string) bool
 
 	// AnswersBefore makes SetKeyValueItem answer with the item that was stored before,
-	// ended or not, if there was one. Of two contradicting documents the older has it
-	// so, the newer that the new item is answered.
+	// even if that has expired. If there was none, or AnswersBefore is false, it answers
+	// with the new item. An older document says the one, a newer document the other.
 	AnswersBefore bool
 
 	// Now reports the current time, by which items and tokens expire and which the
@@ -106,14 +106,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", "GET, POST")
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 	case parseErr != nil:
-		writeJSON(w, failure(refuse(101, "Invalid arguments")))
+		writeJSON(w, failure(newError(101, "Invalid arguments")))
 	default:
 		writeJSON(w, s.answer(r.Header.Get("Authorization"), method, r.Form))
 	}
 }
 
-// count notes a request for method and returns the interceptor to ask first, so that
-// the interceptor runs without the lock and may block.
+// count counts a request for method. It returns the interceptor instead of calling it,
+// so that the interceptor runs without the lock and may block.
 func (s *Server) count(method string) func(http.ResponseWriter, *http.Request) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,21 +124,21 @@ func (s *Server) count(method string) func(http.ResponseWriter, *http.Request) b
 	return s.intercept
 }
 
-// answer returns the body that answers a call. That the token is looked at before the
-// method is a guess.
+// answer returns the body that answers a call. It is a guess that the API checks the
+// token before the method.
 func (s *Server) answer(authorization, method string, form url.Values) any {
-	if refused := s.authorize(authorization); refused != nil {
-		return failure(refused)
+	if apiErr := s.authorize(authorization); apiErr != nil {
+		return failure(apiErr)
 	}
-	body, refused := s.call(method, form)
-	if refused != nil {
-		return failure(refused)
+	body, apiErr := s.call(method, form)
+	if apiErr != nil {
+		return failure(apiErr)
 	}
 	return body
 }
 
-func (s *Server) call(method string, form url.Values) (any, *refusal) {
-	var f func(url.Values) (any, *refusal)
+func (s *Server) call(method string, form url.Values) (any, *apiError) {
+	var f func(url.Values) (any, *apiError)
 	switch method {
 	case "SetKeyValueItem":
 		f = s.setKeyValueItem
@@ -151,29 +151,29 @@ func (s *Server) call(method string, form url.Values) (any, *refusal) {
 	case "DelKeyValueItem":
 		f = s.delKeyValueItem
 	case "":
-		return nil, refuse(102, "Missing 'cmd' parameter")
+		return nil, newError(102, "Missing 'cmd' parameter")
 	default:
-		return nil, refuse(103, "Unknown command")
+		return nil, newError(103, "Unknown command")
 	}
-	if refused := s.checkApplication(form); refused != nil {
-		return nil, refused
+	if apiErr := s.checkApplication(form); apiErr != nil {
+		return nil, apiErr
 	}
 	return f(form)
 }
 
-// checkApplication refuses a form that does not name the application. That the name
-// alone suffices, and that both together are refused, are guesses.
-func (s *Server) checkApplication(form url.Values) *refusal {
+// checkApplication returns an error if form does not name the application. It is a guess
+// that the name without the id is enough, and that both together are an error.
+func (s *Server) checkApplication(form url.Values) *apiError {
 	id, name := form.Get("application_id"), form.Get("application_name")
 	switch {
 	case id == "" && name == "":
 		return missing("application_id")
 	case id != "" && name != "":
-		return refuse(458, "Specify only one of the following parameters: application_id, application_name")
+		return newError(458, "Specify only one of the following parameters: application_id, application_name")
 	case id != "" && id != fmt.Sprint(s.ApplicationID):
-		return refuse(116, "The 'application_id' parameter is invalid")
+		return newError(116, "The 'application_id' parameter is invalid")
 	case name != "" && name != s.ApplicationName:
-		return refuse(107, "Invalid application name")
+		return newError(107, "Invalid application name")
 	}
 	return nil
 }
@@ -185,8 +185,8 @@ func (s *Server) now() time.Time {
 	return s.Now()
 }
 
-// parseForm fills r.Form. ParseMultipartForm alone would lose the error of a malformed
-// query or urlencoded body.
+// parseForm fills r.Form. It calls ParseForm first, because ParseMultipartForm loses the
+// error of a malformed query or urlencoded body.
 func parseForm(r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		return err

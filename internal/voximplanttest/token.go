@@ -36,7 +36,7 @@ func (s *Server) RemoveKey(keyID string) {
 	delete(s.keys, keyID)
 }
 
-func (s *Server) authorize(authorization string) *refusal {
+func (s *Server) authorize(authorization string) *apiError {
 	raw, ok := strings.CutPrefix(authorization, "Bearer ")
 	if !ok {
 		return unauthorized()
@@ -50,7 +50,7 @@ func (s *Server) authorize(authorization string) *refusal {
 		jwt.WithoutClaimsValidation(),
 	)
 	if _, err := parser.ParseWithClaims(raw, claims, s.verificationKey); err != nil {
-		return tokenRefusal(err)
+		return tokenError(err)
 	}
 	return s.checkClaims(claims)
 }
@@ -65,14 +65,14 @@ func (s *Server) verificationKey(token *jwt.Token) (any, error) {
 	defer s.mu.Unlock()
 	key, ok := s.keys[keyID]
 	if !ok {
-		return nil, refuse(433, "Invalid key id.")
+		return nil, newError(433, "Invalid key id.")
 	}
 	return key, nil
 }
 
-func tokenRefusal(err error) *refusal {
-	if r, ok := errors.AsType[*refusal](err); ok {
-		return r
+func tokenError(err error) *apiError {
+	if apiErr, ok := errors.AsType[*apiError](err); ok {
+		return apiErr
 	}
 	if errors.Is(err, jwt.ErrTokenMalformed) {
 		return badToken()
@@ -81,7 +81,7 @@ func tokenRefusal(err error) *refusal {
 }
 
 // checkClaims refuses claims that are absent, foreign or out of their time.
-func (s *Server) checkClaims(claims jwt.MapClaims) *refusal {
+func (s *Server) checkClaims(claims jwt.MapClaims) *apiError {
 	// Official clients send the issuer as a number or as a string of digits.
 	if fmt.Sprint(claims["iss"]) != fmt.Sprint(s.AccountID) {
 		return unauthorized()
@@ -93,11 +93,11 @@ func (s *Server) checkClaims(claims jwt.MapClaims) *refusal {
 	case !iatOK || !expOK:
 		return badToken()
 	case iat > now+maxSkew:
-		return refuse(455, "Token issued in the future.")
+		return newError(455, "Token issued in the future.")
 	case exp <= now:
-		return refuse(456, "The token has expired.")
+		return newError(456, "The token has expired.")
 	case exp-iat > maxTokenLife:
-		return refuse(454, "The token TTL exceeds the maximum limit.")
+		return newError(454, "The token TTL exceeds the maximum limit.")
 	}
 	return nil
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// maxWrappings is how many encodings a document may have around it.
+// maxWrappings is the most encodings that a document may be in, one inside the other.
 const maxWrappings = 4
 
-// unwrap takes off what tools put around a document: UTF-16 and byte order
-// marks (of Windows), base64 (of CI variables), a second JSON encoding (of
-// scripts that pass a document on as a string). Line breaks become spaces, since
-// a PEM pasted into a JSON string brings its own, which JSON forbids there.
+// unwrap decodes what tools encode a document in: UTF-16 and byte order marks come
+// from Windows, base64 from CI variables, and a JSON string from scripts that pass
+// the document on as text. It makes line breaks into spaces, because JSON forbids
+// them in a string, and a PEM that was pasted into one brings its own.
 func unwrap(document []byte) ([]byte, error) {
 	for range maxWrappings {
 		text, err := toUTF8(document)
@@ -44,9 +44,10 @@ func unwrap(document []byte) ([]byte, error) {
 	return nil, errors.New("the document is encoded too often")
 }
 
-// toUTF8 is document in UTF-8, on one line and without a byte order mark. JSON
-// begins with an ASCII character, so the zero bytes of UTF-16 tell it (RFC 4627
-// section 3).
+// toUTF8 returns document in UTF-8, on one line, without a byte order mark and
+// without white space around it. UTF-16 is recognised by its byte order mark or by
+// its zero bytes: JSON begins with an ASCII character, and so one of the first two
+// bytes is zero (RFC 4627 section 3).
 func toUTF8(document []byte) ([]byte, error) {
 	var order binary.ByteOrder
 	switch {
@@ -73,15 +74,15 @@ func toUTF8(document []byte) ([]byte, error) {
 	return bytes.TrimSpace([]byte(strings.NewReplacer("\n", " ", "\r", " ", "\t", " ").Replace(string(document)))), nil
 }
 
-// isObject reports whether document looks like a JSON object, or like a string
-// that may hold one.
+// isObject reports whether document looks like a JSON object, or like a JSON
+// string that may have one in it.
 func isObject(document []byte) bool {
 	text, err := toUTF8(document)
 	return err == nil && len(text) > 0 && (text[0] == '{' || text[0] == '"')
 }
 
-// decodeBase64 reads base64 of either alphabet (RFC 4648 sections 4 and 5), with
-// or without padding, whatever white space is in it.
+// decodeBase64 reads base64 of both alphabets (RFC 4648 sections 4 and 5), with
+// padding or without, and with any white space in it.
 func decodeBase64(text []byte) ([]byte, bool) {
 	joined := strings.TrimRight(strings.Join(strings.Fields(string(text)), ""), "=")
 	decoded, err := base64.RawStdEncoding.DecodeString(strings.NewReplacer("-", "+", "_", "/").Replace(joined))

@@ -13,12 +13,12 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// retryPause is the pause between two tries to read the secret. All of them
-// together fit into renewalWait.
-const retryPause = 500 * time.Millisecond
+// maxRetryDelay bounds each delay between two tries to read the secret, so that
+// all of them together fit into readTimeout.
+const maxRetryDelay = 500 * time.Millisecond
 
-// An Error tells why there is no token. Its text names the secret or file,
-// never what that holds.
+// An Error says why there is no token. Its text has the name of the secret or of
+// the file, and nothing of what is in it.
 type Error struct {
 	kind string
 	err  error
@@ -29,9 +29,9 @@ func (e *Error) Error() string { return "auth: " + e.err.Error() }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.err }
 
-// Kind is "unavailable" where a later try may succeed without anyone's help,
-// "configuration" where somebody must mend the secret or the permissions, and
-// "credentials" where the API refuses the key.
+// Kind is "unavailable" if a later try may succeed, "configuration" if somebody
+// must correct the secret or the permissions first, and "credentials" if the API
+// refuses the key.
 func (e *Error) Kind() string { return e.kind }
 
 // A Secret reads a service-account key from Secrets Manager. Both fields are required.
@@ -39,17 +39,17 @@ type Secret struct {
 	// ID is the secret's name or ARN.
 	ID string
 
-	// GetSecretValue is the method of secretsmanager.Client.
+	// GetSecretValue reads a secret, as the method of secretsmanager.Client does.
 	GetSecretValue func(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
 
-// Key returns the key of the version staged AWSCURRENT, from SecretString or
-// SecretBinary. The error is an *Error.
+// Key returns the key that is stored in the secret's version AWSCURRENT, in
+// SecretString or SecretBinary. The error is an *Error.
 func (s *Secret) Key(ctx context.Context) (*ServiceAccountKey, error) {
 	out, err := s.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{
 		SecretId:     aws.String(s.ID),
 		VersionStage: aws.String("AWSCURRENT"),
-	}, pauseBriefly)
+	}, limitRetryDelay)
 	if err != nil {
 		return nil, &Error{kind: secretKind(err), err: fmt.Errorf("secret %q: %w", s.ID, err)}
 	}
@@ -64,14 +64,15 @@ func (s *Secret) Key(ctx context.Context) (*ServiceAccountKey, error) {
 	return key, nil
 }
 
-// pauseBriefly bounds the pauses between the SDK's tries. By its own measure
-// they add up to six seconds, and callers wait for less.
-func pauseBriefly(o *secretsmanager.Options) {
-	o.Retryer = retry.AddWithMaxBackoffDelay(o.Retryer, retryPause)
+// limitRetryDelay shortens the delays between the SDK's tries. By default they
+// add up to six seconds, which is longer than a request may take.
+func limitRetryDelay(o *secretsmanager.Options) {
+	o.Retryer = retry.AddWithMaxBackoffDelay(o.Retryer, maxRetryDelay)
 }
 
-// secretKind tells refusals, which somebody must mend, from outages and
-// throttling, which the SDK knows as worth a retry.
+// secretKind is the kind of an error of GetSecretValue: "unavailable" for
+// outages and throttling, which the SDK retries, and "configuration" for what
+// else Secrets Manager answers, such as a refusal.
 func secretKind(err error) string {
 	_, refused := errors.AsType[smithy.APIError](err)
 	if refused && retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) != aws.TrueTernary {

@@ -6,23 +6,24 @@ import (
 	"net/http"
 )
 
-// A refusal is an error of the service. All but the injected ones have status 400.
-type refusal struct {
+// A serviceError is the body of an error of the service. Its status is 400, unless
+// WriteError gives another.
+type serviceError struct {
 	Type    string `json:"__type"`
 	Message string `json:",omitempty"`
 }
 
-func refuse(typ, format string, args ...any) *refusal {
-	return &refusal{Type: typ, Message: fmt.Sprintf(format, args...)}
+func newError(typ, format string, args ...any) *serviceError {
+	return &serviceError{Type: typ, Message: fmt.Sprintf(format, args...)}
 }
 
-func (r *refusal) write(w http.ResponseWriter) { write(w, http.StatusBadRequest, r) }
+func (e *serviceError) write(w http.ResponseWriter) { write(w, http.StatusBadRequest, e) }
 
 // WriteError writes an error as the service does, for use in Intercept. The service's
 // ThrottlingException and AccessDeniedException have status 400, its
 // InternalServiceError has 500.
 func WriteError(w http.ResponseWriter, status int, typ, message string) {
-	write(w, status, refusal{Type: typ, Message: message})
+	write(w, status, serviceError{Type: typ, Message: message})
 }
 
 func write(w http.ResponseWriter, status int, v any) {
@@ -36,7 +37,7 @@ func write(w http.ResponseWriter, status int, v any) {
 	w.Write(body)
 }
 
-// writeUnknown answers what is not a call in this protocol at all, which AWS does in XML.
+// writeUnknown answers a request that is no call in this protocol. AWS answers such in XML.
 func writeUnknown(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusNotFound)
 	w.Write([]byte("<UnknownOperationException/>\n"))

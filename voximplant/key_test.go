@@ -1,0 +1,48 @@
+package voximplant_test
+
+import (
+	"strings"
+	"testing"
+
+	"voxkv/voximplant"
+)
+
+func TestCheckKey(t *testing.T) {
+	t.Parallel()
+	const letter = "the key has a character outside a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +"
+	tests := []struct{ name, key, want string }{
+		{"the alphabet", "azAZ09аяАЯёЁ_-:;.#+", ""},
+		{"one character", "a", ""},
+		{"a phone number", "+15550001111", ""},
+		{"a dot", ".", ""},
+		{"200 Latin letters", strings.Repeat("z", 200), ""},
+		{"200 Cyrillic letters", strings.Repeat("я", 200), ""},
+		{"composed й", "\u0439", ""},
+		{"empty", "", "the key is empty"},
+		{"201 Latin letters", strings.Repeat("z", 201), "the key has more than 200 characters"},
+		{"201 Cyrillic letters", strings.Repeat("я", 201), "the key has more than 200 characters"},
+		{"decomposed й", "и\u0306", letter},
+		{"Ukrainian і", "і", letter},
+		{"before а", "ѐ", letter},
+		{"accented Latin", "é", letter},
+		{"NUL", "a\x00", letter},
+		{"newline at the end", "a\n", letter},
+		{"space", "a b", letter},
+		{"per cent", "a%2B", letter},
+		{"slash", "a/b", letter},
+		{"at", "a@b.c", letter},
+		{"equals", "a=b", letter},
+		{"star", "a*", letter},
+		{"caret", "^", letter},
+		{"brackets", "[a]", letter},
+		{"wide digit", "\uff11", letter},
+		{"invalid UTF-8", "a\xff", letter},
+		{"replacement character", "\ufffd", letter},
+	}
+	for _, test := range tests {
+		err := voximplant.CheckKey(test.key)
+		if (err == nil) != (test.want == "") || err != nil && err.Error() != test.want {
+			t.Errorf("CheckKey of %s = %v; want %q", test.name, err, test.want)
+		}
+	}
+}
