@@ -100,7 +100,7 @@ func TestWrongTypes(t *testing.T) {
 	for member, wrong := range map[string]string{
 		"version": `2`, "httpMethod": `["GET"]`, "path": `{"a":"/v1/items/k"}`, "rawPath": `5`, "rawQueryString": `["key=k"]`, "headers": `["a"]`,
 		"multiValueHeaders": `"a"`, "queryStringParameters": `[0]`, "multiValueQueryStringParameters": `false`,
-		"requestContext.elb": `true`, "requestContext.http": `"GET"`, "requestContext.stage": `1`,
+		"requestContext.elb": `true`, "requestContext.http": `{"method":5}`, "requestContext.stage": `1`,
 		"Records": `[{}]`, "type": `"REQUEST"`, "key": `5`,
 	} {
 		g := &gateway.Gateway{HTTP: unreachable(t), Direct: func(context.Context, []byte) ([]byte, error) { return nil, badKey{""} }}

@@ -12,12 +12,10 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
 	"github.com/aws/aws-lambda-go/lambdacontext"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"voxkv/lookup"
 )
@@ -43,9 +41,6 @@ type Gateway struct {
 	// Log gets a line for each invocation that gets neither to HTTP nor to Direct, or panics outside of what they catch
 	// themselves. If nil, there are none.
 	Log *slog.Logger
-
-	// decoders keeps decoders for the next invocation: telling names apart costs a new one 30 allocations.
-	decoders sync.Pool
 }
 
 // Invoke answers one invocation. Every error it returns is a messages.InvokeResponse_Error; the type is "InvalidRequest"
@@ -68,17 +63,16 @@ func (g *Gateway) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 
 func (g *Gateway) invoke(ctx context.Context, payload []byte) (answer []byte, err error) {
 	defer lookup.Recover(&err)
-	switch e, from := g.decode(payload); from {
-	case unknown:
-		g.log(ctx, slog.LevelWarn, http.StatusBadRequest, "invalid_request")
-		return nil, invalidRequest()
-	case direct:
+	switch typeOf(payload) {
+	case directInvocation:
 		return g.invokeDirect(ctx, payload)
-	default:
-		w := &response{header: make(http.Header, 16)}
-		g.HTTP.ServeHTTP(w, e.request(ctx, from))
-		return w.encode(from, e.multiValueHeaders.found), nil
+	case httpEvent:
+		if e, from, ok := decode(payload); ok {
+			return g.invokeHTTP(ctx, e, from), nil
+		}
 	}
+	g.log(ctx, slog.LevelWarn, http.StatusBadRequest, "invalid_request")
+	return nil, invalidRequest()
 }
 
 // log writes the line of an invocation that has no other. It holds nothing of the payload.
@@ -93,13 +87,10 @@ func (g *Gateway) log(ctx context.Context, level slog.Level, status int, code st
 	g.Log.With("request_id", id, "route", "unknown", "status", status, "code", code).LogAttrs(ctx, level, "request", more...)
 }
 
-func (g *Gateway) decode(payload []byte) (*event, sender) {
-	d, ok := g.decoders.Get().(*jsontext.Decoder)
-	if !ok {
-		d = new(jsontext.Decoder)
-	}
-	defer g.decoders.Put(d)
-	return decode(d, payload, g.Headers)
+func (g *Gateway) invokeHTTP(ctx context.Context, e *event, from sender) []byte {
+	w := &response{header: make(http.Header, 16)}
+	g.HTTP.ServeHTTP(w, e.request(ctx, from, g.Headers))
+	return w.encode(from.describesStatus, from.mirrorsLists && len(e.MultiValueHeaders) > 0)
 }
 
 func (g *Gateway) invokeDirect(ctx context.Context, payload []byte) ([]byte, error) {
