@@ -25,7 +25,7 @@ var _ lambda.Handler = (*gateway.Gateway)(nil)
 
 const body = `{"key":"order:1001","value":"<оплачен> \"да\"","expires_at":1795430000}`
 
-// An answer holds what the senders' response forms have in common.
+// An answer holds the members that the response forms of all senders have.
 type answer struct {
 	status      int
 	description string
@@ -228,8 +228,8 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-// TestDuplicateNames: two values for one thing are refused wherever they stand, whatever sends them. Names that differ in
-// letter case are two things, but for those of headers, which are one with both values (RFC 9110 section 5.3).
+// TestDuplicateNames: an object with two members of one name is refused, at any depth and from any sender. Names that differ
+// in letter case are different names. Only headers of such names are one header with both values (RFC 9110 section 5.3).
 func TestDuplicateNames(t *testing.T) {
 	t.Parallel()
 	const (
@@ -287,7 +287,7 @@ func TestNamesAreCaseSensitive(t *testing.T) {
 	}
 }
 
-// withoutTime returns the members of the one line of log but its time.
+// withoutTime returns the members of the only line of log, without its time.
 func withoutTime(t *testing.T, log []byte) string {
 	t.Helper()
 	var line map[string]any
@@ -298,8 +298,7 @@ func withoutTime(t *testing.T, log []byte) string {
 	return fmt.Sprint(line)
 }
 
-// TestPanic: a panic that nobody has caught ends neither the process nor the invocation without a line, and tells nobody what
-// it holds.
+// TestPanic: a panic that neither HTTP nor Direct catches becomes an error and a log line, and its value is in neither.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	const marker = "zanzibar"
@@ -397,8 +396,7 @@ func TestNoDeadlineIsInvented(t *testing.T) {
 	}
 }
 
-// FuzzInvoke: whatever the bytes, the answer is a response that a sender understands, what Direct gave,
-// or a function error of a known type.
+// FuzzInvoke: for any bytes, the result is a response that a sender understands, or a function error of a known type.
 func FuzzInvoke(f *testing.F) {
 	for _, file := range files(f, "*.json") {
 		f.Add(read(f, file))
@@ -422,7 +420,7 @@ func FuzzInvoke(f *testing.F) {
 	})
 }
 
-// echo makes use of all of the request, so that a malformed one has a chance to fail.
+// echo reads all parts of the request, so that a malformed request can fail.
 func echo(w http.ResponseWriter, r *http.Request) {
 	for name, values := range r.Header {
 		w.Header()[name] = values
@@ -431,7 +429,8 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, "%s %s %v %s", r.Method, r.URL, r.URL.Query(), r.FormValue("key"))
 }
 
-// refuseAll is for JSON, and for what begins like an array.
+// refuseAll accepts only JSON and what begins like an array, since nothing else may reach Direct, and refuses it all as
+// invalid.
 func refuseAll(_ context.Context, payload []byte) ([]byte, error) {
 	if !json.Valid(payload) && !bytes.HasPrefix(bytes.TrimSpace(payload), []byte("[")) {
 		return nil, errors.New("payload is no JSON")

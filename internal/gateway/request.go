@@ -14,7 +14,7 @@ func (e *event) request(ctx context.Context, from sender, wanted []string) *http
 	path = e.pathAsSent(path, from)
 	r := &http.Request{
 		Method: method,
-		// No parser may see the path: what an HTTP API has decoded may hold "#" and "?".
+		// The path must not be parsed as a URL, because a path that an HTTP API has decoded may hold "#" and "?".
 		URL:        &url.URL{Path: unescaped(path), RawPath: path, RawQuery: from.query(e)},
 		Proto:      "HTTP/1.1",
 		ProtoMajor: 1,
@@ -38,8 +38,8 @@ func (e *event) pathAsSent(path string, from sender) string {
 	return rest
 }
 
-// unescaped returns path decoded once. What cannot be decoded stays as it is: "%" is in no key, so it will be refused
-// where keys are checked.
+// unescaped returns path decoded once. A path with a malformed escape stays as it is. It is refused later, because no key
+// holds "%".
 func unescaped(path string) string {
 	if decoded, err := url.PathUnescape(path); err == nil {
 		return decoded

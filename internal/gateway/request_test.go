@@ -21,7 +21,7 @@ const (
 	senders  = fronts + " alb-multi-value"
 )
 
-// requests says what HTTP request each file of events/ is: <sender>-<situation>.json, for each sender named.
+// requests holds the HTTP request in each file of events/. A file is named <sender>-<situation>.json, for each of senders.
 var requests = []struct {
 	senders, situation  string
 	method, path, query string
@@ -142,8 +142,8 @@ func TestPath(t *testing.T) {
 	}
 }
 
-// TestStage: the stage of an HTTP API stands before all else in its paths. In those of the others it does not, and so a
-// segment of its name is the client's.
+// TestStage: the paths of an HTTP API begin with the stage, and the client has not sent it. In the paths of other senders, a
+// segment with the name of the stage is from the client.
 func TestStage(t *testing.T) {
 	t.Parallel()
 	const (

@@ -12,7 +12,7 @@ import (
 	"voxkv/internal/gateway"
 )
 
-// empties are the ways in which a member says nothing.
+// empties are the values that count as absent.
 var empties = []string{`null`, `{}`, `[]`, `""`}
 
 const (
@@ -22,7 +22,8 @@ const (
 	multiValue = version1 + "requestContext.elb multiValueHeaders multiValueQueryStringParameters "
 )
 
-// forms are events of each sender, and the members that they need. Of what is in two maps, neither is needed.
+// forms are events of each sender, with the members that they cannot do without. If two maps hold the same, either can be
+// empty.
 var forms = map[string]string{
 	"rest-api-item.json":              version1,
 	"rest-api-conditional.json":       version1,
@@ -40,13 +41,12 @@ var forms = map[string]string{
 	"alb-multi-value-query.json":      multiValue,
 }
 
-// members are all that are looked at.
+// members are all members that the gateway reads.
 var members = strings.Fields(`version httpMethod path rawPath rawQueryString headers multiValueHeaders queryStringParameters
 	multiValueQueryStringParameters requestContext.elb requestContext.http requestContext.stage
 	key keys operation Records source detail-type type`)
 
-// TestEmptyMembers: a member that says nothing changes nothing, in any form of event. Of two maps with the same content one
-// may be empty.
+// TestEmptyMembers: an empty member counts as absent in every form of event.
 func TestEmptyMembers(t *testing.T) {
 	t.Parallel()
 	for file, needed := range forms {
@@ -60,7 +60,7 @@ func TestEmptyMembers(t *testing.T) {
 				}
 				for _, empty := range empties {
 					if member == "requestContext.elb" && empty == "{}" {
-						continue // an object, however empty, tells the sender
+						continue // an object, even an empty one, says that a load balancer is the sender
 					}
 					changed := set(t, payload, member, empty)
 					if got := seen(t, changed); got != want {
@@ -72,7 +72,7 @@ func TestEmptyMembers(t *testing.T) {
 	}
 }
 
-// TestEmptyMembersOfDirectInvocations: the same beside a key.
+// TestEmptyMembersOfDirectInvocations: an empty member beside a key counts as absent.
 func TestEmptyMembersOfDirectInvocations(t *testing.T) {
 	t.Parallel()
 	g := &gateway.Gateway{
@@ -94,7 +94,7 @@ func TestEmptyMembersOfDirectInvocations(t *testing.T) {
 	}
 }
 
-// TestWrongTypes: what is of another type and not empty is no event of ours.
+// TestWrongTypes: a member of another type that is not empty makes an event unsupported.
 func TestWrongTypes(t *testing.T) {
 	t.Parallel()
 	for member, wrong := range map[string]string{
@@ -110,7 +110,7 @@ func TestWrongTypes(t *testing.T) {
 	}
 }
 
-// TestMapsWithContent: of two maps the one with content counts.
+// TestMapsWithContent: if one of two maps is empty, the other one counts.
 func TestMapsWithContent(t *testing.T) {
 	t.Parallel()
 	events := map[string]string{
@@ -136,7 +136,7 @@ func TestMapsWithContent(t *testing.T) {
 	}
 }
 
-// seen is what the handler gets of payload, and the form in which its sender gets the answer.
+// seen returns the request that the handler gets for payload, and the answer that the sender gets.
 func seen(t *testing.T, payload []byte) string {
 	t.Helper()
 	var got string
