@@ -110,6 +110,16 @@ func TestWrongTypes(t *testing.T) {
 	}
 }
 
+// TestInvalidUTF8: bytes that are not UTF-8, and halves of surrogate pairs, become U+FFFD.
+func TestInvalidUTF8(t *testing.T) {
+	t.Parallel()
+	r := request(t, []byte(`{"httpMethod":"GET","path":"/v1/items/`+"\xff"+`","requestContext":{"`+"\xff"+`":1},
+		"queryStringParameters":{"key":"\ud800"},"headers":{"origin":"`+"\xff"+`"}}`))
+	if got := r.URL.Path + r.URL.Query().Get("key") + r.Header.Get("Origin"); got != "/v1/items/\ufffd\ufffd\ufffd" {
+		t.Errorf("path, key and origin are %q; want U+FFFD in each", got)
+	}
+}
+
 // TestMapsWithContent: if one of two maps is empty, the other one counts.
 func TestMapsWithContent(t *testing.T) {
 	t.Parallel()

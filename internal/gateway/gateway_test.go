@@ -196,6 +196,7 @@ func TestRefusal(t *testing.T) {
 		{"a websocket message", `{"requestContext":{"routeKey":"$default","eventType":"MESSAGE","connectionId":"x"},"body":"` + marker + `"}`},
 		{"a question to a REST authorizer", `{"type":"REQUEST","methodArn":"x","httpMethod":"GET","path":"/v1/items/k","requestContext":{}}`},
 		{"a question to an HTTP authorizer", `{"version":"2.0","type":"REQUEST","rawPath":"/v1/items/k","requestContext":{"http":{"method":"GET"}}}`},
+		{"an event of payload 1.0 without a request", `{"version":"1.0","requestContext":{"stage":"prod"}}`},
 		{"a lattice request", `{"version":"2.0","method":"GET","path":"/v1/items/k","requestContext":{"serviceArn":"x"}}`},
 		{"a context of another type", `{"requestContext":"` + marker + `","httpMethod":"GET"}`},
 		{"headers of another type", `{"requestContext":{},"httpMethod":"GET","path":"/","headers":"` + marker + `"}`},

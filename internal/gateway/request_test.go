@@ -168,6 +168,7 @@ func TestStage(t *testing.T) {
 		{v2, "/product/v1/items/k", "prod", "/product/v1/items/k"},
 		{v2, "/v1/items/k", "prod", "/v1/items/k"},
 		{v2, "/v1/items/k", "$default", "/v1/items/k"},
+		{v2, "/$default/v1/items/k", "$default", "/$default/v1/items/k"},
 		{v2, "//v1/items/k", "", "//v1/items/k"},
 		{v2, "/prod", "prod", "/prod"},
 		{rest, "/prod/v1/items/k", "prod", "/prod/v1/items/k"},
