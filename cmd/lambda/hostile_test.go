@@ -20,7 +20,7 @@ import (
 
 var kinds = map[string]gatewaytest.Kind{"REST API": gatewaytest.REST, "HTTP API": gatewaytest.HTTPAPI, "Function URL": gatewaytest.FunctionURL}
 
-// through sends a request, its target as the client wrote it, through a gateway.
+// through sends a request through a gateway, with the target as the client wrote it.
 func (s *sandbox) through(t *testing.T, kind gatewaytest.Kind, method, target string, header ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, "/", nil)
@@ -40,7 +40,7 @@ func (s *sandbox) through(t *testing.T, kind gatewaytest.Kind, method, target st
 	return w
 }
 
-// TestKeysInPaths is E5-4: what a key is, is decided after decoding once.
+// TestKeysInPaths is E5-4: a key is checked after it was decoded once.
 func TestKeysInPaths(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t, "ALLOWED_KEYS=*")
@@ -129,7 +129,7 @@ func TestHostileValues(t *testing.T) {
 	}
 }
 
-// checkHeader holds that no field was smuggled in.
+// checkHeader checks that a value has added no header.
 func checkHeader(t *testing.T, what string, header http.Header) {
 	t.Helper()
 	for name, values := range header {
@@ -144,8 +144,7 @@ func checkHeader(t *testing.T, what string, header http.Header) {
 	}
 }
 
-// TestHostileRequests is the other half of E5-16: what no gateway would let
-// through, should one let it through.
+// TestHostileRequests is the other half of E5-16: requests that every gateway should refuse, but that reach the function.
 func TestHostileRequests(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t, "CORS_ORIGINS=https://example.com", "LOG_KEYS=true")
@@ -175,7 +174,7 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
-// checkHostile sends a payload that must be refused and not repeated.
+// checkHostile sends a payload that must be refused, without a word of it in the answer.
 func (s *sandbox) checkHostile(t *testing.T, name, payload, evil string) {
 	t.Helper()
 	result := s.invoke(t, []byte(payload))
@@ -232,7 +231,7 @@ func TestRequestHeadersChangeNothing(t *testing.T) {
 	}
 }
 
-// plain is the answer without what changes from one request to the next.
+// plain returns the answer without the parts that are different for every request.
 func (s *sandbox) plain(t *testing.T, kind gatewaytest.Kind, target string, header ...string) string {
 	t.Helper()
 	w := s.through(t, kind, "GET", target, header...)
@@ -292,8 +291,7 @@ func TestListedOrigins(t *testing.T) {
 	}
 }
 
-// oversized are payloads at the limits of Lambda and beyond those of reason,
-// with what they may be answered.
+// oversized are payloads as large as Lambda allows, or with absurd numbers of members, and the answers that they may get.
 func oversized() map[string]struct {
 	payload string
 	want    []string // error types and statuses
@@ -380,7 +378,7 @@ func TestOversizedEvents(t *testing.T) {
 	}
 }
 
-// verdict is an error type, the status of an HTTP answer, "item" or "null".
+// verdict returns the error type, the status of the HTTP answer, "item" or "null".
 func verdict(result runtimetest.Result) string {
 	var a struct{ StatusCode int }
 	switch {

@@ -21,14 +21,14 @@ import (
 // version is set by the linker.
 var version = "dev"
 
-// margin is what is left of an invocation's time for its answer to get out.
+// margin is the time kept free at the end of an invocation, so that an answer saying that time ran out still arrives.
 const margin = 500 * time.Millisecond
 
 func main() {
 	environ := function.Environment()
 	settings, err := function.ReadSettings(environ)
 	log := function.NewLog(os.Stdout, settings)
-	// What libraries log becomes lines of the same form.
+	// What libraries write to the standard log becomes JSON lines too.
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(libraryLog{function.DiscreetLog(slog.NewLogLogger(log.Handler(), slog.LevelError).Writer())})
 	f, err := build(settings, err, environ, log)
@@ -42,14 +42,14 @@ func main() {
 	f.Warm(context.Background())
 	g := &gateway.Gateway{HTTP: f, Headers: handler.RequestHeaders(), Direct: f.Direct, Margin: margin, Log: log}
 	invocations := &failures{Handler: g, log: log}
-	invocations.listen()
+	invocations.watchDefaultTransport()
 	lambda.Start(invocations)
 }
 
-// build returns the function, or every reason why there is none.
-func build(s function.Settings, wrong error, environ map[string]string, log *slog.Logger) (*function.Function, error) {
+// build returns the function. Its error joins settingsErr with the other reasons why the function cannot start.
+func build(s function.Settings, settingsErr error, environ map[string]string, log *slog.Logger) (*function.Function, error) {
 	client, err := function.SecretsManager(environ)
-	if err := errors.Join(wrong, err); err != nil {
+	if err := errors.Join(settingsErr, err); err != nil {
 		return nil, err
 	}
 	secret := &auth.Secret{ID: s.SecretID, GetSecretValue: client.GetSecretValue}

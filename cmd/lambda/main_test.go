@@ -91,7 +91,7 @@ func newSandbox(t *testing.T, settings ...string) *sandbox {
 	return s
 }
 
-// checkSecrets looks for everything nobody may see.
+// checkSecrets looks for everything that must be in no log and no answer.
 func (s *sandbox) checkSecrets(t *testing.T, where, text string) {
 	t.Helper()
 	var document struct {
@@ -123,7 +123,7 @@ type answer struct {
 	IsBase64Encoded   bool
 }
 
-// header joins both forms, without the request id and the time.
+// header returns the headers, which come in one of two forms, without the request id and the time.
 func (a answer) header() http.Header {
 	header := http.Header{}
 	for name, value := range a.Headers {
@@ -169,15 +169,14 @@ func (s *sandbox) http(t *testing.T, payload []byte) (a answer) {
 	return a
 }
 
-// situations are the endings of the names in events/, and the status each gets.
+// situations are the endings of the file names in events/, with the status of the answer.
 var situations = map[string]int{
 	"item": 200, "item-plus": 200, "item-hash": 200, "item-semicolon": 200, "item-cyrillic": 200, "query": 200,
 	"head": 200, "conditional": 304, "not-found": 404, "out-of-scope": 404, "bad-key": 400,
 	"method-not-allowed": 405, "preflight": 204, "health": 200, "health-check": 200, "unknown-path": 404,
 }
 
-// TestEvents feeds every sample event to the real binary: each situation has
-// one answer, whoever sends it.
+// TestEvents sends every sample event to the real binary: the answer depends on the situation and not on the sender.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t, "BASE_PATH=kv", "LOCAL_MAX_AGE=0s") // each answer is as fresh as the others
@@ -220,7 +219,7 @@ func same(a, b answer) bool {
 var seconds = regexp.MustCompile("(max-age|s-maxage)=[1-9][0-9]*")
 
 // withoutAge is a's header without what depends on how long the answer took.
-// That it ages alike is lookup.TestOutOfScopeAges.
+// lookup.TestOutOfScopeAges tests that the age is the same.
 func withoutAge(a answer) string {
 	return seconds.ReplaceAllString(fmt.Sprint(a.header()), "$1")
 }
@@ -250,8 +249,8 @@ func withoutID(body string) string {
 	return string(text)
 }
 
-// TestAbsenceLooksTheSame is E5-14: missing, expired and out of scope are one
-// answer, and a key out of scope is never asked for.
+// TestAbsenceLooksTheSame is E5-14: a missing item, an expired one and one out of scope get the same answer, and the API is
+// never asked for a key out of scope.
 func TestAbsenceLooksTheSame(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
@@ -274,9 +273,8 @@ func TestAbsenceLooksTheSame(t *testing.T) {
 	}
 }
 
-// TestFailureTellsTheAllowList: while Voximplant fails, a key out of scope is
-// still 404, since nobody is asked for it, and a missing one is 503. The threat
-// model says so.
+// TestFailureTellsTheAllowList: while Voximplant fails, a key out of scope is still 404, because Voximplant is not asked for
+// it, and a missing key is 503. The threat model says so.
 func TestFailureTellsTheAllowList(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
@@ -314,8 +312,7 @@ func TestDirectInvocation(t *testing.T) {
 	}
 }
 
-// TestInitDoesTheWork: after Init the first request costs one call to the API,
-// and nothing but that.
+// TestInitDoesTheWork: after Init, the first request makes one call to the API and does not read the secret.
 func TestInitDoesTheWork(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t, "LOCAL_MAX_AGE=60s")
@@ -336,7 +333,7 @@ func TestInitDoesTheWork(t *testing.T) {
 	}
 }
 
-// TestLogLine is what the one on call gets of a request.
+// TestLogLine: the log line of a request has what somebody on call needs, and not the key.
 func TestLogLine(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
@@ -359,7 +356,7 @@ func TestLogLine(t *testing.T) {
 	}
 }
 
-// TestWrongSettings: every problem is told, nothing is served.
+// TestWrongSettings: all invalid settings are reported together, and the function does not start.
 func TestWrongSettings(t *testing.T) {
 	t.Parallel()
 	p, err := runtimetest.Start(t.Context(), bootstrap, []string{

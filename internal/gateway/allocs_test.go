@@ -9,7 +9,7 @@ import (
 	"voxkv/internal/gateway"
 )
 
-// TestAllocations is not for the race detector, under which a pool forgets at random.
+// TestAllocations is not built for the race detector: there, the pools of the JSON library drop what they hold at random.
 func TestAllocations(t *testing.T) {
 	g := &gateway.Gateway{HTTP: http.HandlerFunc(serveItem)}
 	payload := read(t, "http-api-item.json")
@@ -18,8 +18,8 @@ func TestAllocations(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	// 92 were measured, 54 of them for decoding the event. A decoder made anew each time would make it 129.
-	if got > 105 {
-		t.Errorf("Invoke allocates %v times; want at most 105", got)
+	// 81 were measured. The bound leaves room for another version of Go.
+	if got > 95 {
+		t.Errorf("Invoke allocates %v times; want at most 95", got)
 	}
 }

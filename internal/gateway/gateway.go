@@ -1,10 +1,10 @@
-// Package gateway stands between Lambda and net/http: it turns the events of API Gateway (REST and HTTP API),
-// Function URLs and application load balancers into HTTP requests, gives each sender its answer in the form it
-// understands, and hands a payload that is no event to the door for direct invocation.
+// Package gateway stands between Lambda and net/http. It turns the events of API Gateway (REST and HTTP API), Function URLs
+// and application load balancers into HTTP requests, and the answers into the form that the sender understands. It passes
+// payloads of direct invocations on as they are.
 //
-// URL.RawPath of a request is the path as the client sent it, without the stage of an HTTP API; URL.Path is the same
-// decoded once. An HTTP API has decoded the path before, which nothing in its event tells. Bodies of requests, and cookies
-// that come as a list of their own, are dropped.
+// URL.RawPath of a request is the path as the client sent it, without the stage of an HTTP API. URL.Path is the same path
+// decoded once. An HTTP API has already decoded the path in its event, and the event does not say so. The body of a request
+// is dropped, and so are cookies that an event holds outside of its headers.
 package gateway
 
 import (
@@ -12,12 +12,10 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
 	"github.com/aws/aws-lambda-go/lambdacontext"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"voxkv/internal/panics"
 )
@@ -31,26 +29,23 @@ type Gateway struct {
 	// Headers names the request headers that HTTP reads; it gets no others. If nil, it gets all.
 	Headers []string
 
-	// Direct answers an invocation that is no event. The payload is a JSON object, or begins like a JSON array; the result is JSON.
-	// Its error becomes a Lambda function error. If the error is or wraps one with the method ErrorType() string, the
-	// caller sees that one's type and text; if not, the type "InternalError" and a text that tells nothing.
+	// Direct answers a direct invocation. The payload is a JSON object, or begins like a JSON array; the result is JSON.
+	// The error becomes a Lambda function error. If it is or wraps an error with the method ErrorType() string, the caller
+	// sees the type and the text of that error. If not, the caller sees the type "InternalError" and a general text.
 	Direct func(ctx context.Context, payload []byte) ([]byte, error)
 
-	// Margin is the time kept free between the end of the context that HTTP and Direct get and the end of the
-	// invocation, so that an answer saying that time ran out still arrives.
+	// Margin is the time between the deadline that HTTP and Direct get and the end of the invocation. It lets an answer
+	// arrive that says that time ran out.
 	Margin time.Duration
 
-	// Log gets a line for each invocation that gets neither to HTTP nor to Direct, or panics outside of what they catch
-	// themselves. If nil, there are none.
+	// Log gets a line for each invocation that reaches neither HTTP nor Direct, and for each panic that they do not catch.
+	// If nil, these lines are not written.
 	Log *slog.Logger
-
-	// decoders keeps decoders for the next invocation: telling names apart costs a new one 30 allocations.
-	decoders sync.Pool
 }
 
-// Invoke answers one invocation. Every error it returns is a messages.InvokeResponse_Error; the type is "InvalidRequest"
-// if the payload is neither an HTTP event nor a direct invocation. What goes wrong in HTTP is an HTTP answer, no error. A
-// panic is an "InternalError", and the process goes on.
+// Invoke answers one invocation. Its errors are of type messages.InvokeResponse_Error. Their Type is "InvalidRequest" if the
+// payload is neither an HTTP event nor a direct invocation, and "InternalError" after a panic, which does not end the
+// process. Failures of HTTP are HTTP answers and not errors.
 func (g *Gateway) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -68,20 +63,20 @@ func (g *Gateway) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 
 func (g *Gateway) invoke(ctx context.Context, payload []byte) (answer []byte, err error) {
 	defer panics.Recover(&err)
-	switch e, from := g.decode(payload); from {
-	case unknown:
-		g.log(ctx, slog.LevelWarn, http.StatusBadRequest, "invalid_request")
-		return nil, invalidRequest()
-	case direct:
+	switch typeOf(payload) {
+	case directInvocation:
 		return g.invokeDirect(ctx, payload)
-	default:
-		w := &response{header: make(http.Header, 16)}
-		g.HTTP.ServeHTTP(w, e.request(ctx, from))
-		return w.encode(from, e.multiValueHeaders.found), nil
+	case httpEvent:
+		if e, from, ok := decode(payload); ok {
+			return g.invokeHTTP(ctx, e, from), nil
+		}
 	}
+	g.log(ctx, slog.LevelWarn, http.StatusBadRequest, "invalid_request")
+	return nil, invalidRequest()
 }
 
-// log writes the line of an invocation that has no other. It holds nothing of the payload.
+// log writes the line of an invocation for which neither HTTP nor Direct has written one. The line holds nothing of the
+// payload.
 func (g *Gateway) log(ctx context.Context, level slog.Level, status int, code string, more ...slog.Attr) {
 	if g.Log == nil {
 		return
@@ -93,13 +88,10 @@ func (g *Gateway) log(ctx context.Context, level slog.Level, status int, code st
 	g.Log.With("request_id", id, "route", "unknown", "status", status, "code", code).LogAttrs(ctx, level, "request", more...)
 }
 
-func (g *Gateway) decode(payload []byte) (*event, sender) {
-	d, ok := g.decoders.Get().(*jsontext.Decoder)
-	if !ok {
-		d = new(jsontext.Decoder)
-	}
-	defer g.decoders.Put(d)
-	return decode(d, payload, g.Headers)
+func (g *Gateway) invokeHTTP(ctx context.Context, e *event, from sender) []byte {
+	w := &response{header: make(http.Header, 16)}
+	g.HTTP.ServeHTTP(w, e.request(ctx, from, g.Headers))
+	return w.encode(from.describesStatus, from.mirrorsLists && len(e.MultiValueHeaders) > 0)
 }
 
 func (g *Gateway) invokeDirect(ctx context.Context, payload []byte) ([]byte, error) {
@@ -110,8 +102,8 @@ func (g *Gateway) invokeDirect(ctx context.Context, payload []byte) ([]byte, err
 	return result, nil
 }
 
-// functionError says what the caller may know about err.
-// It is a value, because the runtime takes the type over from a value only.
+// functionError returns what the caller may know about err. It returns a value and not a pointer, because the runtime
+// library keeps the type of a value only.
 func functionError(err error) messages.InvokeResponse_Error {
 	type typed interface {
 		error

@@ -25,7 +25,7 @@ var _ lambda.Handler = (*gateway.Gateway)(nil)
 
 const body = `{"key":"order:1001","value":"<оплачен> \"да\"","expires_at":1795430000}`
 
-// An answer holds what the senders' response forms have in common.
+// An answer holds the members that the response forms of all senders have.
 type answer struct {
 	status      int
 	description string
@@ -196,6 +196,7 @@ func TestRefusal(t *testing.T) {
 		{"a websocket message", `{"requestContext":{"routeKey":"$default","eventType":"MESSAGE","connectionId":"x"},"body":"` + marker + `"}`},
 		{"a question to a REST authorizer", `{"type":"REQUEST","methodArn":"x","httpMethod":"GET","path":"/v1/items/k","requestContext":{}}`},
 		{"a question to an HTTP authorizer", `{"version":"2.0","type":"REQUEST","rawPath":"/v1/items/k","requestContext":{"http":{"method":"GET"}}}`},
+		{"an event of payload 1.0 without a request", `{"version":"1.0","requestContext":{"stage":"prod"}}`},
 		{"a lattice request", `{"version":"2.0","method":"GET","path":"/v1/items/k","requestContext":{"serviceArn":"x"}}`},
 		{"a context of another type", `{"requestContext":"` + marker + `","httpMethod":"GET"}`},
 		{"headers of another type", `{"requestContext":{},"httpMethod":"GET","path":"/","headers":"` + marker + `"}`},
@@ -228,8 +229,8 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-// TestDuplicateNames: two values for one thing are refused wherever they stand, whatever sends them. Names that differ in
-// letter case are two things, but for those of headers, which are one with both values (RFC 9110 section 5.3).
+// TestDuplicateNames: an object with two members of one name is refused, at any depth and from any sender. Names that differ
+// in letter case are different names. Only headers of such names are one header with both values (RFC 9110 section 5.3).
 func TestDuplicateNames(t *testing.T) {
 	t.Parallel()
 	const (
@@ -287,7 +288,7 @@ func TestNamesAreCaseSensitive(t *testing.T) {
 	}
 }
 
-// withoutTime returns the members of the one line of log but its time.
+// withoutTime returns the members of the only line of log, without its time.
 func withoutTime(t *testing.T, log []byte) string {
 	t.Helper()
 	var line map[string]any
@@ -298,8 +299,7 @@ func withoutTime(t *testing.T, log []byte) string {
 	return fmt.Sprint(line)
 }
 
-// TestPanic: a panic that nobody has caught ends neither the process nor the invocation without a line, and tells nobody what
-// it holds.
+// TestPanic: a panic that neither HTTP nor Direct catches becomes an error and a log line, and its value is in neither.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	const marker = "zanzibar"
@@ -397,13 +397,13 @@ func TestNoDeadlineIsInvented(t *testing.T) {
 	}
 }
 
-// FuzzInvoke: whatever the bytes, the answer is a response that a sender understands, what Direct gave,
-// or a function error of a known type.
+// FuzzInvoke: for any bytes, the result is a response that a sender understands, or a function error of a known type.
 func FuzzInvoke(f *testing.F) {
 	for _, file := range files(f, "*.json") {
 		f.Add(read(f, file))
 	}
 	f.Add([]byte(`{"httpMethod":"","path":"%","multiValueHeaders":{"\u0000":null},"requestContext":{}}`))
+	f.Add([]byte("["))
 	f.Add([]byte(`{"version":"2.0","requestContext":{"http":{}},"rawPath":"\ud800%ff"}`))
 	g := &gateway.Gateway{HTTP: http.HandlerFunc(echo), Direct: refuseAll}
 	f.Fuzz(func(t *testing.T, payload []byte) {
@@ -421,7 +421,7 @@ func FuzzInvoke(f *testing.F) {
 	})
 }
 
-// echo makes use of all of the request, so that a malformed one has a chance to fail.
+// echo reads all parts of the request, so that a malformed request can fail.
 func echo(w http.ResponseWriter, r *http.Request) {
 	for name, values := range r.Header {
 		w.Header()[name] = values
@@ -430,8 +430,10 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, "%s %s %v %s", r.Method, r.URL, r.URL.Query(), r.FormValue("key"))
 }
 
+// refuseAll accepts only JSON and what begins like an array, since nothing else may reach Direct, and refuses it all as
+// invalid.
 func refuseAll(_ context.Context, payload []byte) ([]byte, error) {
-	if !json.Valid(payload) {
+	if !json.Valid(payload) && !bytes.HasPrefix(bytes.TrimSpace(payload), []byte("[")) {
 		return nil, errors.New("payload is no JSON")
 	}
 	return nil, badKey{"no"}

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A response is the http.ResponseWriter that keeps what the handler writes.
+// A response is an http.ResponseWriter that keeps what the handler writes.
 type response struct {
 	status int
 	header http.Header
@@ -30,23 +30,24 @@ func (w *response) Write(p []byte) (int, error) {
 	return w.body.Write(p)
 }
 
-// encode returns the response in the form that to understands: statusCode, headers, body and isBase64Encoded, and
-// nothing else for an API Gateway, which turns any other member into a 502. It is written out by hand, since
-// encoding/json would sort and copy the map of headers: 30 allocations of a warm hit's 60.
-// multiValue says whether the event came with its headers as lists: a load balancer set up so wants them back so.
-func (w *response) encode(to sender, multiValue bool) []byte {
+// encode returns the response in the form that the sender understands: statusCode, headers, body and isBase64Encoded. An
+// API Gateway turns a response with any other member into a 502. The JSON is written by hand, because
+// encoding/json would sort and copy the map of headers: 30 more allocations for a warm hit.
+//
+// If description is true, it has a statusDescription too; if lists is true, its headers are lists, in multiValueHeaders.
+func (w *response) encode(description, lists bool) []byte {
 	w.WriteHeader(http.StatusOK)
-	// Gateways set these themselves.
+	// The senders set these themselves.
 	w.header.Del("Content-Length")
 	w.header.Del("Date")
 	out := make([]byte, 0, 1024+2*w.body.Len())
 	out = append(out, `{"statusCode":`...)
 	out = strconv.AppendInt(out, int64(w.status), 10)
-	if to == loadBalancer {
+	if description {
 		out = append(out, `,"statusDescription":`...)
 		out = appendString(out, strconv.Itoa(w.status)+" "+http.StatusText(w.status))
 	}
-	if to == loadBalancer && multiValue {
+	if lists {
 		out = appendHeader(append(out, `,"multiValueHeaders":{`...), w.header, appendList)
 	} else {
 		out = appendHeader(append(out, `,"headers":{`...), w.header, appendJoined)
@@ -81,7 +82,7 @@ func appendList(out []byte, values []string) []byte {
 	return append(out, ']')
 }
 
-// appendString replaces what is not UTF-8, and so fails never.
+// appendString replaces bytes that are not UTF-8, so it cannot fail.
 func appendString(out []byte, s string) []byte {
 	out, _ = jsontext.AppendQuote(out, s)
 	return out

@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// An answer is what the function wants its client to get.
+// An answer is the HTTP response that the function's output asks for.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// parse reads the function's output. An error stands for "malformed proxy response".
+// parse reads the function's output. Its error means that AWS would answer 502, "malformed Lambda proxy response".
 func (g *Gateway) parse(output []byte) (*answer, error) {
 	if g.Kind == REST {
 		return parseV1(output)
@@ -27,8 +27,8 @@ func (g *Gateway) parse(output []byte) (*answer, error) {
 	return parseV2(output)
 }
 
-// parseV1 reads the output as a REST API does: no member is required, and none but its own is allowed. Their names are
-// told apart by case, which encoding/json would not do.
+// parseV1 reads the output as a REST API does: no member is required, and unknown members are an error. It decodes a map,
+// because names are case-sensitive and encoding/json matches those of a struct in any case.
 func parseV1(output []byte) (*answer, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(output, &members); err != nil || members == nil {
@@ -45,9 +45,9 @@ func parseV1(output []byte) (*answer, error) {
 		case "body":
 			err = a.setBody(value)
 		case "multiValueHeaders":
-			continue // later, since they win
+			continue // read last, because they replace those of "headers"
 		case "isBase64Encoded":
-			// Without binary media types the text goes out as it is.
+			// A REST API without binary media types ignores the value.
 			err = json.Unmarshal(value, new(*bool))
 		default:
 			err = errors.New("unknown member " + name)
@@ -59,13 +59,14 @@ func parseV1(output []byte) (*answer, error) {
 	return a, a.setLists(members["multiValueHeaders"])
 }
 
-// parseV2 reads the output as an HTTP API or a Function URL does: without a statusCode all of it is the body of a 200.
+// parseV2 reads the output as an HTTP API or a Function URL does: without a statusCode, the whole output is the body of a
+// 200.
 func parseV2(output []byte) (*answer, error) {
 	if !json.Valid(output) {
 		return nil, errors.New("no JSON")
 	}
 	var members map[string]json.RawMessage
-	_ = json.Unmarshal(output, &members) // what is no object has no statusCode
+	_ = json.Unmarshal(output, &members) // output that is not an object has no statusCode
 	a := &answer{status: http.StatusOK, header: http.Header{}}
 	if members["statusCode"] == nil {
 		a.header.Set("Content-Type", "application/json")
@@ -87,7 +88,7 @@ func parseV2(output []byte) (*answer, error) {
 	return a, err
 }
 
-// status takes a number, or a string that holds one.
+// status reads a statusCode, which is a number or a string that holds one.
 func status(value json.RawMessage) (int, error) {
 	code, err := strconv.Atoi(strings.Trim(string(value), `"`))
 	if err != nil || code < 200 || code > 599 {
@@ -138,7 +139,7 @@ func (a *answer) setBody(value json.RawMessage) error {
 	return err
 }
 
-// unmarshal is json.Unmarshal for a member that need not be there.
+// unmarshal is json.Unmarshal for a member that may be absent.
 func unmarshal(value json.RawMessage, into any) error {
 	if value == nil {
 		return nil
@@ -151,8 +152,8 @@ const (
 	remapped = "X-Amzn-Remapped-"
 )
 
-// restHeaders is what a REST API does to the headers that it does not pass on as they are ("Amazon API Gateway
-// important notes"); that of Content-Length is from live traces.
+// restHeaders says what a REST API does to the headers that it does not pass on unchanged: it drops or renames them
+// ("Amazon API Gateway important notes"). The entry of Content-Length is from live traces.
 var restHeaders = map[string]string{
 	"Authorization": remapped, "Connection": remapped, "Content-Length": remapped, "Content-Md5": remapped,
 	"Date": remapped, "Max-Forwards": remapped, "Server": remapped, "User-Agent": remapped, "Www-Authenticate": remapped,
@@ -160,7 +161,7 @@ var restHeaders = map[string]string{
 	"Transfer-Encoding": dropped, "Upgrade": dropped, "Via": dropped,
 }
 
-// reserved is the same for each Kind. Of an HTTP API only that it sends its own is known.
+// reserved says the same for each Kind. Of an HTTP API it is only known that it sends its own values.
 var reserved = map[Kind]map[string]string{
 	REST:        restHeaders,
 	FunctionURL: restHeaders,
@@ -170,10 +171,10 @@ var reserved = map[Kind]map[string]string{
 	},
 }
 
-// missingType is the Content-Type of an answer that has none, whatever its status.
+// missingType is the Content-Type that the gateway sets if the function sets none, whatever the status.
 var missingType = map[Kind]string{REST: "application/json", HTTPAPI: "text/plain;charset=UTF-8", FunctionURL: "application/json"}
 
-// requestID is the header that holds the front door's own id.
+// requestID is the header in which the gateway sends its id of the request.
 var requestID = map[Kind]string{REST: "X-Amzn-Requestid", HTTPAPI: "Apigw-Requestid", FunctionURL: "X-Amzn-Requestid"}
 
 // send sends a as the client gets it.
@@ -204,8 +205,8 @@ func (g *Gateway) send(w http.ResponseWriter, r *http.Request, a *answer) {
 	}
 }
 
-// refuse is the front door's own answer: the function's is unusable, or was not asked for. Of the codes that the kinds
-// use for that only a REST API's is on record.
+// refuse sends the gateway's own answer: the function was not invoked, or its output is not valid. Only a REST API's status
+// codes for these cases are on record.
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, status int) {
 	message := "Forbidden"
 	switch {

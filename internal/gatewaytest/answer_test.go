@@ -118,7 +118,7 @@ func TestReservedHeaders(t *testing.T) {
 			}
 		}
 		if _, err := http.ParseTime(header.Get("Date")); err != nil {
-			t.Errorf("kind %d: Date = %q; want the front door's own", tt.kind, header.Get("Date"))
+			t.Errorf("kind %d: Date = %q; want the gateway's own", tt.kind, header.Get("Date"))
 		}
 	}
 }

@@ -30,36 +30,36 @@ import (
 
 var yas = strings.Repeat("я", 200)
 
-// A call is one request to every front, and what all must make of it.
+// A call is one request to every gateway, and the answer that all must give.
 type call struct {
 	name, method, target string // the target as a client writes it, from /v1 on
 	header               http.Header
 	status               int
 	key, code            string // of the item, of the problem
 	batch                string // what became of each key
-	asks                 int64  // how often the storage may be asked
+	lookups              int64  // how many keys are looked up
 }
 
-// calls are the requests of which the HTTP contract says what becomes of them (E5-3 to E5-7, B3-13, B3-15).
+// calls are the requests whose answers the HTTP contract states (E5-3 to E5-7, B3-13, B3-15).
 var calls = slices.Concat(
 	items("a+b", "a#b", "a;b", "a:b.c_d-e", "ключЁё", yas),
 	[]call{
-		{name: "plus, not escaped", method: "GET", target: "/v1/items/a+b", status: 200, key: "a+b", asks: 1},
-		{name: "semicolon, not escaped", method: "GET", target: "/v1/items/a;b", status: 200, key: "a;b", asks: 1},
-		{name: "lower-case escapes", method: "GET", target: "/v1/items/%d0%ba", status: 200, key: "к", asks: 1},
-		{name: "query of a dot", method: "GET", target: "/v1/items?key=.", status: 200, key: ".", asks: 1},
-		{name: "query of two dots", method: "GET", target: "/v1/items?key=..", status: 200, key: "..", asks: 1},
-		{name: "query of a plus", method: "GET", target: "/v1/items?key=a%2Bb", status: 200, key: "a+b", asks: 1},
-		{name: "query of a semicolon", method: "GET", target: "/v1/items?key=a%3Bb", status: 200, key: "a;b", asks: 1},
-		{name: "query in Cyrillic", method: "GET", target: "/v1/items?key=" + url.QueryEscape("ключЁё"), status: 200, key: "ключЁё", asks: 1},
-		{name: "query with unknown names", method: "GET", target: "/v1/items?x=1&key=a%2Bb&y", status: 200, key: "a+b", asks: 1},
-		{name: "path with a query", method: "GET", target: "/v1/items/a%2Bb?key=a%23b", status: 200, key: "a+b", asks: 1},
+		{name: "plus, not escaped", method: "GET", target: "/v1/items/a+b", status: 200, key: "a+b", lookups: 1},
+		{name: "semicolon, not escaped", method: "GET", target: "/v1/items/a;b", status: 200, key: "a;b", lookups: 1},
+		{name: "lower-case escapes", method: "GET", target: "/v1/items/%d0%ba", status: 200, key: "к", lookups: 1},
+		{name: "query of a dot", method: "GET", target: "/v1/items?key=.", status: 200, key: ".", lookups: 1},
+		{name: "query of two dots", method: "GET", target: "/v1/items?key=..", status: 200, key: "..", lookups: 1},
+		{name: "query of a plus", method: "GET", target: "/v1/items?key=a%2Bb", status: 200, key: "a+b", lookups: 1},
+		{name: "query of a semicolon", method: "GET", target: "/v1/items?key=a%3Bb", status: 200, key: "a;b", lookups: 1},
+		{name: "query in Cyrillic", method: "GET", target: "/v1/items?key=" + url.QueryEscape("ключЁё"), status: 200, key: "ключЁё", lookups: 1},
+		{name: "query with unknown names", method: "GET", target: "/v1/items?x=1&key=a%2Bb&y", status: 200, key: "a+b", lookups: 1},
+		{name: "path with a query", method: "GET", target: "/v1/items/a%2Bb?key=a%23b", status: 200, key: "a+b", lookups: 1},
 		{name: "query of a bare plus", method: "GET", target: "/v1/items?key=a+b", status: 400, code: "invalid_key"},
-		{name: "query of several", method: "GET", target: "/v1/items?key=a%2Bb&key=.&key=a%3Bb", status: 200, batch: ". a+b a;b", asks: 3},
+		{name: "query of several", method: "GET", target: "/v1/items?key=a%2Bb&key=.&key=a%3Bb", status: 200, batch: ". a+b a;b", lookups: 3},
 		{name: "query of several, all kinds", method: "GET", target: "/v1/items?key=a%2Bb&key=missing&x=1&key=down&key=no%2Fkey", status: 200,
-			batch: "a+b down:upstream_busy missing:null no/key:invalid_key", asks: 3},
-		{name: "query of the same", method: "GET", target: "/v1/items?key=.&key=.", status: 200, batch: ".", asks: 2},
-		{name: "query of several, conditional", method: "GET", target: "/v1/items?key=a%2Bb&key=.", header: matching, status: 304, asks: 2},
+			batch: "a+b down:upstream_busy missing:null no/key:invalid_key", lookups: 3},
+		{name: "query of the same", method: "GET", target: "/v1/items?key=.&key=.", status: 200, batch: ".", lookups: 2},
+		{name: "query of several, conditional", method: "GET", target: "/v1/items?key=a%2Bb&key=.", header: matching, status: 304, lookups: 2},
 		{name: "query of several, one with a bare plus", method: "GET", target: "/v1/items?key=a%2Bb&key=a+b", status: 400, code: "invalid_key"},
 		{name: "query of too many", method: "GET", target: "/v1/items?key=a" + strings.Repeat("&key=a", 10), status: 400, code: "too_many_keys"},
 		{name: "query without a key", method: "GET", target: "/v1/items", status: 400, code: "invalid_key"},
@@ -76,20 +76,20 @@ var calls = slices.Concat(
 		{name: "percent sign", method: "GET", target: "/v1/items/a%25", status: 400, code: "invalid_key"},
 		{name: "201 characters", method: "GET", target: "/v1/items/" + url.PathEscape(yas+"я"), status: 400, code: "invalid_key"},
 		{name: "no UTF-8", method: "GET", target: "/v1/items/%FF", status: 400, code: "invalid_key"},
-		{name: "missing", method: "GET", target: "/v1/items/order:missing", status: 404, code: "not_found", asks: 1},
-		{name: "missing, conditional", method: "GET", target: "/v1/items/order:missing", header: matching, status: 404, code: "not_found", asks: 1},
-		{name: "storage down", method: "GET", target: "/v1/items/down", status: 503, code: "upstream_busy", asks: 1},
-		{name: "conditional", method: "GET", target: "/v1/items/a%2Bb", header: matching, status: 304, asks: 1},
-		{name: "conditional HEAD", method: "HEAD", target: "/v1/items/a%2Bb", header: matching, status: 304, asks: 1},
-		{name: "parsed", method: "GET", target: "/v1/parsed/%D0%BA%D0%BB%D1%8E%D1%87%D0%81%D1%91", status: 200, key: "ключЁё", asks: 1},
-		{name: "parsed HEAD", method: "HEAD", target: "/v1/parsed/a%23b", status: 200, asks: 1},
-		{name: "parsed, conditional", method: "GET", target: "/v1/parsed/a%23b", header: matching, status: 304, asks: 1},
-		{name: "parsed, missing", method: "GET", target: "/v1/parsed/order:missing", status: 404, code: "not_found", asks: 1},
+		{name: "missing", method: "GET", target: "/v1/items/order:missing", status: 404, code: "not_found", lookups: 1},
+		{name: "missing, conditional", method: "GET", target: "/v1/items/order:missing", header: matching, status: 404, code: "not_found", lookups: 1},
+		{name: "storage down", method: "GET", target: "/v1/items/down", status: 503, code: "upstream_busy", lookups: 1},
+		{name: "conditional", method: "GET", target: "/v1/items/a%2Bb", header: matching, status: 304, lookups: 1},
+		{name: "conditional HEAD", method: "HEAD", target: "/v1/items/a%2Bb", header: matching, status: 304, lookups: 1},
+		{name: "parsed", method: "GET", target: "/v1/parsed/%D0%BA%D0%BB%D1%8E%D1%87%D0%81%D1%91", status: 200, key: "ключЁё", lookups: 1},
+		{name: "parsed HEAD", method: "HEAD", target: "/v1/parsed/a%23b", status: 200, lookups: 1},
+		{name: "parsed, conditional", method: "GET", target: "/v1/parsed/a%23b", header: matching, status: 304, lookups: 1},
+		{name: "parsed, missing", method: "GET", target: "/v1/parsed/order:missing", status: 404, code: "not_found", lookups: 1},
 		{name: "parsed, a space", method: "GET", target: "/v1/parsed/a%20b", status: 400, code: "invalid_key"},
-		{name: "value", method: "GET", target: "/v1/values/%D0%BA%D0%BB%D1%8E%D1%87%D0%81%D1%91", status: 200, key: "ключЁё", asks: 1},
-		{name: "value HEAD", method: "HEAD", target: "/v1/values/a%23b", status: 200, asks: 1},
-		{name: "value, conditional", method: "GET", target: "/v1/values/a%23b", header: matching, status: 304, asks: 1},
-		{name: "value, missing", method: "GET", target: "/v1/values/order:missing", status: 404, code: "not_found", asks: 1},
+		{name: "value", method: "GET", target: "/v1/values/%D0%BA%D0%BB%D1%8E%D1%87%D0%81%D1%91", status: 200, key: "ключЁё", lookups: 1},
+		{name: "value HEAD", method: "HEAD", target: "/v1/values/a%23b", status: 200, lookups: 1},
+		{name: "value, conditional", method: "GET", target: "/v1/values/a%23b", header: matching, status: 304, lookups: 1},
+		{name: "value, missing", method: "GET", target: "/v1/values/order:missing", status: 404, code: "not_found", lookups: 1},
 		{name: "value, POST", method: "POST", target: "/v1/values/a", status: 405, code: "method_not_allowed"},
 		{name: "preflight", method: "OPTIONS", target: "/v1/items/a%2Bb", header: preflight, status: 204},
 		{name: "options", method: "OPTIONS", target: "/v1/health", status: 204},
@@ -117,8 +117,8 @@ func items(keys ...string) []call {
 	var all []call
 	for _, key := range keys {
 		target := "/v1/items/" + strings.ReplaceAll(url.QueryEscape(key), "%3A", ":")
-		all = append(all, call{name: "item " + key, method: "GET", target: target, status: 200, key: key, asks: 1})
-		all = append(all, call{name: "head " + key, method: "HEAD", target: target, status: 200, asks: 1})
+		all = append(all, call{name: "item " + key, method: "GET", target: target, status: 200, key: key, lookups: 1})
+		all = append(all, call{name: "head " + key, method: "HEAD", target: target, status: 200, lookups: 1})
 	}
 	return all
 }
@@ -139,7 +139,7 @@ func (s *storage) lookup(_ context.Context, key string) (lookup.Answer, error) {
 	return lookup.Answer{At: at}, voximplant.ErrNotFound
 }
 
-// world returns the function's handler, the same behind AWS's events, and the storage that both read.
+// world returns the function's handler, the same handler behind AWS's events, and the storage that both read.
 func world() (*handler.Handler, *gateway.Gateway, *storage) {
 	s := new(storage)
 	h := &handler.Handler{
@@ -154,8 +154,8 @@ func world() (*handler.Handler, *gateway.Gateway, *storage) {
 	return h, &gateway.Gateway{HTTP: h, Direct: d.Invoke}, s
 }
 
-// fronts are the gateways that the function stands behind.
-var fronts = map[string]gatewaytest.Gateway{
+// gateways are those that the function can be behind.
+var gateways = map[string]gatewaytest.Gateway{
 	"REST API":               {Kind: gatewaytest.REST, Stage: "prod"},
 	"REST API, own domain":   {Kind: gatewaytest.REST},
 	"HTTP API":               {Kind: gatewaytest.HTTPAPI},
@@ -164,7 +164,7 @@ var fronts = map[string]gatewaytest.Gateway{
 	"Function URL":           {Kind: gatewaytest.FunctionURL},
 }
 
-func TestEveryFrontAnswersAlike(t *testing.T) {
+func TestEveryGatewayAnswersAlike(t *testing.T) {
 	t.Parallel()
 	h, function, s := world()
 	plain := httptest.NewServer(h)
@@ -176,7 +176,7 @@ func TestEveryFrontAnswersAlike(t *testing.T) {
 			t.Errorf("net/http: %s: %v", c.name, err)
 		}
 	}
-	for name, g := range fronts {
+	for name, g := range gateways {
 		t.Run(name, func(t *testing.T) {
 			root := start(t, g, function.Invoke)
 			for _, c := range calls {
@@ -188,7 +188,7 @@ func TestEveryFrontAnswersAlike(t *testing.T) {
 	}
 }
 
-// TestBasePath asks all that TestEveryFrontAnswersAlike asks, behind a base path. Only that path leads there.
+// TestBasePath makes the calls of TestEveryGatewayAnswersAlike behind a base path. Under any other path they are 404.
 func TestBasePath(t *testing.T) {
 	t.Parallel()
 	h, function, s := world()
@@ -196,7 +196,7 @@ func TestBasePath(t *testing.T) {
 	plain := httptest.NewServer(h)
 	defer plain.Close()
 	roots := map[string]string{"net/http": plain.URL}
-	for name, g := range fronts {
+	for name, g := range gateways {
 		roots[name] = start(t, g, function.Invoke)
 	}
 	for name, root := range roots {
@@ -226,12 +226,12 @@ func start(t *testing.T, g gatewaytest.Gateway, invoke func(context.Context, []b
 	return server.URL + "/" + g.Stage
 }
 
-// A reply is what of an answer must be the same through every front.
+// A reply is the part of an answer that must be the same through every gateway.
 type reply struct {
-	status int
-	header http.Header
-	body   string
-	asks   int64
+	status  int
+	header  http.Header
+	body    string
+	lookups int64
 }
 
 // ask sends c to the API at root.
@@ -259,15 +259,15 @@ func ask(t *testing.T, root string, c call, s *storage) reply {
 	return reply{res.StatusCode, comparable(res), withoutID(b), s.asked.Load() - before}
 }
 
-// comparable returns the header without what is the front's own and what is different in every answer. The request id
-// has the same length in all, so Content-Length stays.
+// comparable returns the header without the fields that a gateway sets and those that are different in every answer. All
+// request ids have the same length, so Content-Length can be compared.
 func comparable(res *http.Response) http.Header {
 	header := res.Header.Clone()
 	for _, name := range []string{"Date", "X-Request-Id", "X-Amzn-Requestid", "Apigw-Requestid"} {
 		header.Del(name)
 	}
 	if res.StatusCode == http.StatusNoContent {
-		// The function sends none (E5-12), a front adds one of its own, and nobody looks at it.
+		// The function sends none (E5-12), and a gateway adds its own.
 		header.Del("Content-Type")
 	}
 	return header
@@ -279,15 +279,15 @@ func withoutID(body []byte) string {
 	return idPattern.ReplaceAllString(string(body), `"request_id":"-"`)
 }
 
-// check says how got differs from what the contract wants.
+// check returns how got differs from the answer that the contract states.
 func (c call) check(got reply) error {
 	key, code, batch, err := got.content()
 	if err != nil {
 		return err
 	}
-	if got.status != c.status || key != c.key || code != c.code || batch != c.batch || got.asks != c.asks {
+	if got.status != c.status || key != c.key || code != c.code || batch != c.batch || got.lookups != c.lookups {
 		return fmt.Errorf("status %d, key %q, code %q, batch %q, storage asked %d times; want %d, %q, %q, %q, %d",
-			got.status, key, code, batch, got.asks, c.status, c.key, c.code, c.batch, c.asks)
+			got.status, key, code, batch, got.lookups, c.status, c.key, c.code, c.batch, c.lookups)
 	}
 	if allow := got.header.Get("Allow"); c.status == 405 && allow != "GET, HEAD, OPTIONS" {
 		return fmt.Errorf("Allow = %q", allow)
@@ -298,7 +298,7 @@ func (c call) check(got reply) error {
 	return nil
 }
 
-// content returns what the body tells: the key of an item, the code of a problem, or what became of the keys of a batch.
+// content returns what the body says: the key of an item, the code of a problem, or the result for each key of a batch.
 func (r reply) content() (key, code, batch string, err error) {
 	if strings.HasPrefix(r.header.Get("Content-Type"), "text/plain") {
 		return strings.TrimPrefix(r.body, "value of "), "", "", nil
@@ -330,12 +330,12 @@ func (r reply) content() (key, code, batch string, err error) {
 	return body.Key, body.Code, strings.Join(all, " "), nil
 }
 
-// What is switched off is nowhere, whatever the method.
+// A route that is switched off does not exist, whatever the method.
 func TestValuesAreOffByDefault(t *testing.T) {
 	t.Parallel()
 	h, function, s := world()
 	h.RawValues = false
-	for name, g := range fronts {
+	for name, g := range gateways {
 		root := start(t, g, function.Invoke)
 		for _, method := range []string{"GET", "OPTIONS", "DELETE"} {
 			c := call{method: method, target: "/v1/values/a%2Bb", header: preflight, status: 404, code: "no_route"}
@@ -346,25 +346,25 @@ func TestValuesAreOffByDefault(t *testing.T) {
 	}
 }
 
-// HEAD and GET differ in the body only (E5-6), Content-Length included.
+// The answers to HEAD and GET differ in the body only (E5-6). Content-Length is the same.
 func TestHeadIsGetWithoutBody(t *testing.T) {
 	t.Parallel()
 	_, function, s := world()
-	for name, g := range fronts {
+	for name, g := range gateways {
 		root := start(t, g, function.Invoke)
 		for _, target := range []string{"/v1/items/a%2Bb", "/v1/items/order:missing", "/v1/items/a%20b", "/v1/health", "/v1/items/down",
 			"/v1/parsed/a%2Bb", "/v1/values/a%2Bb", "/v1/items?key=.&key=.."} {
 			get := ask(t, root, call{method: "GET", target: target}, s)
 			head := ask(t, root, call{method: "HEAD", target: target}, s)
-			if head.status != get.status || head.asks != get.asks || !reflect.DeepEqual(head.header, get.header) || head.body != "" {
+			if head.status != get.status || head.lookups != get.lookups || !reflect.DeepEqual(head.header, get.header) || head.body != "" {
 				t.Errorf("%s: HEAD %s = %+v; want GET's %+v without body", name, target, head, get)
 			}
 		}
 	}
 }
 
-// Some requests mean different things to different fronts, before the function has a say. No page sends them that
-// escapes a key once, with encodeURIComponent.
+// Some requests mean different things to different gateways, before they reach the function. A page that escapes a key
+// once, with encodeURIComponent, does not send them.
 func TestKnownDifferences(t *testing.T) {
 	t.Parallel()
 	invalid := call{status: 400, code: "invalid_key"}
@@ -375,18 +375,18 @@ func TestKnownDifferences(t *testing.T) {
 		there     call
 		elsewhere call
 	}{
-		// Decoded by AWS, and by the function, which cannot know that.
-		{"/v1/items/%25D0%25BA", gatewaytest.HTTPAPI, call{status: 200, key: "к", asks: 1}, invalid},
-		// AWS decodes, and forgets what stands behind the question mark.
-		{"/v1/items/a%2Bb%3Fc", gatewaytest.HTTPAPI, call{status: 200, key: "a+b", asks: 1}, invalid},
-		// Decoded by AWS, so that the function sees no difference to /v1/items/a+b.
-		{"/v1%2Fitems%2Fa+b", gatewaytest.HTTPAPI, call{status: 200, key: "a+b", asks: 1}, noRoute},
-		{"/%76%31/items/a+b", gatewaytest.HTTPAPI, call{status: 200, key: "a+b", asks: 1}, noRoute},
-		// AWS takes the semicolon for an ampersand.
-		{"/v1/items?key=.;b", gatewaytest.REST, call{status: 200, key: ".", asks: 1}, call{status: 400, code: "invalid_request"}},
+		// AWS decodes the path, and the function, which cannot know that, decodes it again.
+		{"/v1/items/%25D0%25BA", gatewaytest.HTTPAPI, call{status: 200, key: "к", lookups: 1}, invalid},
+		// AWS decodes the path, and drops what follows the question mark.
+		{"/v1/items/a%2Bb%3Fc", gatewaytest.HTTPAPI, call{status: 200, key: "a+b", lookups: 1}, invalid},
+		// AWS decodes the path, so that for the function it is the same as /v1/items/a+b.
+		{"/v1%2Fitems%2Fa+b", gatewaytest.HTTPAPI, call{status: 200, key: "a+b", lookups: 1}, noRoute},
+		{"/%76%31/items/a+b", gatewaytest.HTTPAPI, call{status: 200, key: "a+b", lookups: 1}, noRoute},
+		// AWS reads the semicolon as an ampersand.
+		{"/v1/items?key=.;b", gatewaytest.REST, call{status: 200, key: ".", lookups: 1}, call{status: 400, code: "invalid_request"}},
 	}
 	_, function, s := world()
-	for name, g := range fronts {
+	for name, g := range gateways {
 		root := start(t, g, function.Invoke)
 		for _, tt := range tests {
 			want := tt.elsewhere
@@ -400,11 +400,11 @@ func TestKnownDifferences(t *testing.T) {
 	}
 }
 
-// What is no escape never reaches net/http, which refuses the request line itself.
+// A malformed escape cannot come through net/http, which refuses the request line.
 func TestMalformedEscape(t *testing.T) {
 	t.Parallel()
 	_, function, s := world()
-	for name, g := range fronts {
+	for name, g := range gateways {
 		g.Invoke, g.Stage = function.Invoke, ""
 		for _, target := range []string{"/v1/items/%zz", "/v1/items/%", "/v1/items/%D", "/v1/items/a%2Bb%"} {
 			r := httptest.NewRequest("GET", "/", nil)
@@ -418,15 +418,15 @@ func TestMalformedEscape(t *testing.T) {
 	}
 }
 
-// never are headers that the function leaves to others (E5-29), or to nobody (B3-5, B3-14, B3-25).
+// never are the headers that the function does not send: others set them (E5-29), or nobody may (B3-5, B3-14, B3-25).
 var never = []string{"date", "age", "server", "connection", "content-length", "transfer-encoding", "via", "set-cookie",
 	"last-modified", "accept-ranges", "pragma", "warning", "cdn-cache-control", "surrogate-control"}
 
-// E5-29, E5-30 and B3-13 are about what leaves the function, which no server in front of it shows.
+// E5-29, E5-30 and B3-13 are about the function's own output, which cannot be seen through a server.
 func TestOutput(t *testing.T) {
 	t.Parallel()
 	_, function, s := world()
-	for name, g := range fronts {
+	for name, g := range gateways {
 		var out []byte
 		root := start(t, g, func(ctx context.Context, payload []byte) (_ []byte, err error) {
 			out, err = function.Invoke(ctx, payload)
@@ -480,11 +480,11 @@ func checkOutput(t *testing.T, name string, c call, out []byte) {
 	}
 }
 
-// A 304 says all that the 200 would (B3-13).
+// A 304 has all headers that the 200 would have (B3-13).
 func TestNotModifiedCarriesTheHeaders(t *testing.T) {
 	t.Parallel()
 	_, function, _ := world()
-	for name, g := range fronts {
+	for name, g := range gateways {
 		g.Invoke, g.Stage = function.Invoke, ""
 		for _, target := range []string{"/v1/items/a%2Bb", "/v1/parsed/a%2Bb", "/v1/values/a%2Bb", "/v1/items?key=.", "/v1/items?key=.&key=.."} {
 			full, not := conditionally(&g, target, nil), conditionally(&g, target, matching)

@@ -35,7 +35,7 @@ func (g *Gateway) event(r *http.Request, path, inStage, query string, body []byt
 	}
 	payload, err := json.Marshal(e)
 	if err != nil {
-		panic(err) // strings, numbers and maps of them
+		panic(err) // cannot happen: e holds only strings, numbers, booleans and maps of them
 	}
 	return payload
 }
@@ -46,7 +46,7 @@ func (g *Gateway) eventV1(r *http.Request, path, inStage, query string) object {
 	if len(r.Header.Values("Content-Length")) == 0 && r.ContentLength > 0 {
 		header.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
 	}
-	// A ";" separates parameters here, as "&" does.
+	// A REST API separates parameters at ";" as well as at "&".
 	values, _ := url.ParseQuery(strings.ReplaceAll(query, ";", "&"))
 	now := time.Now().UTC()
 	return object{
@@ -74,7 +74,7 @@ func (g *Gateway) eventV1(r *http.Request, path, inStage, query string) object {
 func (g *Gateway) eventV2(r *http.Request, path, query string) object {
 	rawPath := path
 	if g.Kind == HTTPAPI {
-		// What stands behind a decoded "?" is lost.
+		// AWS drops what follows a decoded "?".
 		rawPath, _, _ = strings.Cut(decoded(path), "?")
 	}
 	header := received(r)
@@ -104,7 +104,7 @@ func (g *Gateway) eventV2(r *http.Request, path, query string) object {
 	return e
 }
 
-// received returns the header of r with what the front door adds to it.
+// received returns the header of r with the fields that the gateway adds.
 func received(r *http.Request) http.Header {
 	header := r.Header.Clone()
 	header.Del("Connection")

@@ -42,7 +42,7 @@ var senders = map[string]gatewaytest.Gateway{
 	"function-url":   {Kind: gatewaytest.FunctionURL},
 }
 
-// matter are the members that tell what was asked. The rest names accounts, ids and times.
+// matter are the members that depend on the request. The others hold accounts, ids and times.
 var matter = []string{
 	"version", "resource", "path", "httpMethod", "routeKey", "rawPath", "rawQueryString", "headers", "multiValueHeaders",
 	"queryStringParameters", "multiValueQueryStringParameters", "pathParameters", "stageVariables", "cookies", "body",
@@ -85,7 +85,7 @@ func TestEventIsAsRecorded(t *testing.T) {
 	}
 }
 
-// asRecorded gives r what the client and the network put into the recorded event.
+// asRecorded sets in r what the client and the network put into the recorded event.
 func asRecorded(r *http.Request, recorded map[string]any) {
 	for name, value := range recorded["headers"].(map[string]any) {
 		switch {
@@ -99,7 +99,7 @@ func asRecorded(r *http.Request, recorded map[string]any) {
 	}
 }
 
-// members decodes an event. Header names come in any case, and those of TLS are of no use.
+// members decodes an event. It ignores the letter case of header names, and drops the headers about TLS.
 func members(t *testing.T, payload []byte) map[string]any {
 	t.Helper()
 	var e map[string]any
@@ -143,7 +143,7 @@ func event(t *testing.T, g gatewaytest.Gateway, r *http.Request) []byte {
 	return got
 }
 
-// The request of which live captures in all shapes exist, and two more that localstack recorded.
+// One request was captured live in the events of all gateways. Localstack recorded two more.
 func TestEncodings(t *testing.T) {
 	t.Parallel()
 	const target = "/capture/space%20value?repeat=one&repeat=two&literalPlus=a+b&encodedPlus=a%2Bb&empty="

@@ -1,8 +1,8 @@
-// Package gatewaytest stands in for what AWS puts in front of a function: it makes the event that a REST API, an HTTP
-// API or a Function URL makes of an HTTP request, and does to the function's output what the real one does to it.
+// Package gatewaytest stands in for the AWS services that invoke a function for HTTP requests. It turns an HTTP request
+// into the event of a REST API, an HTTP API or a Function URL, and the function's output into the response of that service.
 //
-// It follows recordings of the real ones where there are any: the events of hotsock/voker, captured live, and the
-// snapshots of localstack, recorded on AWS. Where there are none it is strict, so that what passes here passes there.
+// It follows recordings of the real services where there are any: the events of hotsock/voker, captured live, and the
+// snapshots of localstack, recorded on AWS. Where there are none, it is strict: what it accepts, AWS should accept too.
 package gatewaytest
 
 import (
@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// A Kind is one of the front doors.
+// A Kind is a kind of gateway.
 type Kind int
 
 const (
@@ -22,12 +22,12 @@ const (
 	FunctionURL             // in the mode BUFFERED
 )
 
-// A Gateway is one front door of a function. Invoke is required.
+// A Gateway is a service in front of a function. Invoke is required.
 type Gateway struct {
 	Kind Kind
 
-	// Stage is the first segment of the paths that clients ask for. Empty stands for the stage $default of an HTTP
-	// API, and for a REST API behind a custom domain. A Function URL has none.
+	// Stage is the first segment of the paths that clients request. It is empty for the stage $default of an HTTP API,
+	// for a REST API behind a custom domain, and for a Function URL.
 	Stage string
 
 	// Invoke runs the function. Its error is a function error.
@@ -60,7 +60,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.send(w, r, answer)
 }
 
-// target returns path and query as the client wrote them. No parser may have seen them: the escapes matter.
+// target returns path and query as the client wrote them. A parsed URL would not do, because the escapes matter.
 func target(r *http.Request) (path, query string) {
 	if r.RequestURI == "" {
 		return r.URL.EscapedPath(), r.URL.RawQuery
@@ -78,7 +78,7 @@ func (g *Gateway) cutStage(path string) (string, bool) {
 	return rest, ok && strings.HasPrefix(rest, "/")
 }
 
-// decoded decodes the escapes of a path once; what cannot be decoded stays.
+// decoded decodes the escapes of a path once. A path with a malformed escape stays as it is.
 func decoded(path string) string {
 	if d, err := url.PathUnescape(path); err == nil {
 		return d

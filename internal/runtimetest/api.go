@@ -2,8 +2,8 @@
 // real binary: it starts a bootstrap as Lambda does, feeds it invocations, and verifies
 // what the bootstrap sends back.
 //
-// Unlike Lambda it never freezes the process, and it tells the process a deadline without
-// enforcing it: what bounds an invocation here is the context given to Invoke.
+// Unlike Lambda it never freezes the process, and it does not enforce the deadline that it
+// gives to the process: the context given to Invoke bounds an invocation.
 package runtimetest
 
 import (
@@ -32,7 +32,7 @@ const (
 type API struct {
 	listener net.Listener
 	server   *http.Server
-	waiting  chan *call    // unbuffered: an invocation goes to whichever worker polls
+	waiting  chan *call    // unbuffered: an invocation goes to any worker that polls
 	ready    chan struct{} // closed at the first poll
 	ended    chan struct{} // closed when no more answers can come
 
@@ -43,7 +43,7 @@ type API struct {
 	violations []error
 }
 
-// An Invocation is one event for the function and what Lambda tells along with it.
+// An Invocation is one event for the function, and the metadata that Lambda sends with it.
 // No field is required.
 type Invocation struct {
 	// Payload is the event, a JSON document. If nil, it is {}.
@@ -98,7 +98,7 @@ func (e *FunctionError) Error() string { return e.Type + ": " + e.Message }
 type call struct {
 	Invocation
 	handedOut time.Time
-	answered  chan Result // has room for the one result, so that nobody need wait for it
+	answered  chan Result // of capacity 1, so that sending the only result never blocks
 }
 
 // New starts an API on a free port of 127.0.0.1. Close stops it.
@@ -165,8 +165,8 @@ func (a *API) Invoke(ctx context.Context, inv Invocation) (Result, error) {
 	}
 }
 
-// lastResult prefers an answer over the end: a panic is answered, then ends the process,
-// and its caller may notice both at once.
+// lastResult returns the answer of c if there is one, and the reason of the end if not. After
+// a panic the process answers and then exits, and the caller may see both at once.
 func (a *API) lastResult(c *call) (Result, error) {
 	select {
 	case result := <-c.answered:
@@ -176,8 +176,8 @@ func (a *API) lastResult(c *call) (Result, error) {
 	}
 }
 
-// Violations returns everything the process sent that the Runtime API refuses or that no
-// runtime should send, joined into one error, or nil.
+// Violations returns one error that joins all requests that the Runtime API refuses or that
+// no runtime should send, or nil if the process sent none.
 func (a *API) Violations() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -206,7 +206,8 @@ func (a *API) endCause() error {
 	return a.cause
 }
 
-// end fails everyone who waits. Only the first cause counts: the others follow from it.
+// end makes all calls that wait return cause. Later causes are ignored, because they follow
+// from the first one.
 func (a *API) end(cause error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

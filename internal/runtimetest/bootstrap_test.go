@@ -70,7 +70,7 @@ func serve(ctx context.Context, in request) (any, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	case "meet":
-		return nil, crowd().meet(ctx)
+		return nil, crowd().wait(ctx)
 	case "fill":
 		return strings.Repeat("x", in.Size), nil
 	}
@@ -91,15 +91,15 @@ func see(ctx context.Context) reply {
 
 const crowdSize = 3
 
-// A gathering lets nobody go before all have come.
-type gathering struct {
+// A barrier makes invocations wait until crowdSize of them have arrived.
+type barrier struct {
 	arrive   sync.WaitGroup
 	complete chan struct{}
 }
 
-// crowd is the one gathering of the process.
-var crowd = sync.OnceValue(func() *gathering {
-	g := &gathering{complete: make(chan struct{})}
+// crowd returns the only barrier of the process.
+var crowd = sync.OnceValue(func() *barrier {
+	g := &barrier{complete: make(chan struct{})}
 	g.arrive.Add(crowdSize)
 	go func() {
 		g.arrive.Wait()
@@ -108,10 +108,10 @@ var crowd = sync.OnceValue(func() *gathering {
 	return g
 })
 
-func (g *gathering) meet(ctx context.Context) error {
-	g.arrive.Done()
+func (b *barrier) wait(ctx context.Context) error {
+	b.arrive.Done()
 	select {
-	case <-g.complete:
+	case <-b.complete:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// outputDelay bounds the wait for output after the process has exited, since a child it
-// left behind may hold the pipe open.
+// outputDelay bounds the wait for output after the process has exited, because a child of it
+// may still have the pipe open.
 const outputDelay = 30 * time.Second
 
 // A Process is a bootstrap running under an API of its own. [Start] makes one. Its
@@ -49,7 +49,8 @@ func Start(ctx context.Context, bootstrap string, env []string) (*Process, error
 	return p, nil
 }
 
-// environment relies on the last value of a name being the one that counts.
+// environment returns the variables of the process. If a name occurs several times, the last
+// value counts.
 func environment(env []string, addr string) []string {
 	defaults := []string{
 		"AWS_LAMBDA_FUNCTION_NAME=" + functionName,
@@ -108,8 +109,8 @@ func (p *Process) InitDuration() time.Duration {
 }
 
 // PeakRSS returns the most memory the running process has had resident, in bytes. It
-// needs Linux. The resource usage known after the exit is of no use here: it counts the
-// parent's memory too, which the child shares until it executes the bootstrap.
+// needs Linux. The resource usage that is known after the exit does not help: it includes the
+// memory of the parent, which the child shares until it executes the bootstrap.
 func (p *Process) PeakRSS() (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
 	if err != nil {

@@ -11,11 +11,12 @@ import (
 	"time"
 )
 
-// maxPayload is Lambda's bound of a response: 6 MB and the room it leaves for an envelope.
+// maxPayload is the most bytes that Lambda accepts in a response: 6 MB, and 100 bytes for an
+// envelope.
 const maxPayload = 6<<20 + 100
 
-// handler routes the Runtime API, and the two calls of the Extensions API by which
-// aws-lambda-go asks for SIGTERM.
+// handler serves the Runtime API, and the two calls of the Extensions API with which
+// aws-lambda-go registers for SIGTERM.
 func (a *API) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", a.next)
@@ -67,7 +68,7 @@ func (a *API) handOut(w http.ResponseWriter, c *call) {
 	w.Write(c.Payload)
 }
 
-// start makes c known before the process can be.
+// start registers c. This must happen before the process can answer.
 func (a *API) start(c *call) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -75,7 +76,7 @@ func (a *API) start(c *call) {
 	a.running[c.RequestID] = c
 }
 
-// take removes the call, since every call is answered once.
+// take removes and returns the call, because every call is answered once.
 func (a *API) take(id string) (*call, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -94,7 +95,7 @@ func (a *API) response(w http.ResponseWriter, r *http.Request) {
 	if mediaType == "application/json" && !json.Valid(payload) {
 		a.violate("the response is not the JSON it is said to be")
 	}
-	a.settle(w, r, Result{Payload: payload})
+	a.finish(w, r, Result{Payload: payload})
 }
 
 func (a *API) failure(w http.ResponseWriter, r *http.Request) {
@@ -103,10 +104,10 @@ func (a *API) failure(w http.ResponseWriter, r *http.Request) {
 		a.violate("error: %v", err)
 		return
 	}
-	a.settle(w, r, Result{Payload: payload, FunctionError: a.functionError(r, payload)})
+	a.finish(w, r, Result{Payload: payload, FunctionError: a.functionError(r, payload)})
 }
 
-func (a *API) settle(w http.ResponseWriter, r *http.Request, result Result) {
+func (a *API) finish(w http.ResponseWriter, r *http.Request, result Result) {
 	c, ok := a.take(r.PathValue("id"))
 	if !ok {
 		a.refuse(w, r, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
@@ -123,7 +124,7 @@ func (a *API) settle(w http.ResponseWriter, r *http.Request, result Result) {
 	accept(w)
 }
 
-// tooLarge returns what Lambda gives the caller instead of an oversized response.
+// tooLarge returns the result that Lambda gives the caller instead of an oversized response.
 func tooLarge(result Result) Result {
 	result.FunctionError = &FunctionError{
 		Type:    "Function.ResponseSizeTooLarge",
@@ -147,8 +148,8 @@ func (a *API) initFailure(w http.ResponseWriter, r *http.Request) {
 	accept(w)
 }
 
-// functionError returns the error document; one without a type is a violation, because
-// callers have nothing else to branch on.
+// functionError returns the error document. A document without a type is a violation, because
+// callers tell errors apart by the type.
 func (a *API) functionError(r *http.Request, payload []byte) *FunctionError {
 	a.checkMediaType(r, "application/json", "application/vnd.aws.lambda.error+json")
 	e := new(FunctionError)
@@ -171,7 +172,7 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// nextEvent never answers: who asks for no events gets none.
+// nextEvent never answers, because the extension has registered for no events.
 func (a *API) nextEvent(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Lambda-Extension-Identifier") == "" {
 		a.refuse(w, r, http.StatusForbidden, "Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header")
@@ -188,8 +189,8 @@ func (a *API) checkMediaType(r *http.Request, accepted ...string) string {
 	return mediaType
 }
 
-// readBody returns at most one byte more than is allowed but reads everything: a client
-// interrupted while it sends may never see the refusal.
+// readBody reads the whole body, and returns at most one byte more than is allowed. If it
+// stopped reading, the client might never see that its request was refused.
 func readBody(r *http.Request) ([]byte, error) {
 	payload, err := io.ReadAll(io.LimitReader(r.Body, maxPayload+1))
 	if err != nil {

@@ -21,7 +21,7 @@ const (
 	senders  = fronts + " alb-multi-value"
 )
 
-// requests says what HTTP request each file of events/ is: <sender>-<situation>.json, for each sender named.
+// requests holds the HTTP request in each file of events/. A file is named <sender>-<situation>.json, for each of senders.
 var requests = []struct {
 	senders, situation  string
 	method, path, query string
@@ -142,8 +142,8 @@ func TestPath(t *testing.T) {
 	}
 }
 
-// TestStage: the stage of an HTTP API stands before all else in its paths. In those of the others it does not, and so a
-// segment of its name is the client's.
+// TestStage: the paths of an HTTP API begin with the stage, and the client has not sent it. In the paths of other senders, a
+// segment with the name of the stage is from the client.
 func TestStage(t *testing.T) {
 	t.Parallel()
 	const (
@@ -168,6 +168,7 @@ func TestStage(t *testing.T) {
 		{v2, "/product/v1/items/k", "prod", "/product/v1/items/k"},
 		{v2, "/v1/items/k", "prod", "/v1/items/k"},
 		{v2, "/v1/items/k", "$default", "/v1/items/k"},
+		{v2, "/$default/v1/items/k", "$default", "/$default/v1/items/k"},
 		{v2, "//v1/items/k", "", "//v1/items/k"},
 		{v2, "/prod", "prod", "/prod"},
 		{rest, "/prod/v1/items/k", "prod", "/prod/v1/items/k"},
@@ -199,6 +200,8 @@ func TestQuery(t *testing.T) {
 		{"REST repeated", v1 + `"queryStringParameters":{"key":"b"},"multiValueQueryStringParameters":{"key":["a","b"]}}`, []string{"a", "b"}},
 		{"REST single map", v1 + `"queryStringParameters":{"key":"ключ","x":"1"}}`, []string{"ключ"}},
 		{"REST without query", v1 + `"queryStringParameters":null}`, nil},
+		{"REST, values that are no strings", v1 + `"multiValueQueryStringParameters":{"key":["a",5,null,["c"],1e999,"b"],"x":{}}}`, []string{"a", "b"}},
+		{"REST, a single value that is no string", v1 + `"queryStringParameters":{"key":1e999}}`, nil},
 		{"HTTP API", v2 + `"rawQueryString":"key=a%2Bb&x=%26"}`, []string{"a+b"}},
 		{"HTTP API repeated", v2 + `"rawQueryString":"key=a&key=b","queryStringParameters":{"key":"a,b"}}`, []string{"a", "b"}},
 		{"HTTP API without a raw query", v2 + `"queryStringParameters":{"key":"a+b","x":"&"}}`, []string{"a+b"}},
@@ -227,6 +230,26 @@ func TestRepeatedHeaderReachesHandlerWhole(t *testing.T) {
 		"headers":{"if-none-match":"\"b\""},"multiValueHeaders":{"if-none-match":["\"a\"","\"b\""]}}`))
 	if got := strings.Join(r.Header.Values("If-None-Match"), ","); got != `"a","b"` {
 		t.Errorf(`If-None-Match = %s; want "a","b"`, got)
+	}
+}
+
+// TestWantedHeaders: the handler gets the headers that it reads and no others, whichever map holds them.
+func TestWantedHeaders(t *testing.T) {
+	t.Parallel()
+	const event = `{"httpMethod":"GET","path":"/v1/items/k","requestContext":{},`
+	for _, maps := range []string{
+		`"headers":{"oRIGIN":"o","cookie":"c"}}`,
+		`"multiValueHeaders":{"Origin":["o"],"Cookie":["c"]}}`,
+		`"headers":{"origin":"o"},"multiValueHeaders":{"cookie":["c"]}}`,
+	} {
+		var got http.Header
+		g := &gateway.Gateway{
+			HTTP:    http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }),
+			Headers: []string{"Accept", "Origin"},
+		}
+		if _, err := g.Invoke(t.Context(), []byte(event+maps)); err != nil || len(got) != 1 || got.Get("Origin") != "o" {
+			t.Errorf("header of %s = %v, %v; want Origin alone", maps, got, err)
+		}
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// TestFailed: nothing but the head of a report is taken for one.
-func TestFailed(t *testing.T) {
+// TestFailedInvocation: only the head of a report is read as one.
+func TestFailedInvocation(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ request, id string }{
 		{"POST /2018-06-01/runtime/invocation/id-1/error HTTP/1.1\r\nHost: h\r\n\r\n", "id-1"},
@@ -22,8 +22,8 @@ func TestFailed(t *testing.T) {
 		{`{"value":"POST /2018-06-01/runtime/invocation/id-1/error HTTP/1.1"}`, ""},
 		{"", ""},
 	} {
-		if id, ok := failed([]byte(tt.request)); ok != (tt.id != "") || ok && id != tt.id {
-			t.Errorf("failed(%q) = %q, %v; want %q", tt.request, id, ok, tt.id)
+		if id, ok := failedInvocation([]byte(tt.request)); ok != (tt.id != "") || ok && id != tt.id {
+			t.Errorf("failedInvocation(%q) = %q, %v; want %q", tt.request, id, ok, tt.id)
 		}
 	}
 }
@@ -32,8 +32,9 @@ type failing struct{ err error }
 
 func (f failing) Invoke(context.Context, []byte) ([]byte, error) { return nil, f.err }
 
-// TestReport: who has a line gets no second one; who has none gets it once, with a cause if the report's head is whole.
-func TestReport(t *testing.T) {
+// TestLogUnlessLogged: an invocation that has a log line gets no second one. Another gets one, with the cause if the head of the
+// report is whole.
+func TestLogUnlessLogged(t *testing.T) {
 	t.Parallel()
 	const head = "POST /2018-06-01/runtime/invocation/id-2/error HTTP/1.1\r\nHost: h\r\n"
 	var output bytes.Buffer
@@ -42,12 +43,12 @@ func TestReport(t *testing.T) {
 	if _, err := f.Invoke(ctx, nil); err == nil {
 		t.Error("Invoke = nil; want the handler's error")
 	}
-	f.report("id-1", []byte(head))
+	f.logUnlessLogged("id-1", []byte(head))
 	if output.Len() > 0 {
 		t.Errorf("the log holds %s; want nothing", &output)
 	}
-	f.report("id-2", []byte(head+`Lambda-Runtime-Function-Xray-Error-Cause: {"exceptions":[{"message":"no context"}]}`+"\r\n\r\n"))
-	f.report("id-3", []byte(head+"Lambda-Runtime-Func"))
+	f.logUnlessLogged("id-2", []byte(head+`Lambda-Runtime-Function-Xray-Error-Cause: {"exceptions":[{"message":"no context"}]}`+"\r\n\r\n"))
+	f.logUnlessLogged("id-3", []byte(head+"Lambda-Runtime-Func"))
 	lines := strings.Split(strings.TrimSpace(output.String()), "\n")
 	if len(lines) != 2 || !strings.Contains(lines[0], `"request_id":"id-2"`) || !strings.Contains(lines[0], `"error":"no context"`) ||
 		!strings.Contains(lines[1], `"request_id":"id-3"`) || !strings.Contains(lines[1], "the runtime library refused") {

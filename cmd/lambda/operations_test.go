@@ -30,7 +30,7 @@ func (s *sandbox) directEvent(t *testing.T, name string) string {
 	return s.direct(t, string(payload))
 }
 
-// TestWriteThenRead: what was written is what is read next, whatever was known before.
+// TestWriteThenRead: a read after a write gets what was written, whatever copies there were.
 func TestWriteThenRead(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t, "ALLOW_WRITES=true")
@@ -48,7 +48,7 @@ func TestWriteThenRead(t *testing.T) {
 	if got := read(); got != itemValue {
 		t.Errorf("before: %s; want %s", got, itemValue)
 	}
-	s.Voximplant.Put("order:1001", "by others", time.Now().Add(time.Hour)) // a copy answers until it is old
+	s.Voximplant.Put("order:1001", "by others", time.Now().Add(time.Hour)) // not read before the copy is old
 	end := time.Now().Add(time.Hour).Unix()
 	set := fmt.Sprintf(`{"operation":"set","key":"order:1001","value":"on its way","expires_at":%d}`, end)
 	if got, want := s.direct(t, set), fmt.Sprintf(`{"key":"order:1001","value":"on its way","expires_at":%d}`, end); got != want {
@@ -74,7 +74,7 @@ func TestWriteThenRead(t *testing.T) {
 	}
 }
 
-// TestListing: what is outside the allow-list is not there.
+// TestListing: a page holds no key outside the allow-list.
 func TestListing(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)

@@ -13,13 +13,13 @@ import (
 	"voxkv/internal/runtimetest"
 )
 
-// A logged invocation is one with what its line must say; "" is not looked at.
+// A logged invocation has the members that its log line must have. An empty one is not compared.
 type logged struct {
 	runtimetest.Invocation
 	level, code, err string
 }
 
-// invocations are the sample events and what nobody should send.
+// invocations returns the sample events and invalid payloads.
 func invocations(t *testing.T) map[string]logged {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("..", "..", "events", "*.json"))
@@ -66,9 +66,8 @@ func invocations(t *testing.T) map[string]logged {
 	return all
 }
 
-// TestOneLinePerInvocation: whatever is sent, one line of JSON has the request
-// id, and no line is anything but JSON; also where a process serves several
-// invocations at once, and when it ends.
+// TestOneLinePerInvocation: for any payload, exactly one line has the request id, and every line is JSON. This also holds
+// when a process serves several invocations at once, and when it exits.
 func TestOneLinePerInvocation(t *testing.T) {
 	t.Parallel()
 	for _, workers := range []int{1, 4} {
@@ -116,7 +115,7 @@ func (s *sandbox) invokeAll(t *testing.T, all map[string]logged, workers int) {
 	group.Wait()
 }
 
-// requestID makes an id of name that may stand in a URL and in a header.
+// requestID makes of name an id that is valid in a URL and in a header.
 func requestID(name string) string { return fmt.Sprintf("%x", name) }
 
 func checkLines(t *testing.T, output string, all map[string]logged) {

@@ -12,7 +12,7 @@ import (
 	"voxkv/internal/gateway"
 )
 
-// empties are the ways in which a member says nothing.
+// empties are the values that count as absent.
 var empties = []string{`null`, `{}`, `[]`, `""`}
 
 const (
@@ -22,7 +22,8 @@ const (
 	multiValue = version1 + "requestContext.elb multiValueHeaders multiValueQueryStringParameters "
 )
 
-// forms are events of each sender, and the members that they need. Of what is in two maps, neither is needed.
+// forms are events of each sender, with the members that they cannot do without. If two maps hold the same, either can be
+// empty.
 var forms = map[string]string{
 	"rest-api-item.json":              version1,
 	"rest-api-conditional.json":       version1,
@@ -40,13 +41,12 @@ var forms = map[string]string{
 	"alb-multi-value-query.json":      multiValue,
 }
 
-// members are all that are looked at.
+// members are all members that the gateway reads.
 var members = strings.Fields(`version httpMethod path rawPath rawQueryString headers multiValueHeaders queryStringParameters
 	multiValueQueryStringParameters requestContext.elb requestContext.http requestContext.stage
 	key keys operation Records source detail-type type`)
 
-// TestEmptyMembers: a member that says nothing changes nothing, in any form of event. Of two maps with the same content one
-// may be empty.
+// TestEmptyMembers: an empty member counts as absent in every form of event.
 func TestEmptyMembers(t *testing.T) {
 	t.Parallel()
 	for file, needed := range forms {
@@ -60,7 +60,7 @@ func TestEmptyMembers(t *testing.T) {
 				}
 				for _, empty := range empties {
 					if member == "requestContext.elb" && empty == "{}" {
-						continue // an object, however empty, tells the sender
+						continue // an object, even an empty one, says that a load balancer is the sender
 					}
 					changed := set(t, payload, member, empty)
 					if got := seen(t, changed); got != want {
@@ -72,7 +72,7 @@ func TestEmptyMembers(t *testing.T) {
 	}
 }
 
-// TestEmptyMembersOfDirectInvocations: the same beside a key.
+// TestEmptyMembersOfDirectInvocations: an empty member beside a key counts as absent.
 func TestEmptyMembersOfDirectInvocations(t *testing.T) {
 	t.Parallel()
 	g := &gateway.Gateway{
@@ -94,13 +94,13 @@ func TestEmptyMembersOfDirectInvocations(t *testing.T) {
 	}
 }
 
-// TestWrongTypes: what is of another type and not empty is no event of ours.
+// TestWrongTypes: a member of another type that is not empty makes an event unsupported.
 func TestWrongTypes(t *testing.T) {
 	t.Parallel()
 	for member, wrong := range map[string]string{
 		"version": `2`, "httpMethod": `["GET"]`, "path": `{"a":"/v1/items/k"}`, "rawPath": `5`, "rawQueryString": `["key=k"]`, "headers": `["a"]`,
 		"multiValueHeaders": `"a"`, "queryStringParameters": `[0]`, "multiValueQueryStringParameters": `false`,
-		"requestContext.elb": `true`, "requestContext.http": `"GET"`, "requestContext.stage": `1`,
+		"requestContext.elb": `true`, "requestContext.http": `{"method":5}`, "requestContext.stage": `1`,
 		"Records": `[{}]`, "type": `"REQUEST"`, "key": `5`,
 	} {
 		g := &gateway.Gateway{HTTP: unreachable(t), Direct: func(context.Context, []byte) ([]byte, error) { return nil, badKey{""} }}
@@ -110,7 +110,17 @@ func TestWrongTypes(t *testing.T) {
 	}
 }
 
-// TestMapsWithContent: of two maps the one with content counts.
+// TestInvalidUTF8: bytes that are not UTF-8, and halves of surrogate pairs, become U+FFFD.
+func TestInvalidUTF8(t *testing.T) {
+	t.Parallel()
+	r := request(t, []byte(`{"httpMethod":"GET","path":"/v1/items/`+"\xff"+`","requestContext":{"`+"\xff"+`":1},
+		"queryStringParameters":{"key":"\ud800"},"headers":{"origin":"`+"\xff"+`"}}`))
+	if got := r.URL.Path + r.URL.Query().Get("key") + r.Header.Get("Origin"); got != "/v1/items/\ufffd\ufffd\ufffd" {
+		t.Errorf("path, key and origin are %q; want U+FFFD in each", got)
+	}
+}
+
+// TestMapsWithContent: if one of two maps is empty, the other one counts.
 func TestMapsWithContent(t *testing.T) {
 	t.Parallel()
 	events := map[string]string{
@@ -136,7 +146,7 @@ func TestMapsWithContent(t *testing.T) {
 	}
 }
 
-// seen is what the handler gets of payload, and the form in which its sender gets the answer.
+// seen returns the request that the handler gets for payload, and the answer that the sender gets.
 func seen(t *testing.T, payload []byte) string {
 	t.Helper()
 	var got string
