@@ -3,6 +3,7 @@ package lookup
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -16,134 +17,153 @@ const (
 	// tripAfter is how many failures in a row open a circuit.
 	tripAfter = 5
 
-	// firstCooldown and maxCooldown bound how long a circuit stays open. Each
-	// failure after the first cooldown doubles the time.
-	firstCooldown = time.Second
+	// firstCooldown and maxCooldown are the longest times that a circuit stays
+	// open, at first and at last. Each failure after the first cooldown doubles
+	// the time.
+	firstCooldown = 1500 * time.Millisecond
 	maxCooldown   = 30 * time.Second
 
-	// maxFailingKeys bounds the keys that have a circuit of their own. A key that
-	// loses its circuit is only asked for more often.
+	// headStart is how much earlier than others a key of less doubt may be the trial.
+	headStart = time.Second
+
+	// maxFailingKeys bounds the keys that are known to fail. A key beyond that is
+	// only asked for more often.
 	maxFailingKeys = 1024
 )
 
 // A breaker holds a circuit for the service and one for each failing key. A key
 // that fails again and again opens its own circuit and no other. Different keys
-// that fail in a row open the circuit of the service, and then upstream is asked
-// for no key.
+// that fail in a row, asked for by different requests, open the circuit of the
+// service, and then upstream is asked for no key.
 //
 // It goes by the wall clock, which the libraries for this do not: a sandbox may
 // be frozen while upstream recovers.
 type breaker struct {
-	mu          sync.Mutex // guards what follows
-	keys        *lru.Cache[string, *circuit]
-	service     circuit
-	failingKeys map[string]bool // that the service's circuit has counted, tripAfter at most
+	mu      sync.Mutex // guards what follows, and the requests' circuits
+	keys    *lru.Cache[string, *circuit]
+	service circuit
 
-	// While the service's circuit is half-open: the key of the first trial, once
-	// that has failed, and whether a second trial has begun.
-	failedTrial string
-	secondTrial bool
+	// failingKeys are those that failed since the service's last success.
+	failingKeys map[string]bool
+
+	// leastDoubt is the least doubt of a key that was refused since the service's
+	// last trial.
+	leastDoubt int
 }
+
+// A request is several keys that one caller asks for. Its circuit ends a request
+// whose keys fail one after the other, and it counts once for the service.
+type request struct{ circuit }
+
+// requestKey is the context key of a *request.
+type requestKey struct{}
 
 func newBreaker() (*breaker, error) {
 	keys, err := lru.New[string, *circuit](maxFailingKeys)
-	return &breaker{keys: keys, failingKeys: map[string]bool{}}, err
+	return &breaker{keys: keys, failingKeys: map[string]bool{}, leastDoubt: math.MaxInt}, err
 }
 
-// allow returns nil if upstream may be asked for key, and otherwise the error to
-// answer with. After the cooldown the circuit is half-open: one fetch is the
-// trial, and the others are refused until its outcome is known or another
-// cooldown has passed.
-func (b *breaker) allow(key string, now time.Time) error {
+// allow returns nil if upstream may be asked for key, as part of r if that is not
+// nil, and otherwise the error to answer with. After the cooldown a circuit is
+// half-open: one fetch is the trial, and the others are refused until its outcome
+// is known or another cooldown has passed. answered is whether upstream has ever
+// answered for key, as far as is known.
+func (b *breaker) allow(key string, answered bool, r *request, now time.Time) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	own, failed := b.keys.Get(key)
-	if failed {
-		if left := own.cooldownLeft(now); left > 0 {
-			return own.openError(left)
-		}
+	if r != nil && r.tripped() {
+		return r.openError(0)
 	}
+	own, failed := b.keys.Get(key)
+	if !failed {
+		own = &circuit{}
+	}
+	if left := own.cooldownLeft(now); left > 0 {
+		return own.openError(left)
+	}
+	doubt := own.doubt(answered)
 	left := b.service.cooldownLeft(now)
-	if left > 0 && !b.allowsSecondTrial(key) {
+	if left == 0 && doubt > b.leastDoubt {
+		left = b.service.cooldownLeft(now.Add(-headStart))
+	}
+	if left > 0 {
+		b.leastDoubt = min(b.leastDoubt, doubt)
 		return b.service.openError(left)
 	}
-	if left == 0 {
-		b.failedTrial = ""
-	}
-	b.secondTrial = left > 0
+	b.leastDoubt = math.MaxInt
 	b.service.beginTrial(now)
-	if failed {
-		own.beginTrial(now)
-	}
+	own.beginTrial(now)
 	return nil
 }
 
-// allowsSecondTrial reports whether key may be a second trial at once. The first
-// trial failed, and may have done so for its own key alone.
-func (b *breaker) allowsSecondTrial(key string) bool {
-	return !b.secondTrial && b.failedTrial != "" && b.failedTrial != key
-}
-
-// record takes the outcome of a fetch that began at fetchedAt.
-func (b *breaker) record(key string, fetchedAt, now time.Time, err error) {
+// record takes the outcome of a fetch that began at fetchedAt, as part of r if
+// that is not nil.
+func (b *breaker) record(key string, r *request, fetchedAt, now time.Time, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if failed := outage(err); failed != nil {
-		b.recordFailure(key, fetchedAt, now, failed)
-	} else if err == nil || errors.Is(err, voximplant.ErrNotFound) {
-		b.recordSuccess(key)
+	failed, _ := errors.AsType[*voximplant.Error](err)
+	switch {
+	case isOutage(failed):
+		b.recordFailure(key, r, fetchedAt, now, failed)
+	case err == nil, errors.Is(err, voximplant.ErrNotFound), failed != nil && failed.Code != 0:
+		b.recordSuccess(key, r)
+	default: // an answer without sense, or upstream was not asked
+		if b.service.tripped() {
+			b.circuitOf(key).failures++ // the next trial is better made with another key
+		}
 	}
 }
 
-// recordFailure counts a failure for its key. It counts for the service only if
-// the key has not failed since the last success, and the fetch began after the
-// last failure was known. So neither one key nor the keys of one request can
-// open the service's circuit.
-func (b *breaker) recordFailure(key string, fetchedAt, now time.Time, failed *voximplant.Error) {
+// recordFailure counts a failure for its key and its request. It counts for the
+// service only if it is the first of its key since the last success, the first of
+// its request, and if its fetch began after the last failure was known. So
+// neither one key nor the keys of one request can open the service's circuit.
+func (b *breaker) recordFailure(key string, r *request, fetchedAt, now time.Time, failed *voximplant.Error) {
+	if own := b.circuitOf(key); !own.changedAfter(fetchedAt, now) {
+		own.fail(now, failed)
+	}
+	counted := b.failingKeys[key]
+	if r != nil {
+		counted = counted || r.failures > 0
+		r.fail(now, failed)
+	}
+	if len(b.failingKeys) < maxFailingKeys {
+		b.failingKeys[key] = true
+	}
+	if !b.service.changedAfter(fetchedAt, now) && (!counted || b.service.tripped()) {
+		b.service.fail(now, failed)
+	}
+}
+
+// circuitOf returns the circuit of key, a new one if there is none.
+func (b *breaker) circuitOf(key string) *circuit {
 	own, ok := b.keys.Get(key)
 	if !ok {
 		own = &circuit{}
 		b.keys.Add(key, own)
 	}
-	if !fetchedAt.Before(own.changedAt) {
-		own.fail(now, failed)
-	}
-	trial := b.service.tripped()
-	if fetchedAt.Before(b.service.changedAt) || b.failingKeys[key] && !trial {
-		return
-	}
-	if !trial {
-		b.failingKeys[key] = true
-	} else if !b.secondTrial {
-		b.failedTrial = key
-	}
-	b.service.fail(now, failed)
+	return own
 }
 
-// recordSuccess closes the service's circuit. If that was not closed, the keys
-// most likely failed because the service did, and their circuits close too.
-func (b *breaker) recordSuccess(key string) {
+// recordSuccess closes the circuits of the service and of key. Those of other keys
+// stay as they are: if they closed too, keys that always fail could open the
+// service's circuit again at once.
+func (b *breaker) recordSuccess(key string, r *request) {
 	b.keys.Remove(key)
-	if b.service.tripped() {
-		b.keys.Purge()
-	}
 	b.service = circuit{}
 	clear(b.failingKeys)
+	if r != nil {
+		r.circuit = circuit{}
+	}
 }
 
-// outage returns err if it may be a failure of the service, and otherwise nil:
-// for an answer that makes no sense; for a refused service-account key, which
-// auth by itself does not use again for some time; and for the API's detector of
-// repeated requests, which other sandboxes have made.
-func outage(err error) *voximplant.Error {
-	failed, ok := errors.AsType[*voximplant.Error](err)
-	if !ok || failed.Code == voximplant.CodeResend {
-		return nil
-	}
-	if failed.Kind == voximplant.KindThrottled || failed.Kind == voximplant.KindUnavailable {
-		return failed
-	}
-	return nil
+// isOutage reports whether failed may be a failure of the service. An answer that
+// makes no sense is none, nor is a refused service-account key, which auth by
+// itself does not use again for some time. Nor is the API's detector of repeated
+// requests, which other sandboxes have made.
+func isOutage(failed *voximplant.Error) bool {
+	return failed != nil && failed.Code != voximplant.CodeResend &&
+		(failed.Kind == voximplant.KindThrottled || failed.Kind == voximplant.KindUnavailable)
 }
 
 // A circuit is closed until tripAfter failures in a row trip it. Then it is open
@@ -169,6 +189,23 @@ func (c *circuit) cooldownLeft(now time.Time) time.Duration {
 	return left
 }
 
+// doubt is how little another failure of the key of c would tell of the service.
+// A key that was never answered may be one that always fails, which counts as
+// two failures.
+func (c *circuit) doubt(answered bool) int {
+	if answered {
+		return c.failures
+	}
+	return c.failures + 2
+}
+
+// changedAfter reports whether c has changed since fetchedAt: the outcome of a
+// fetch that began before that is no news. A change that lies in the future, as
+// after the clock was set back, is not counted.
+func (c *circuit) changedAfter(fetchedAt, now time.Time) bool {
+	return fetchedAt.Before(c.changedAt) && !c.changedAt.After(now)
+}
+
 func (c *circuit) fail(now time.Time, failed *voximplant.Error) {
 	c.failures++
 	c.kind, c.changedAt = failed.Kind, now
@@ -185,11 +222,11 @@ func (c *circuit) beginTrial(now time.Time) {
 }
 
 // coolDown sets a cooldown of atLeast or more. Jitter keeps sandboxes that failed
-// together from trying again together.
+// together from trying again together, at the longest cooldown too.
 func (c *circuit) coolDown(now time.Time, atLeast time.Duration) {
 	doublings := min(max(c.failures-tripAfter, 0), 10)
-	cooldown := firstCooldown << doublings
-	c.openUntil = now.Add(min(max(cooldown+rand.N(cooldown/2), atLeast), maxCooldown))
+	longest := min(firstCooldown<<doublings, maxCooldown)
+	c.openUntil = now.Add(min(max(longest-rand.N(longest/3), atLeast), maxCooldown))
 }
 
 // openError has the kind of the last failure, and asks the caller to wait for

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,9 +17,11 @@ import (
 // A failingUpstream can be made to fail, as a whole or for some keys, and has a Lookup in front.
 type failingUpstream struct {
 	*lookup.Lookup
-	err   error            // for every key
-	bad   map[string]error // for these keys
-	asked map[string]int   // by key
+	err error            // for every key
+	bad map[string]error // for these keys
+
+	mu    sync.Mutex
+	asked map[string]int // by key
 }
 
 func newFailingUpstream(t *testing.T) *failingUpstream {
@@ -30,6 +34,8 @@ func newFailingUpstream(t *testing.T) *failingUpstream {
 	p.Lookup, err = lookup.New(lookup.Config{
 		Scope: scope, MaxItems: 10, Timeout: 5 * time.Second, StaleMaxAge: time.Hour,
 		Fetch: func(_ context.Context, key string) (*voximplant.KeyValueItem, error) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
 			p.asked[key]++
 			if err := errors.Join(p.err, p.bad[key]); err != nil {
 				return nil, err
@@ -185,9 +191,8 @@ func TestCooldownsGrow(t *testing.T) {
 					p.fail(t, fmt.Sprint("k", i%keys))
 					time.Sleep(100 * time.Millisecond)
 				}
-				// A second key tries at once after a trial has failed.
-				if most := (5 + 6 + 600/30) * min(keys, 2); p.total() < 5+600/30-2 || p.total() > most {
-					t.Errorf("in ten minutes of outage it was asked %d times; want 23 to %d", p.total(), most)
+				if p.total() < 5+600/30 || p.total() > 5+6+600/20 {
+					t.Errorf("in ten minutes of outage it was asked %d times; want 25 to 41", p.total())
 				}
 				p.err = nil
 				time.Sleep(31 * time.Second)
@@ -232,43 +237,166 @@ func TestOneTries(t *testing.T) {
 	})
 }
 
-// TestFailingKeyAsTrial: a key that always fails may be the trial after a
-// cooldown, and still the service is found to be well by the next key.
-func TestFailingKeyAsTrial(t *testing.T) {
+// TestFailingKeysCloseNobodyOut: keys that always fail, however many and whoever
+// comes first, keep a key that was answered before out for a minute at most.
+func TestFailingKeysCloseNobodyOut(t *testing.T) {
+	t.Parallel()
+	always := map[string]error{
+		"unavailable": unavailable(),
+		"resent":      &voximplant.Error{Kind: voximplant.KindThrottled, Code: 484, Status: 200},
+		"malformed":   &voximplant.Error{Kind: voximplant.KindMalformed, Status: 200},
+		"failed":      &voximplant.Error{Kind: voximplant.KindFailed, Code: 13, Status: 200},
+	}
+	for name, err := range always {
+		for _, bad := range []int{1, 6, 20} {
+			if bad == 20 && name != "unavailable" {
+				continue // the others open no circuit
+			}
+			t.Run(fmt.Sprint(name, " ", bad), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					p := newFailingUpstream(t)
+					p.succeed(t, "good")
+					p.err = unavailable()
+					for _, key := range []string{"k0", "k1", "good", "k2", "k3"} { // an outage, over at once
+						p.Item(t.Context(), key)
+					}
+					p.err = nil
+					for _, key := range names("bad", bad) {
+						p.bad[key] = err
+					}
+					refused := 0
+					for range 3000 {
+						p.fail(t, names("bad", bad)...)
+						if a, _ := p.Item(t.Context(), "good"); a.Source != lookup.FromUpstream {
+							refused++ // or answered from the cache, which is as bad
+						}
+						time.Sleep(100 * time.Millisecond)
+					}
+					if refused > 600 {
+						t.Errorf("a good key was refused %d times of 3000", refused)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestRequestsFail: a request of many keys stops asking a service that fails, and
+// counts as one failure, however long it takes.
+func TestRequestsFail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newFailingUpstream(t)
 		p.err = unavailable()
-		p.fail(t, names("k", 5)...)
-		p.bad["bad"] = p.err
-		for range 6 { // the cooldown grows to 30 s
-			time.Sleep(30 * time.Second)
-			p.fail(t, "bad", "k0", "k1", "k2")
+		item := func(ctx context.Context, key string) (lookup.Answer, error) { return p.Item(ctx, key) }
+		asked := p.total()
+		for range 4 {
+			lookup.Several(t.Context(), names("bad", 50), item)
+			time.Sleep(time.Minute) // the keys' own circuits are half-open again
+		}
+		if got := p.total() - asked; got > 4*(5+8) {
+			t.Errorf("4 requests of 50 keys asked a failing upstream %d times; want 13 each at most", got)
 		}
 		p.err = nil
-		time.Sleep(30 * time.Second)
-		p.fail(t, "bad")
-		p.succeed(t, "k3")
-		p.succeed(t, "k4")
-		p.fail(t, "bad")
-		p.succeed(t, "k0")
+		p.succeed(t, "good")
+		p.err = unavailable()
+		for i := range 5 {
+			lookup.Several(t.Context(), names(fmt.Sprint("bad", i, "-"), 50), item)
+		}
+		p.err = nil
+		waits(t, p.fail(t, "other"), voximplant.KindUnavailable, time.Millisecond, 1500*time.Millisecond)
 	})
 }
 
-// TestTwoTrials: a failed trial lets one other key try, and no third.
-func TestTwoTrials(t *testing.T) {
+// TestRequestsAnswerInPart: keys that fail do not keep those of the same request
+// from being asked for, as long as some are answered.
+func TestRequestsAnswerInPart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newFailingUpstream(t)
-		p.err = unavailable()
+		var keys []string
+		for i := range 10 {
+			p.bad[fmt.Sprint("bad", i)] = unavailable()
+			keys = append(keys, fmt.Sprint("bad", i), fmt.Sprint("good", i))
+		}
+		// One after the other, since side by side five may fail before one is answered.
+		for _, r := range lookup.Several(t.Context(), keys, inTurn(p.Item)) {
+			if good := strings.HasPrefix(r.Key, "good"); good != (r.Err == nil) {
+				t.Errorf("%s: %v", r.Key, r.Err)
+			}
+		}
+	})
+}
+
+// inTurn makes calls one at a time.
+func inTurn(item lookup.Func) lookup.Func {
+	turn := make(chan struct{}, 1)
+	return func(ctx context.Context, key string) (lookup.Answer, error) {
+		turn <- struct{}{}
+		defer func() { <-turn }()
+		return item(ctx, key)
+	}
+}
+
+// TestOneTrialACooldown: however many keys wait, one is the trial.
+func TestOneTrialACooldown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newFailingUpstream(t)
+		p.err = &voximplant.Error{Kind: voximplant.KindThrottled, RetryAfter: 25 * time.Second}
 		p.fail(t, names("k", 5)...)
 		for range 3 {
 			time.Sleep(30 * time.Second)
 			asked := p.total()
-			p.fail(t, names("new", 20)...)
-			if p.total() != asked+2 {
-				t.Errorf("after a cooldown 20 keys were asked for %d times; want 2", p.total()-asked)
+			p.fail(t, append(names("new", 20), names("k", 5)...)...)
+			if p.total() != asked+1 {
+				t.Errorf("after a cooldown 25 keys were asked for %d times; want 1", p.total()-asked)
 			}
+		}
+	})
+}
+
+// TestClockSetBackInAnOutage: failures count, and no cooldown lasts longer than it can.
+func TestClockSetBackInAnOutage(t *testing.T) {
+	t.Parallel()
+	var behind time.Duration
+	synctest.Test(t, func(t *testing.T) {
+		p := newFailingUpstream(t)
+		p.Now = func() time.Time { return time.Now().Add(-behind) }
+		p.err = unavailable()
+		p.fail(t, names("k", 3)...)
+		behind = time.Hour
+		p.fail(t, names("new", 20)...)
+		if p.total() != 5 {
+			t.Errorf("asked %d times; want 5, though the clock was set back between", p.total())
+		}
+		behind = 2 * time.Hour
+		p.err = nil
+		p.succeed(t, "other")
+	})
+}
+
+// TestManyFailingKeys: what is known of failing keys is bounded, and forgotten at
+// the next success.
+func TestManyFailingKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newFailingUpstream(t)
+		p.err = unavailable()
+		for range 5 { // opens the circuits of keys that fail, and of no other
+			for i := range 900 {
+				p.err = unavailable()
+				p.fail(t, fmt.Sprint("k", i))
+				p.err = nil
+				p.succeed(t, fmt.Sprint("good", i))
+				p.Forget(fmt.Sprint("good", i))
+			}
+		}
+		asked := p.asked["k0"]
+		waits(t, p.fail(t, "k0"), voximplant.KindUnavailable, time.Millisecond, 1500*time.Millisecond)
+		if p.asked["k0"] != asked {
+			t.Error("a key that failed five times in a row was asked for, beside 899 others")
 		}
 	})
 }

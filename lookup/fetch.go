@@ -64,12 +64,14 @@ func (l *Lookup) ask(ctx context.Context, key string) (_ entry, err error) {
 	defer panics.Recover(&err)
 	e := l.beginFetch(key)
 	defer l.endFetch(key)
-	if err := l.breaker.allow(key, e.fetchedAt); err != nil {
+	r, _ := ctx.Value(requestKey{}).(*request)
+	_, answered := l.cache.get(key)
+	if err := l.breaker.allow(key, answered, r, e.fetchedAt); err != nil {
 		return entry{}, err
 	}
 	item, err := l.Fetch(ctx, key)
 	received := l.now()
-	l.breaker.record(key, e.fetchedAt, received, err)
+	l.breaker.record(key, r, e.fetchedAt, received, err)
 	if err != nil && !errors.Is(err, voximplant.ErrNotFound) {
 		return entry{}, err
 	}

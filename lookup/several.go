@@ -29,9 +29,11 @@ func (r Result) Absent() bool { return errors.Is(r.Err, voximplant.ErrNotFound) 
 
 // Several looks up keys side by side. The results have the order of keys. A key
 // that fails does not keep the others from being answered, and all answers are
-// brought to one time.
+// brought to one time. Once tripAfter keys in a row have failed because upstream
+// does, it is not asked for the rest of them.
 func Several(ctx context.Context, keys []string, item Func) []Result {
 	results := make([]Result, len(keys))
+	ctx = context.WithValue(ctx, requestKey{}, &request{})
 	var group errgroup.Group
 	group.SetLimit(maxParallel)
 	for i, key := range keys {
