@@ -140,14 +140,15 @@ func (s *TokenSource) renew(ctx context.Context, now int64) (string, error) {
 		return "", err
 	}
 	token, err := sign(key, now)
+	// RS256 is deterministic: in the same second the same key gives the token that
+	// was refused. One from a second before is another.
+	if err == nil && s.refused && token == s.token {
+		token, err = sign(key, now-1)
+	}
 	if err != nil {
 		return "", err
 	}
 	s.signed.Add(1)
-	// RS256 is deterministic: the same key gives the same token again in the same second.
-	if s.refused && token == s.token {
-		return "", errRefused()
-	}
 	s.key, s.token, s.expiry, s.refused = key, token, now+int64(lifetime/time.Second), false
 	return token, nil
 }
