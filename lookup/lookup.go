@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
 	"voxkv/voximplant"
@@ -81,7 +82,13 @@ type Config struct {
 // A Lookup finds items. It may be used by several goroutines.
 type Lookup struct {
 	Config
-	cache   cache
+	cache cache
+
+	// refusedKeys has, for keys that are out of scope, when they were refused
+	// first. It is apart from the cache, where they could evict what callers may
+	// have.
+	refusedKeys *lru.Cache[string, time.Time]
+
 	flight  singleflight.Group
 	breaker *breaker
 
@@ -97,11 +104,15 @@ func New(c Config) (*Lookup, error) {
 	if err != nil {
 		return nil, err
 	}
+	refusedKeys, err := lru.New[string, time.Time](c.MaxItems)
+	if err != nil {
+		return nil, err
+	}
 	breaker, err := newBreaker()
 	if err != nil {
 		return nil, err
 	}
-	return &Lookup{Config: c, cache: cache, breaker: breaker, fetches: map[string]*fetches{}}, nil
+	return &Lookup{Config: c, cache: cache, refusedKeys: refusedKeys, breaker: breaker, fetches: map[string]*fetches{}}, nil
 }
 
 // Item returns what is stored under key. The error is voximplant.ErrNotFound
@@ -139,12 +150,12 @@ func (l *Lookup) Item(ctx context.Context, key string) (Answer, error) {
 // cached. Otherwise headers that depend on the age would tell the two apart.
 func (l *Lookup) outOfScope(key string) Answer {
 	now := l.now()
-	absence, ok := l.cache.absences.Get(key)
-	if !ok || !absence.fresh(now, l.maxAge(absence)) {
-		absence = entry{fetchedAt: now.Add(-time.Nanosecond)} // a fetch takes some time
-		l.cache.absences.Add(key, absence)
+	since, ok := l.refusedKeys.Get(key)
+	if !ok || !within(now.Sub(since), l.maxAge(entry{})) {
+		since = now.Add(-time.Nanosecond) // a missing key is never 0 old either: to ask takes time
+		l.refusedKeys.Add(key, since)
 	}
-	return Answer{At: now, Age: now.Sub(absence.fetchedAt), Source: FromScope}
+	return Answer{At: now, Age: now.Sub(since), Source: FromScope}
 }
 
 // maxAge is how long e is fresh.

@@ -95,6 +95,27 @@ func TestOutOfScopeAges(t *testing.T) {
 	})
 }
 
+// TestRefusedKeysEvictNothing: whoever asks for keys that are out of scope makes
+// no work for upstream.
+func TestRefusedKeysEvictNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var s upstream
+		l := s.lookup(t, func(c *lookup.Config) {
+			scope, err := lookup.ParseScope("order:*")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Scope, c.MaxItems = scope, 3
+		})
+		find(t, l, "order:1", "", lookup.FromUpstream)
+		for i := range 10 {
+			find(t, l, fmt.Sprint("secret", i), "", lookup.FromScope)
+		}
+		find(t, l, "order:1", "", lookup.FromCache)
+	})
+}
+
 func TestAnswerTells(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -84,7 +84,7 @@ func TestNotFoundCodes(t *testing.T) {
 		{[]int{}, 341, ask, "failed 341 200"},
 		{[]int{0}, 0, ask, "failed 0 200"},
 		{[]int{496}, 496, set(key, "v", lasts(time.Minute)), "malformed 496 200"},
-		{[]int{496}, 496, items("test", voximplant.Page{}), "malformed 496 200"},
+		{[]int{496}, 496, items("test", voximplant.Page{}), ""},
 	}
 	for _, test := range tests {
 		inBubble(t, func(t *testing.T, ctx context.Context) {

@@ -2,6 +2,7 @@ package voximplant
 
 import (
 	"context"
+	"errors"
 	"math"
 	"net/url"
 	"slices"
@@ -58,7 +59,9 @@ func (c *Client) list(ctx context.Context, method, prefix string, page Page) (it
 	}
 	for _, pattern := range patterns(prefix) {
 		items, err = c.find(ctx, method, pattern, page)
-		if err != nil {
+		if errors.Is(err, ErrNotFound) {
+			items = []KeyValueItem{}
+		} else if err != nil {
 			return nil, 0, err
 		}
 		if len(items) > 0 {
@@ -95,7 +98,7 @@ func patterns(prefix string) []string {
 	return []string{namespace, prefix}
 }
 
-// find returns a page of all items that the API finds by pattern.
+// find returns a page of all items that the API finds by pattern, or ErrNotFound.
 func (c *Client) find(ctx context.Context, method, pattern string, page Page) ([]KeyValueItem, error) {
 	params := url.Values{"count": {strconv.Itoa(page.count())}, "offset": {strconv.Itoa(page.Offset)}}
 	if pattern != "" {
@@ -103,7 +106,7 @@ func (c *Client) find(ctx context.Context, method, pattern string, page Page) ([
 	}
 	r, err := c.call(ctx, method, params)
 	if err != nil {
-		return nil, err
+		return nil, c.notFound(err)
 	}
 	list, err := r.answered()
 	if err != nil {

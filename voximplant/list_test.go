@@ -28,7 +28,8 @@ func TestGetKeyValueItems(t *testing.T) {
 		`test "v" until unknown`:                                    {`{"result":[{"key":"tes:1","value":"v"},{"key":"test","value":"v"},{"key":"a:test","value":"v"},{"key":"Test","value":"v"}]}`},
 		strings.Repeat(`test:1 "v" until unknown, `, 9) + "next 10": {`{"result":[` + strings.Repeat(`{"key":"test:1","value":"v"},`, 9) + `{"key":"other","value":"v"}]}`},
 		"next 10":        {`{"result":[` + strings.Repeat(`{"key":"other","value":"v"},`, 9) + `{"key":"other","value":"v"}]}`},
-		"failed 341 200": {`{"error":{"code":341}}`},
+		"":               {`{"error":{"code":341}}`},
+		"failed 342 200": {`{"error":{"code":342}}`},
 	})
 }
 
