@@ -1,9 +1,7 @@
 package secretsmanagertest_test
 
 import (
-	"bufio"
 	"context"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"voxkv/test/tools"
 )
 
 const motoRequirement = "moto[server]==5.2.1"
@@ -24,7 +24,7 @@ func TestConformanceOfMoto(t *testing.T) {
 	if os.Getenv("VOXKV_MOTO") == "" {
 		t.Skip("set VOXKV_MOTO=1 to compare the fake with moto, which is installed from PyPI")
 	}
-	client := newClient(startMoto(t, installMoto(t)))
+	client := newClient(tools.Moto(t, installMoto(t)))
 	conformance(t, client, motoAdmin(t, client))
 }
 
@@ -48,40 +48,6 @@ func installMoto(t *testing.T) string {
 		}
 	}
 	return python
-}
-
-// startMoto returns the URL of a moto that runs until the test ends.
-func startMoto(t *testing.T, python string) string {
-	t.Helper()
-	moto := exec.CommandContext(t.Context(), python, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0")
-	// The server writes its log, and with it the port it chose, to standard error.
-	log, err := moto.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := moto.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = moto.Process.Kill()
-		_ = moto.Wait()
-	})
-	url := announced(t, log)
-	go io.Copy(io.Discard, log)
-	return url
-}
-
-// announced reads the log up to the line that says where the server accepts connections.
-func announced(t *testing.T, log io.Reader) string {
-	t.Helper()
-	var seen strings.Builder
-	for lines := bufio.NewScanner(log); lines.Scan(); seen.WriteString(lines.Text() + "\n") {
-		if _, url, ok := strings.Cut(lines.Text(), "Running on "); ok {
-			return strings.TrimSpace(url)
-		}
-	}
-	t.Fatalf("moto did not start:\n%s", &seen)
-	return ""
 }
 
 // motoAdmin is an administrator who works through the API.

@@ -1,14 +1,12 @@
 package examples
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -121,29 +119,8 @@ type states string
 // startStates starts moto, whose tasks invoke functions at lambda.
 func startStates(t *testing.T, python, lambda string) states {
 	t.Helper()
-	moto := exec.CommandContext(t.Context(), python, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0")
 	// moto takes itself for the one that serves Lambda, on localhost at this port.
-	moto.Env = append(os.Environ(), "MOTO_PORT="+lambda[strings.LastIndex(lambda, ":")+1:], "NO_PROXY=127.0.0.1,localhost")
-	log, err := moto.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := moto.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		moto.Process.Kill()
-		moto.Wait()
-	})
-	var seen strings.Builder
-	for lines := bufio.NewScanner(log); lines.Scan(); seen.WriteString(lines.Text() + "\n") {
-		if _, url, ok := strings.Cut(lines.Text(), "Running on "); ok {
-			go io.Copy(io.Discard, log)
-			return states(strings.TrimSpace(url))
-		}
-	}
-	t.Fatalf("moto did not start:\n%s", &seen)
-	return ""
+	return states(tools.Moto(t, python, "MOTO_PORT="+lambda[strings.LastIndex(lambda, ":")+1:], "NO_PROXY=127.0.0.1,localhost"))
 }
 
 // An execution is a run of a state machine that has ended.
