@@ -89,6 +89,10 @@ check-template: ## template.yaml against AWS's own tools (needs pip)
 sam-local: ## sam local with every file of events/ (needs pip, and a container engine or root on Debian)
 	scripts/sam-local
 
+.PHONY: test-scripts
+test-scripts: ## scripts/ against the SAM CLI, the AWS CLI and moto; shellcheck; the deployer's policy (needs pip)
+	VOXKV_SCRIPTS=1 go test -count=1 -v -timeout 10m ./scripts
+
 .PHONY: smoke
 smoke: ## check a deployment: make smoke URL=https://… KEY=order:1001
 	scripts/smoke '$(URL)' '$(KEY)'

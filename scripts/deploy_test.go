@@ -1,0 +1,465 @@
+package scripts
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A clone is a directory with what a deployer has, before a cloud.
+type clone struct {
+	cloud   *cloud
+	dir     string
+	environ []string
+}
+
+// newClone has the credentials of the cloud's service account in credentials.json, and the stand-ins on PATH.
+func newClone(t *testing.T, c *cloud) clone {
+	t.Helper()
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skipf("NOT CHECKED: %v", err)
+	}
+	dir := filepath.Join(t.TempDir(), "my voxkv") // directories may have spaces
+	for _, name := range []string{"template.yaml", "samconfig.toml", "scripts/deploy", "scripts/smoke", "scripts/put-item"} {
+		text, err := os.ReadFile(filepath.Join("..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, name), text, 0o700)
+	}
+	write(t, filepath.Join(dir, "credentials.json"), c.key.Credentials(), 0o600)
+	return clone{c, dir, []string{"PATH=" + standInPath(t) + ":" + os.Getenv("PATH"), "STAND_IN_CLOUD=" + serve(t, c), "VOXIMPLANT_API_URL=" + c.api}}
+}
+
+func write(t *testing.T, name string, text []byte, mode os.FileMode) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, text, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// standInPath is a directory with aws and sam, which are this test.
+func standInPath(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	for _, program := range []string{"aws", "sam"} {
+		if err := os.Symlink(self, filepath.Join(bin, program)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return bin
+}
+
+// run runs a script of the clone and returns what it prints, standard error included.
+func (c clone) run(t *testing.T, command string, args ...string) (output string, err error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), command, args...)
+	cmd.Dir, cmd.Env = c.dir, c.environ
+	out, err := cmd.CombinedOutput()
+	c.cloud.mu.Lock() // what the cloud did is done
+	defer c.cloud.mu.Unlock()
+	if strings.Contains(string(out), "PRIVATE KEY") {
+		t.Errorf("the key is shown:\n%s", out)
+	}
+	return string(out), err
+}
+
+// deploy must succeed.
+func (c clone) deploy(t *testing.T, args ...string) string {
+	t.Helper()
+	output, err := c.run(t, "scripts/deploy", args...)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	return output
+}
+
+// refused must fail, and say each of the texts.
+func (c clone) refused(t *testing.T, args []string, texts ...string) {
+	t.Helper()
+	output, err := c.run(t, "scripts/deploy", args...)
+	if err == nil {
+		t.Errorf("%q succeeds:\n%s", args, output)
+	}
+	contains(t, output, texts...)
+}
+
+func contains(t *testing.T, output string, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(output, text) {
+			t.Errorf("the output lacks %q:\n%s", text, output)
+		}
+	}
+}
+
+// commands are the first words of all commands that change something.
+func (c *cloud) commands() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var commands []string
+	for _, asked := range c.calls {
+		if command := asked.name(); !strings.Contains(command, "describe") && !strings.Contains(command, "get") {
+			commands = append(commands, command)
+		}
+	}
+	return commands
+}
+
+var first = []string{"-credentials", "credentials.json", "-application-id", "12345", "-allowed-keys", "order:*"}
+
+func TestDeploy(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.storage.Put("order:short", "gone soon", time.Now().Add(time.Minute))
+	c.storage.Put("order:1001", "ringing", time.Now().Add(time.Hour))
+	clone := newClone(t, c)
+	output := clone.deploy(t, first...)
+	contains(t, output, "20 passed, 0 failed", "URL        "+c.url, "alias ARN  "+c.alias("voxkv"), "curl -i "+c.url+"/v1/items/order:1001",
+		"rm '"+filepath.Join(clone.dir, "credentials.json")+"'")
+	want := []string{"aws secretsmanager create-secret", "sam build", "sam deploy", "aws lambda invoke"}
+	if got := c.commands(); !slices.Equal(got, want) {
+		t.Errorf("it did %q; want %q", got, want)
+	}
+	if got := c.secrets["voxkv"].versions; len(got) != 1 || got[0] != string(c.key.Credentials()) {
+		t.Errorf("the secret has %d versions, the last one not the file's", len(got))
+	}
+	template, err := os.ReadFile("../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range c.stacks["voxkv"].parameters {
+		given := map[string]string{"SecretArn": secretARN("voxkv"), "ApplicationId": "12345", "AllowedKeys": "order:*"}
+		if standard := defaults(string(template))[name]; given[name] == "" && *standard != value {
+			t.Errorf("%s is %q; want its default %q", name, value, *standard)
+		} else if given[name] != "" && given[name] != value {
+			t.Errorf("%s is %q; want %q", name, value, given[name])
+		}
+	}
+}
+
+// Nothing is stored yet: the first item can be put with the command that is printed.
+func TestDeployBeforeTheFirstItem(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	clone := newClone(t, c)
+	output := clone.deploy(t, first...)
+	contains(t, output, "no key is given", "12 passed, 0 failed")
+	_, command, _ := strings.Cut(output, "\n  scripts/put-item ")
+	command, _, _ = strings.Cut(command, "\n")
+	if output, err := clone.run(t, "sh", "-c", "scripts/put-item "+command); err != nil || output != "order:1001 is stored for 3600 seconds\n" {
+		t.Errorf("%s: %v\n%s", command, err, output)
+	}
+	items := c.storage.Items()
+	if len(items) != 1 || items[0].Key != "order:1001" || items[0].Value != "ringing" {
+		t.Errorf("stored are %v", items)
+	}
+	contains(t, clone.deploy(t), "20 passed, 0 failed")
+}
+
+// What is not named keeps its value, and that is said; another name is another stack with another secret.
+func TestDeployAgain(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	clone := newClone(t, c)
+	odd := `order:*, a "quoted" one'`
+	clone.deploy(t, slices.Concat(first, []string{"-set", "CorsOrigins=https://a.example, https://b.example", "-set", "JwtScopes=" + odd})...)
+	before := maps.Clone(c.stacks["voxkv"].parameters)
+	if before["JwtScopes"] != odd {
+		t.Errorf("SAM was handed %s; want %s", before["JwtScopes"], odd)
+	}
+	c.stacks["voxkv"].parameters["Retired"] = "on" // of a template from before
+	output := clone.deploy(t, "-set", "MemorySize=512")
+	contains(t, output, "the stack voxkv exists; what is not named keeps the value", "  AllowedKeys=order:*\n",
+		"  CorsOrigins=https://a.example, https://b.example\n", "  Retired=on goes: template.yaml has no such parameter any more\n")
+	if strings.Contains(output, "  CacheMaxAge=") || strings.Contains(output, "  MemorySize=") {
+		t.Errorf("it tells of defaults, or of what is named:\n%s", output)
+	}
+	before["MemorySize"] = "512"
+	if after := c.stacks["voxkv"].parameters; !maps.Equal(before, after) {
+		t.Errorf("the parameters are\n%v; want\n%v", after, before)
+	}
+	if n := len(c.secrets["voxkv"].versions); n != 1 {
+		t.Errorf("the secret has %d versions; want 1, as no file was named", n)
+	}
+	clone.deploy(t, slices.Concat(first, []string{"-name", "voxkv-staging"})...)
+	if len(c.stacks) != 2 || c.secrets["voxkv-staging"] == nil || c.stacks["voxkv-staging"].parameters["MemorySize"] != "256" {
+		t.Errorf("stacks %v, secrets %v", c.stacks, c.secrets)
+	}
+}
+
+// SAM takes away the tags that it is not told.
+func TestDeployKeepsTags(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	clone := newClone(t, c)
+	clone.deploy(t, slices.Concat(first, []string{"-tag", "team=the phone people", "-tag", "stage=test"})...)
+	clone.deploy(t, "-tag", "stage=prod")
+	clone.deploy(t)
+	if got := c.stacks["voxkv"].tags; got != "stage=prod\nteam=the phone people\n" {
+		t.Errorf("the tags are %q", got)
+	}
+}
+
+// The file becomes the value of the secret that the stack reads, whatever its name.
+func TestDeployRotates(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.secrets["shared"] = &secret{versions: []string{string(c.key.Credentials())}}
+	clone := newClone(t, c)
+	clone.deploy(t, "-set", "SecretArn="+secretARN("shared"), "-application-id", "12345", "-allowed-keys", "order:*")
+	contains(t, clone.deploy(t, "-credentials", "credentials.json"), "the secret "+secretARN("shared")+" exists and gets a new version")
+	if len(c.secrets) != 1 || len(c.secrets["shared"].versions) != 2 {
+		t.Errorf("the secrets are %v", c.secrets)
+	}
+}
+
+func TestDeployOtherProcessor(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	clone := newClone(t, c)
+	clone.deploy(t, slices.Concat(first, []string{"-set", "Architecture=x86_64"})...)
+	clone.deploy(t) // builds what the stack runs, which the stand-in for sam build looks at
+	if got := environment(c.last("sam build"), "ARCHITECTURE"); got != "x86_64" {
+		t.Errorf("the second build is for %s", got)
+	}
+}
+
+// last is the last call with the name.
+func (c *cloud) last(name string) call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, asked := range slices.Backward(c.calls) {
+		if asked.name() == name {
+			return asked
+		}
+	}
+	return call{}
+}
+
+// After a first deployment that failed, the same command is enough.
+func TestDeployAfterAFailure(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.stacks["voxkv"] = &stack{status: "ROLLBACK_COMPLETE"}
+	c.secrets["voxkv"] = &secret{versions: []string{"{}"}}
+	clone := newClone(t, c)
+	contains(t, clone.deploy(t, first...), "the first deployment of voxkv failed", "the secret voxkv exists")
+	want := []string{"aws cloudformation delete-stack", "aws cloudformation wait", "aws secretsmanager put-secret-value",
+		"sam build", "sam deploy", "aws lambda invoke"}
+	if got := c.commands(); !slices.Equal(got, want) {
+		t.Errorf("it did %q; want %q", got, want)
+	}
+	for status, text := range map[string]string{"UPDATE_IN_PROGRESS": "is being changed", "UPDATE_ROLLBACK_FAILED": "needs a hand"} {
+		c.stacks["voxkv"].status = status
+		clone.refused(t, nil, text)
+	}
+}
+
+// A rehearsal changes nothing, and prints what would.
+func TestDryRun(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	clone := newClone(t, c)
+	output := clone.deploy(t, slices.Concat(first, []string{"-dry-run"})...)
+	contains(t, output,
+		"$ aws secretsmanager create-secret --name voxkv ",
+		"$ env ARCHITECTURE=arm64 sam build --build-in-source --build-dir .aws-sam/deploy --parameter-overrides Architecture=arm64\n",
+		"$ sam deploy --template-file .aws-sam/deploy/template.yaml --stack-name voxkv --region eu-central-1 ",
+		`'AllowedKeys="order:*"'`, `$ scripts/smoke "$URL" "$KEY"`)
+	if got := c.commands(); len(got) != 0 {
+		t.Errorf("a rehearsal did %q", got)
+	}
+	if _, err := os.Stat(filepath.Join(clone.dir, ".aws-sam")); err == nil {
+		t.Error("a rehearsal leaves .aws-sam")
+	}
+}
+
+// What is wrong is named, with what is accepted, before anything is changed.
+func TestDeployRefuses(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	clone := newClone(t, c)
+	write(t, filepath.Join(clone.dir, "other.json"), []byte(`{"account_id": 1, "key_id": "x"}`), 0o600)
+	write(t, filepath.Join(clone.dir, "pem.json"), []byte(`{"account_id": 1, "key_id": "x", "private_key": "secret"}`), 0o600)
+	write(t, filepath.Join(clone.dir, "some.zip"), []byte("PK"), 0o600)
+	for _, tt := range []struct {
+		args  []string
+		texts []string
+	}{
+		{[]string{"-allowed", "x"}, []string{"-allowed is unknown", "-allowed-keys RULES"}},
+		{[]string{"-name"}, []string{"its value is missing"}},
+		{nil, []string{"a new stack needs -allowed-keys"}},
+		{[]string{"-allowed-keys", "order:*"}, []string{"a new stack needs -application-id"}},
+		{[]string{"-allowed-keys", "order:*", "-application-id", "12345"}, []string{"a new stack needs -credentials"}},
+		{[]string{"-allowed-keys", " , "}, []string{"-allowed-keys is empty; accepted"}},
+		{[]string{"-application-id", "shop"}, []string{`-application-id is "shop"; accepted is a number`, "ApplicationName"}},
+		{[]string{"-name", "my stack"}, []string{`-name is "my stack"; accepted`}},
+		{[]string{"-set", "CacheMaxAge"}, []string{"accepted is Parameter=value"}},
+		{[]string{"-set", "CacheMaxage=30s"}, []string{"no such parameter; accepted", "CacheMaxAge"}},
+		{[]string{"-set", "CacheMaxAge=1s", "-set", "CacheMaxAge=2s"}, []string{"CacheMaxAge is given twice"}},
+		{[]string{"-set", `JwtScopes=a\b`}, []string{"a backslash"}},
+		{[]string{"-set", "ApplicationName=shop", "-application-id", "1"}, []string{"ApplicationId is given twice"}},
+		{[]string{"-credentials", "missing.json"}, []string{"missing.json cannot be read; accepted is the JSON file"}},
+		{[]string{"-credentials", "other.json"}, []string{"other.json has no private_key; accepted"}},
+		{[]string{"-credentials", "pem.json"}, []string{"no key in PEM form; accepted"}},
+		{[]string{"-tag", "team"}, []string{`-tag is "team"; accepted is Key=Value`}},
+		{[]string{"-zip", "some.zip"}, []string{"holds no bootstrap for Lambda; accepted"}},
+		{slices.Concat(first[2:], []string{"-set", "SecretArn=arn:aws:secretsmanager:us-east-1:123456789012:secret:voxkv-AbCdEf"}), []string{"accepted is the whole ARN of a secret in eu-central-1"}},
+	} {
+		clone.refused(t, tt.args, tt.texts...)
+	}
+	if got := c.commands(); len(got) != 0 {
+		t.Errorf("it did %q", got)
+	}
+}
+
+func TestDeployWithoutAWS(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.account = ""
+	newClone(t, c).refused(t, first, "Unable to locate credentials", "AWS does not accept the credentials here, or there are none; see aws configure")
+	c = newCloud(t)
+	c.region = ""
+	clone := newClone(t, c)
+	clone.refused(t, first, "no region is set; for example: export AWS_REGION=")
+	clone.environ = append(clone.environ, "AWS_REGION="+region)
+	clone.deploy(t, first...)
+	clone.environ[0] = "PATH=" + only(t, "bash", "env", "dirname", "sed")
+	clone.refused(t, first, "not found on PATH: aws sam curl go make\n", "install-sam-cli")
+	clone.refused(t, slices.Concat(first, []string{"-zip", "voxkv.zip"}), "not found on PATH: aws sam curl unzip\n")
+}
+
+// only is a directory for PATH with no more than these programs.
+func only(t *testing.T, programs ...string) string {
+	t.Helper()
+	bin := t.TempDir()
+	for _, program := range programs {
+		path, err := exec.LookPath(program)
+		if err != nil {
+			t.Skipf("NOT CHECKED: %v", err)
+		}
+		if err := os.Symlink(path, filepath.Join(bin, program)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return bin
+}
+
+// A failure after the deployment says what stands, what does not, and where to look.
+func TestDeployTellsFailures(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		break_ func(*cloud)
+		args   []string
+		texts  []string
+	}{
+		"the secret is to be deleted": {func(c *cloud) {
+			c.secrets["voxkv"] = &secret{versions: []string{"{}"}, deleted: true}
+		}, nil, []string{"aws secretsmanager restore-secret --secret-id voxkv"}},
+		"Voximplant refuses the key": {func(c *cloud) {
+			c.storage.RemoveKey(c.key.KeyID)
+		}, nil, []string{"the function is deployed, but cannot read the storage", "UpstreamFailure", "sam logs --stack-name voxkv"}},
+		"another application": {func(*cloud) {}, []string{"-application-id", "1"}, []string{"cannot read the storage", "InternalError"}},
+		"an old sam": {func(c *cloud) {
+			c.respond = func(asked call) *outcome {
+				if asked.Program == "sam" && asked.Args[0] == "deploy" {
+					return &outcome{Stderr: "Error: Failed to create changeset", Code: 1}
+				}
+				return nil
+			}
+		}, nil, []string{"Failed to create changeset", "the deployment failed; the events above say why"}},
+		"AWS is away": {func(c *cloud) {
+			c.respond = func(asked call) *outcome {
+				if slices.Contains(asked.Args, "describe-stacks") {
+					return &outcome{Stderr: "An error occurred (AccessDenied)", Code: 254}
+				}
+				return nil
+			}
+		}, nil, []string{"An error occurred (AccessDenied)"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud(t)
+			tt.break_(c)
+			args := slices.Concat(first, tt.args)
+			if tt.args != nil {
+				args = slices.Concat(first[:2], first[4:], tt.args)
+			}
+			newClone(t, c).refused(t, args, tt.texts...)
+		})
+	}
+}
+
+// Where callers show credentials, the script cannot check the URL and says what can.
+func TestDeployForCallersWithCredentials(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	output := newClone(t, c).deploy(t, slices.Concat(first, []string{"-set", "Access=iam"})...)
+	contains(t, output, "not checked: Access is iam")
+	output = newClone(t, c).deploy(t, "-set", "Access=open", "-set", "DomainName=kv.example.com")
+	contains(t, output, "not checked: once DNS points there, run scripts/smoke")
+}
+
+// A release's zip is deployed as it is, for the processor that it is built for, without Go.
+func TestDeployZip(t *testing.T) {
+	t.Parallel()
+	for machine, architecture := range map[byte]string{0xb7: "arm64", 0x3e: "x86_64"} {
+		c := newCloud(t)
+		clone := newClone(t, c)
+		name := "a release's.zip"
+		write(t, filepath.Join(clone.dir, name), zipped(t, machine), 0o600)
+		clone.deploy(t, slices.Concat(first, []string{"-zip", name})...)
+		if got := c.stacks["voxkv"].parameters["Architecture"]; got != architecture {
+			t.Errorf("it runs on %s; want %s", got, architecture)
+		}
+		if slices.Contains(c.commands(), "sam build") {
+			t.Error("it builds")
+		}
+		template, err := os.ReadFile(filepath.Join(clone.dir, ".aws-sam/deploy/template.yaml"))
+		if err != nil || !strings.Contains(string(template), "\n      CodeUri: function.zip\n") || strings.Contains(string(template), "CodeUri: .\n") {
+			t.Errorf("the template does not point at the zip: %v", err)
+		}
+		copied, err := os.ReadFile(filepath.Join(clone.dir, ".aws-sam/deploy/function.zip"))
+		if err != nil || string(copied) != string(zipped(t, machine)) {
+			t.Errorf("the zip is another: %v", err)
+		}
+		other := map[string]string{"arm64": "x86_64", "x86_64": "arm64"}[architecture]
+		clone.refused(t, []string{"-zip", name, "-set", "Architecture=" + other}, fmt.Sprintf("-set Architecture=%s, but the zip is for %s", other, architecture))
+	}
+}
+
+// zipped is a zip with a bootstrap that begins as one for machine does.
+func zipped(t *testing.T, machine byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, err := z.Create("bootstrap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := append([]byte("\x7fELF"), make([]byte, 60)...)
+	header[18] = machine
+	if _, err := w.Write(header); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,190 @@
+package scripts
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"voxkv/test/tools"
+)
+
+// python has moto, the AWS CLI and the linters of requirements.txt. Without the variable, or the registry, the test is skipped.
+func python(t *testing.T) string {
+	t.Helper()
+	if os.Getenv("VOXKV_SCRIPTS") == "" {
+		t.Skip("VOXKV_SCRIPTS is not set")
+	}
+	return tools.Python(t, "requirements.txt")
+}
+
+// samTools is the directory of the SAM CLI's programs.
+func samTools(t *testing.T) string {
+	t.Helper()
+	python(t)
+	out, err := exec.CommandContext(t.Context(), "./sam-tools").Output()
+	if err != nil {
+		t.Skipf("NOT CHECKED: the SAM CLI cannot be installed: %v", err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// TestShellcheck finds every script that the repository has.
+func TestShellcheck(t *testing.T) {
+	t.Parallel()
+	python := python(t)
+	files, err := exec.CommandContext(t.Context(), "git", "-C", "..", "ls-files", "--cached", "--others", "--exclude-standard").Output()
+	if err != nil {
+		t.Skipf("NOT CHECKED: %v", err)
+	}
+	var scripts []string
+	for name := range strings.Lines(string(files)) {
+		name = filepath.Join("..", strings.TrimSpace(name))
+		text, err := os.ReadFile(name)
+		if err == nil && (bytes.HasPrefix(text, []byte("#!/bin/sh\n")) || bytes.HasPrefix(text, []byte("#!/usr/bin/env bash\n"))) {
+			scripts = append(scripts, name)
+		}
+	}
+	if !slices.Contains(scripts, "../scripts/deploy") || !slices.Contains(scripts, "../.ci/run") {
+		t.Fatalf("found only %q", scripts)
+	}
+	if out, err := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(python), "shellcheck"), scripts...).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestSecretWithMoto has the AWS CLI and moto in place of the stand-in for Secrets Manager and STS.
+func TestSecretWithMoto(t *testing.T) {
+	t.Parallel()
+	python := python(t)
+	c := newCloud(t)
+	aws := awsCLI{python, tools.Moto(t, python)}
+	c.respond = func(asked call) *outcome {
+		if asked.Program == "aws" && (asked.Args[0] == "sts" || asked.Args[0] == "secretsmanager") {
+			o := aws.run(t, asked.Dir, asked.Args...)
+			c.mirror(t, aws)
+			return &o
+		}
+		return nil
+	}
+	clone := newClone(t, c)
+	contains(t, clone.deploy(t, first...), "stack voxkv in account "+accountID, "12 passed, 0 failed")
+	for range 2 { // a new version each time
+		contains(t, clone.deploy(t, first...), "exists and gets a new version", "12 passed, 0 failed")
+	}
+	if got := aws.run(t, "", "secretsmanager", "get-secret-value", "--secret-id", "voxkv", "--query", "SecretString", "--output", "text"); got.Stdout != string(c.key.Credentials())+"\n" {
+		t.Errorf("the secret's value is another; %s", got.Stderr)
+	}
+	aws.run(t, "", "secretsmanager", "delete-secret", "--secret-id", "voxkv", "--recovery-window-in-days", "7")
+	clone.refused(t, first, "the secret arn:aws:secretsmanager:eu-central-1:123456789012:secret:voxkv-", "is to be deleted; first: aws secretsmanager restore-secret")
+}
+
+// mirror keeps for the function what moto holds, under the ARN that moto gave.
+func (c *cloud) mirror(t *testing.T, aws awsCLI) {
+	arn := aws.run(t, "", "secretsmanager", "describe-secret", "--secret-id", "voxkv", "--query", "ARN", "--output", "text").Stdout
+	c.arns = map[string]string{"voxkv": strings.TrimSpace(arn)}
+	value := aws.run(t, "", "secretsmanager", "get-secret-value", "--secret-id", "voxkv", "--query", "SecretString", "--output", "text").Stdout
+	c.secrets["voxkv"] = &secret{versions: []string{value}}
+}
+
+// An awsCLI is the program in the environment of an interpreter, for which everything is at url.
+type awsCLI struct{ python, url string }
+
+func (a awsCLI) run(t *testing.T, dir string, args ...string) outcome {
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), a.python, append([]string{"-m", "awscli"}, args...)...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
+	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+a.url, "AWS_ACCESS_KEY_ID=testing", "AWS_SECRET_ACCESS_KEY=testing",
+		"AWS_DEFAULT_REGION="+region, "NO_PROXY=127.0.0.1")
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Error(err)
+		return outcome{Code: 255}
+	}
+	return outcome{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// TestSAM has the SAM CLI build, and read what it is handed as parameters.
+func TestSAM(t *testing.T) {
+	t.Parallel()
+	bin := samTools(t)
+	c := newCloud(t)
+	clone := newClone(t, c)
+	clone.dir = checkout(t, clone)
+	var parameters map[string]string
+	c.respond = func(asked call) *outcome {
+		switch asked.name() {
+		case "sam build":
+			return sam(t, bin, asked)
+		case "sam deploy":
+			words, o := split(asked.Args)
+			parameters = readBySAM(t, bin, "CfnParameterOverridesType", words[1:]...)
+			if tags := readBySAM(t, bin, "CfnTags", strings.TrimSpace(o["tags"])); !maps.Equal(tags, map[string]string{"team": "the phone people"}) {
+				t.Errorf("SAM reads the tags %v", tags)
+			}
+		}
+		return nil
+	}
+	values := map[string]string{"JwtScopes": `a "b" 'c' $HOME {d},e=f *`, "CorsOrigins": "https://a.example, https://b.example", "JwtIssuer": "", "ApplicationName": `"shop"`}
+	args := []string{"-credentials", "credentials.json", "-allowed-keys", "order:*, flag", "-tag", "team=the phone people"}
+	for name, value := range values {
+		args = append(args, "-set", name+"="+value)
+	}
+	// The application has another name, so the function cannot read it.
+	output, _ := clone.run(t, "scripts/deploy", args...)
+	contains(t, output, "Build Succeeded", "InternalError")
+	maps.Copy(values, map[string]string{"AllowedKeys": "order:*, flag", "ApplicationId": "", "SecretArn": secretARN("voxkv")})
+	if !maps.Equal(parameters, values) {
+		t.Errorf("SAM reads\n%q; want\n%q", parameters, values)
+	}
+	if _, err := os.Stat(filepath.Join(clone.dir, ".aws-sam/deploy/VoxkvFunction/bootstrap")); err != nil {
+		t.Error(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "git", "-C", clone.dir, "describe", "--tags", "--always", "--dirty").Output(); err != nil || strings.Contains(string(out), "dirty") {
+		t.Errorf("a deployment makes the version %s, %v", out, err)
+	}
+}
+
+// checkout is a clone of this repository with the files of c committed to it, and the credentials in it.
+func checkout(t *testing.T, c clone) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "checkout")
+	for _, command := range []string{
+		"git clone --quiet .. " + dir,
+		fmt.Sprintf("cp -R '%s'/. %s", c.dir, dir),
+		"git -C " + dir + " add scripts template.yaml samconfig.toml",
+		"git -C " + dir + " -c user.name=test -c user.email=test@example.com commit --quiet --allow-empty --message 'as it is here'",
+	} {
+		if out, err := exec.CommandContext(t.Context(), "sh", "-c", command).CombinedOutput(); err != nil {
+			t.Skipf("NOT CHECKED: %s: %v\n%s", command, err, out)
+		}
+	}
+	return dir
+}
+
+func sam(t *testing.T, bin string, asked call) *outcome {
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "sam"), asked.Args...)
+	cmd.Dir, cmd.Env = asked.Dir, append(os.Environ(), "ARCHITECTURE="+environment(asked, "ARCHITECTURE"), "AWS_DEFAULT_REGION="+region, "SAM_CLI_TELEMETRY=0")
+	out, err := cmd.CombinedOutput()
+	if exit, failed := errors.AsType[*exec.ExitError](err); failed {
+		return &outcome{Stdout: string(out), Code: exit.ExitCode()}
+	}
+	return &outcome{Stdout: string(out)}
+}
+
+// readBySAM has the SAM CLI read the values of an option of a type.
+func readBySAM(t *testing.T, bin, kind string, values ...string) map[string]string {
+	script := "import json, sys; from samcli.cli import types; print(json.dumps(getattr(types, sys.argv[1])().convert(tuple(sys.argv[2:]), None, None)))"
+	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "python"), append([]string{"-c", script, kind}, values...)...).Output()
+	var parameters map[string]string
+	if err := errors.Join(err, json.Unmarshal(out, &parameters)); err != nil {
+		t.Error(err)
+	}
+	return parameters
+}
