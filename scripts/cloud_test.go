@@ -2,6 +2,7 @@ package scripts
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -499,14 +500,18 @@ func (c *cloud) invoke(o options, words []string) (string, error) {
 	if err := o.only("function-name", o["function-name"], "payload", o["payload"], "query", "FunctionError", "output", "text"); err != nil {
 		return "", err
 	}
+	body, failed := c.direct(payload)
+	return cmp.Or(failed, "None"), os.WriteFile(words[0], body, 0o600)
+}
+
+// direct is a direct invocation. A failure of the function's own is told by failed.
+func (c *cloud) direct(payload []byte) (body []byte, failed string) {
 	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
 	defer cancel()
 	g := gateway.Gateway{HTTP: c.serving, Headers: handler.RequestHeaders(), Direct: c.serving.Direct}
 	body, err := g.Invoke(ctx, payload)
-	failed := "None"
 	if refusal, ok := errors.AsType[messages.InvokeResponse_Error](err); ok {
-		failed = "Unhandled"
-		body = fmt.Appendf(nil, `{"errorMessage":%q,"errorType":%q}`, refusal.Message, refusal.Type)
+		return fmt.Appendf(nil, `{"errorMessage":%q,"errorType":%q}`, refusal.Message, refusal.Type), "Unhandled"
 	}
-	return failed, os.WriteFile(words[0], body, 0o600)
+	return body, ""
 }

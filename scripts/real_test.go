@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"voxkv/test/tools"
 )
@@ -60,30 +63,41 @@ func TestShellcheck(t *testing.T) {
 	}
 }
 
-// TestSecretWithMoto has the AWS CLI and moto in place of the stand-in for Secrets Manager and STS.
-func TestSecretWithMoto(t *testing.T) {
+// TestAWSCLI has the AWS CLI in place of its stand-in, before moto for Secrets Manager and STS, and before the cloud for
+// CloudFormation and Lambda.
+func TestAWSCLI(t *testing.T) {
 	t.Parallel()
 	python := python(t)
 	c := newCloud(t)
-	aws := awsCLI{python, tools.Moto(t, python)}
+	aws := awsCLI{python, tools.Moto(t, python), serve(t, http.HandlerFunc(c.rest))}
 	c.respond = func(asked call) *outcome {
-		if asked.Program == "aws" && (asked.Args[0] == "sts" || asked.Args[0] == "secretsmanager") {
-			o := aws.run(t, asked.Dir, asked.Args...)
-			c.mirror(t, aws)
-			return &o
+		if asked.Program != "aws" || asked.Args[0] == "configure" {
+			return nil
 		}
-		return nil
+		o := aws.run(t, asked.Dir, asked.Args...)
+		if asked.Args[0] == "secretsmanager" {
+			c.mirror(t, aws)
+		}
+		return &o
 	}
 	clone := newClone(t, c)
 	contains(t, clone.deploy(t, first...), "stack voxkv in account "+accountID, "12 passed, 0 failed")
-	for range 2 { // a new version each time
-		contains(t, clone.deploy(t, first...), "exists and gets a new version", "12 passed, 0 failed")
+	contains(t, clone.deploy(t, slices.Concat(first, []string{"-tag", "team=the phone people"})...), "exists and gets a new version")
+	c.storage.Put("order:1001", "ringing", time.Now().Add(time.Hour))
+	output := clone.deploy(t)
+	contains(t, output, "20 passed, 0 failed", "\n  AllowedKeys=order:*\n", "\n  ApplicationId=12345\n", "\n  SecretArn=arn:aws:secretsmanager:", "--tags 'team=the phone people'")
+	if strings.Contains(output, "  AlarmTopicArn=") {
+		t.Errorf("an empty value differs from an empty default:\n%s", output)
 	}
+	c.storage.RemoveKey(c.key.KeyID)
+	clone.refused(t, nil, "cannot read the storage", "UpstreamFailure")
+	c.stacks["voxkv"].status = "ROLLBACK_COMPLETE"
+	clone.refused(t, nil, "delete-stack", "a new stack needs -allowed-keys")
 	if got := aws.run(t, "", "secretsmanager", "get-secret-value", "--secret-id", "voxkv", "--query", "SecretString", "--output", "text"); got.Stdout != string(c.key.Credentials())+"\n" {
 		t.Errorf("the secret's value is another; %s", got.Stderr)
 	}
 	aws.run(t, "", "secretsmanager", "delete-secret", "--secret-id", "voxkv", "--recovery-window-in-days", "7")
-	clone.refused(t, first, "the secret arn:aws:secretsmanager:eu-central-1:123456789012:secret:voxkv-", "is to be deleted; first: aws secretsmanager restore-secret")
+	clone.refused(t, first, "the secret voxkv is to be deleted; first: aws secretsmanager restore-secret")
 }
 
 // mirror keeps for the function what moto holds, under the ARN that moto gave.
@@ -94,20 +108,72 @@ func (c *cloud) mirror(t *testing.T, aws awsCLI) {
 	c.secrets["voxkv"] = &secret{versions: []string{value}}
 }
 
-// An awsCLI is the program in the environment of an interpreter, for which everything is at url.
-type awsCLI struct{ python, url string }
+// An awsCLI is the program in the environment of an interpreter, for which everything is at moto but what cloud serves.
+type awsCLI struct{ python, moto, cloud string }
 
 func (a awsCLI) run(t *testing.T, dir string, args ...string) outcome {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), a.python, append([]string{"-m", "awscli"}, args...)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
-	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+a.url, "AWS_ACCESS_KEY_ID=testing", "AWS_SECRET_ACCESS_KEY=testing",
+	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+a.moto, "AWS_ENDPOINT_URL_CLOUDFORMATION="+a.cloud, "AWS_ENDPOINT_URL_LAMBDA="+a.cloud,
+		"AWS_ACCESS_KEY_ID=testing", "AWS_SECRET_ACCESS_KEY=testing",
 		"AWS_DEFAULT_REGION="+region, "NO_PROXY=127.0.0.1")
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		t.Error(err)
 		return outcome{Code: 255}
 	}
 	return outcome{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// rest serves CloudFormation's and Lambda's APIs from the cloud's state. The lock is held by whoever has the AWS CLI run.
+func (c *cloud) rest(w http.ResponseWriter, r *http.Request) {
+	if name, ok := strings.CutPrefix(r.URL.Path, "/2015-03-31/functions/"); ok {
+		c.restInvoke(w, r, strings.TrimSuffix(name, "/invocations"))
+		return
+	}
+	name := r.FormValue("StackName")
+	s := c.stacks[name]
+	switch action := r.FormValue("Action"); {
+	case action == "DeleteStack":
+		delete(c.stacks, name)
+		io.WriteString(w, `<DeleteStackResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"/>`)
+	case action != "DescribeStacks":
+		c.t.Errorf("CloudFormation is asked to %s", action)
+	case s == nil:
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, `<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id %s does not exist</Message></Error></ErrorResponse>`, name)
+	default:
+		tags := map[string]string{}
+		for line := range strings.Lines(s.tags) {
+			key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+			tags[key] = value
+		}
+		fmt.Fprintf(w, `<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks><member>
+			<StackName>%s</StackName><CreationTime>2026-11-26T00:00:00Z</CreationTime><StackStatus>%s</StackStatus>
+			<Parameters>%s</Parameters><Outputs>%s</Outputs><Tags>%s</Tags></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`,
+			name, s.status, members("ParameterKey", "ParameterValue", s.parameters),
+			members("OutputKey", "OutputValue", map[string]string{"Url": c.url, "AliasArn": c.alias(name)}), members("Key", "Value", tags))
+	}
+}
+
+func members(key, value string, pairs map[string]string) string {
+	var b strings.Builder
+	for k, v := range pairs {
+		fmt.Fprintf(&b, "<member><%s>%s</%[1]s><%[3]s>%[4]s</%[3]s></member>", key, k, value, v)
+	}
+	return b.String()
+}
+
+func (c *cloud) restInvoke(w http.ResponseWriter, r *http.Request, name string) {
+	payload, err := io.ReadAll(r.Body)
+	if err != nil || !strings.HasSuffix(name, ":live") {
+		c.t.Errorf("%s is invoked: %v", name, err)
+	}
+	body, failed := c.direct(payload)
+	if failed != "" {
+		w.Header().Set("X-Amz-Function-Error", failed)
+	}
+	w.Write(body)
 }
 
 // TestSAM has the SAM CLI build, and read what it is handed as parameters.
@@ -117,6 +183,10 @@ func TestSAM(t *testing.T) {
 	c := newCloud(t)
 	clone := newClone(t, c)
 	clone.dir = checkout(t, clone)
+	help, err := exec.CommandContext(t.Context(), filepath.Join(bin, "sam"), "deploy", "--help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var parameters map[string]string
 	c.respond = func(asked call) *outcome {
 		switch asked.name() {
@@ -124,6 +194,11 @@ func TestSAM(t *testing.T) {
 			return sam(t, bin, asked)
 		case "sam deploy":
 			words, o := split(asked.Args)
+			for option := range o {
+				if !strings.Contains(string(help), "--"+option) {
+					t.Errorf("sam deploy knows no --%s", option)
+				}
+			}
 			parameters = readBySAM(t, bin, "CfnParameterOverridesType", words[1:]...)
 			if tags := readBySAM(t, bin, "CfnTags", strings.TrimSpace(o["tags"])); !maps.Equal(tags, map[string]string{"team": "the phone people"}) {
 				t.Errorf("SAM reads the tags %v", tags)
