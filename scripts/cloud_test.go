@@ -399,7 +399,7 @@ func (c *cloud) deploy(asked call, o options) (string, error) {
 	name := o["stack-name"]
 	template, err := os.ReadFile(filepath.Join(asked.Dir, o["template-file"]))
 	if err != nil || o["capabilities"] != "CAPABILITY_IAM" || o["region"] != region {
-		return "", fmt.Errorf("sam deploy: %v %v", o, err)
+		return "", fmt.Errorf("sam deploy: %v %w", o, err)
 	}
 	for _, flag := range []string{"resolve-s3", "no-confirm-changeset", "no-fail-on-empty-changeset"} {
 		if _, ok := o[flag]; !ok {
@@ -495,7 +495,7 @@ func (c *cloud) function(parameters map[string]string) (*function.Function, erro
 func (c *cloud) invoke(o options, words []string) (string, error) {
 	payload, err := os.ReadFile(strings.TrimPrefix(o["payload"], "fileb://"))
 	if err != nil || len(words) != 1 || !strings.HasSuffix(o["function-name"], ":live") {
-		return "", fmt.Errorf("lambda invoke %v %v: %v", o, words, err)
+		return "", fmt.Errorf("lambda invoke %v %v: %w", o, words, err)
 	}
 	if err := o.only("function-name", o["function-name"], "payload", o["payload"], "query", "FunctionError", "output", "text"); err != nil {
 		return "", err
