@@ -21,6 +21,7 @@ var another = map[string]string{
 	"JwtIssuer":              "https://other.example.com",
 	"JwtAudience":            "other",
 	"JwtScopes":              "read",
+	"BasePath":               "/other",
 	"CorsOrigins":            "https://other.example.com",
 	"CallerRoles":            "other",
 	"CacheMaxAge":            "30s",
