@@ -1,6 +1,7 @@
 # Every recipe can be typed by hand. `make` alone lists the targets.
 
 GOLANGCI_LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+RIE           = github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie@v0.0.0-20261030222936-bef5c4ba774d
 VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 # arm64 or x86_64, as the parameter Architecture of template.yaml.
@@ -75,6 +76,11 @@ test-openapi: ## lint openapi.yaml and fuzz the server from it (needs npm and pi
 .PHONY: test-oracles
 test-oracles: ## what http-cache-semantics makes of our headers (needs npm)
 	VOXKV_ORACLES=1 go test -count=1 -v -timeout 5m ./test/oracles
+
+.PHONY: test-emulator
+test-emulator: ## every file of events/ under AWS's Runtime Interface Emulator, beside our Runtime API
+	GOBIN=$(CURDIR)/.cache/bin go install $(RIE)
+	VOXKV_EMULATOR=$(CURDIR)/.cache/bin/aws-lambda-rie go test -count=1 -v ./test/emulator
 
 .PHONY: build-VoxkvFunction
 build-VoxkvFunction: # what `sam build` runs; the same source gives the same bytes
