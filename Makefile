@@ -1,6 +1,7 @@
 # Every recipe can be typed by hand. `make` alone lists the targets.
 
 GOLANGCI_LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+ACTIONLINT    = go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 RIE           = github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie@v0.0.0-20261030222936-bef5c4ba774d
 VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
@@ -32,11 +33,12 @@ test-busy: ## the tests $(TIMES) times, while something else keeps every core bu
 	for round in $$(seq $(TIMES)); do echo "round $$round of $(TIMES)"; go test -count=1 ./... || exit 1; done
 
 .PHONY: check
-check: ## formatting, vet (for other systems too), static analysis, go.mod
+check: ## formatting, vet (for other systems too), static analysis, workflows, go.mod
 	test -z "$$(gofmt -l .)"
 	go vet ./...
 	for os in windows darwin; do GOOS=$$os go build ./... && GOOS=$$os go vet ./... || exit 1; done
 	$(GOLANGCI_LINT) run ./...
+	$(ACTIONLINT) -shellcheck= -pyflakes=
 	go mod tidy -diff
 	go -C bench vet ./...
 	cd bench && $(GOLANGCI_LINT) run ./...
@@ -88,8 +90,14 @@ build-VoxkvFunction: # what `sam build` runs; the same source gives the same byt
 		-ldflags '-s -w -buildid= -X main.version=$(VERSION)' -o '$(ARTIFACTS_DIR)/bootstrap' ./cmd/lambda
 
 .PHONY: check-template
-check-template: ## template.yaml against AWS's own tools (needs pip)
-	VOXKV_TEMPLATE=1 go test -count=1 -v -timeout 20m ./test/template/
+check-template: ## template.yaml against AWS's own tools (needs pip; installs QEMU with apt as root)
+	scripts/debian qemu-aarch64-static:qemu-user-static
+	VOXKV_TEMPLATE=1 go test -count=1 -v -timeout 20m -skip Release ./test/template/
+
+.PHONY: check-release
+check-release: ## what a release publishes, and that its bootstraps start, arm64 too (needs pip; installs QEMU, zip and unzip with apt as root)
+	scripts/debian qemu-aarch64-static:qemu-user-static zip:zip unzip:unzip
+	VOXKV_TEMPLATE=1 go test -count=1 -v -timeout 20m -run Release ./test/template/
 
 .PHONY: sam-local
 sam-local: ## sam local with every file of events/ (needs pip, and a container engine or root on Debian)

@@ -19,7 +19,7 @@ with open(sys.argv[1]) as f:
     template = yaml_parse(f.read())
 if len(sys.argv) > 2:
     for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
+        if resource["Type"] == "AWS::Serverless::Function" and isinstance(resource["Properties"]["CodeUri"], str):
             resource["Properties"]["CodeUri"] = "s3://bucket/key"  # as sam package leaves it
     with open(sys.argv[2]) as f:
         template = [transform(copy.deepcopy(template), p, ManagedPolicies()) for p in json.load(f)]
