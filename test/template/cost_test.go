@@ -58,7 +58,7 @@ func lineKB(t *testing.T, kit kit, metrics string) float64 {
 	if len(lines) != 1 {
 		t.Fatalf("one request wrote %q", lines)
 	}
-	onAWS := strings.NewReplacer("minute-2", "8f5c3a52-5f0e-4c39-9d0c-5f8a3b1f6f0e", version(s), "12").Replace(lines[0])
+	onAWS := strings.NewReplacer("minute-2", "8f5c3a52-5f0e-4c39-9d0c-5f8a3b1f6f0e", published(s), "12").Replace(lines[0])
 	onAWS = regexp.MustCompile(`"(ms|upstream_ms|UpstreamTime)":[0-9.]+`).ReplaceAllString(onAWS, `"$1":12.345`)
 	return float64(len(onAWS)) / 1000
 }

@@ -215,10 +215,8 @@ var versionID = regexp.MustCompile(`VoxkvFunctionVersion[0-9A-Za-z]+`)
 func checkTemplate(t *testing.T, name, architecture string) {
 	t.Helper()
 	output(t, nil, filepath.Join(tools(t), "cfn-lint"), name+".yaml")
-	parameters := maps.Clone(given)
-	parameters["CodeBucket"] = "releases"
-	got := transformed(t, name+".yaml", parameters)
-	want := transformed(t, "template.yaml", map[string]string{"Architecture": architecture})
+	got := deploy(t, name+".yaml", map[string]string{"CodeBucket": "releases"}).template
+	want := deploy(t, "template.yaml", map[string]string{"Architecture": architecture}).template
 	code := object(object(object(object(got["Resources"])["VoxkvFunction"])["Properties"])["Code"])
 	if code["S3Bucket"] != "releases" || code["S3Key"] != filepath.Base(name)+".zip" {
 		t.Errorf("the code is at %v", code)
@@ -257,7 +255,7 @@ func TestReleaseOfAnotherVersion(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		ids[versionID.FindString(fmt.Sprint(transformed(t, file, map[string]string{"CodeBucket": "releases"})))] = true
+		ids[versionID.FindString(fmt.Sprint(deploy(t, file, map[string]string{"CodeBucket": "releases"}).template))] = true
 	}
 	if len(ids) != 2 {
 		t.Errorf("two releases are the versions %v", ids)
@@ -424,8 +422,8 @@ func deployedCode(t *testing.T, dir string, call []string) string {
 		name, value, _ := strings.Cut(override, "=")
 		parameters[name] = value
 	}
-	s := &stack{t: t, template: transformed(t, template, parameters)}
-	if refused := s.with(parameters).refusals(); refused != nil {
+	s := deploy(t, template, parameters)
+	if refused := s.refusals(); refused != nil {
 		t.Errorf("%v: refused: %v", parameters, refused)
 	}
 	for name, declared := range object(s.template["Parameters"]) {
@@ -433,6 +431,6 @@ func deployedCode(t *testing.T, dir string, call []string) string {
 			t.Errorf("the document gives no %s", name)
 		}
 	}
-	code := object(s.with(parameters).resource("VoxkvFunction")["Code"])
+	code := object(s.resource("VoxkvFunction")["Code"])
 	return fmt.Sprintf("s3://%v/%v", code["S3Bucket"], code["S3Key"])
 }

@@ -224,7 +224,7 @@ func record(t *testing.T, s *stack, w way, f failure, tools kit) recording {
 		world.Voximplant.Put(key, "paid", time.Now().Add(time.Hour))
 	}
 	box := &sandbox{World: world, bootstrap: tools.bootstrap, asked: make(chan struct{})}
-	box.env = append(world.Environment(ofTemplate(s)...), append(f.settings, "LOCAL_MAX_AGE=0s", "AWS_LAMBDA_FUNCTION_VERSION="+version(s))...)
+	box.env = append(world.Environment(ofTemplate(s)...), append(f.settings, "LOCAL_MAX_AGE=0s", "AWS_LAMBDA_FUNCTION_VERSION="+published(s))...)
 	if f.answer != nil {
 		world.Voximplant.Intercept(func(w http.ResponseWriter, r *http.Request) bool { return f.answer(box, w, r) })
 	}
@@ -246,8 +246,8 @@ func ofTemplate(s *stack) (settings []string) {
 	return settings
 }
 
-// version is the one that the alias points to.
-func version(s *stack) string {
+// published is the one that the alias points to.
+func published(s *stack) string {
 	for _, alias := range s.resources("AWS::Lambda::Alias") {
 		return fmt.Sprint(alias["FunctionVersion"])
 	}
@@ -299,7 +299,7 @@ func (c cloudWatch) countLambda(s *stack, minute int, o outcome, ms float64) {
 	all := []map[string]string{alias}
 	if len(s.resources("AWS::Lambda::Alias")) > 0 {
 		named := merged(alias, map[string]string{"Resource": "VoxkvFunction:live"})
-		all = append(all, named, merged(named, map[string]string{"ExecutedVersion": version(s)}))
+		all = append(all, named, merged(named, map[string]string{"ExecutedVersion": published(s)}))
 	}
 	for _, dimensions := range all {
 		if o.throttled {
