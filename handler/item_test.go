@@ -202,6 +202,10 @@ func TestETag(t *testing.T) {
 			t.Errorf("%s: ETag %q beside %q; want the same: %v", row.name, row.tag, far, row.same)
 		}
 	}
+	// A 304 from one container must not change the Cache-Control that another has sent.
+	if a, b := tag(100*time.Second, 0), tag(100*time.Second, 30*time.Second); a == b {
+		t.Errorf("near the end, with another age: ETag %q twice; want another", a)
+	}
 }
 
 // TestClippedETagChanges is B3-9 and E5-9: one second apart near the end, an
