@@ -462,6 +462,8 @@ export interface components {
         InvalidQuery: {
             headers: {
                 "Cache-Control": components["headers"]["NoStore"];
+                Expires: components["headers"]["NeverFresh"];
+                "X-Accel-Expires": components["headers"]["NoAccel"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
                 "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
@@ -718,7 +720,7 @@ export interface components {
          * @description The key, or `key` repeated for several, up to `MAX_KEYS`: `?key=a&key=b`. A key has 1 to 200 characters (not bytes) out of
          *     `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`. Escape each with `encodeURIComponent`: a bare `+` would be a space.
          *
-         *     Of several, those that are no keys are told so in `errors`.
+         *     Invalid keys among several are listed in `errors`.
          */
         KeysInQuery: unknown[] & (unknown | unknown);
         /**
@@ -821,11 +823,11 @@ export interface components {
          */
         AllowMethods: "GET, HEAD";
         /**
-         * @description The headers that a page may set. `Authorization` is among them if the operator has callers authenticated.
-         *     Only in answers to a preflight.
+         * @description The headers that a page may set. `Authorization` is among them if the operator has callers authenticated, and
+         *     then those that the gateway in front asks for (`CORS_HEADERS`). Only in answers to a preflight.
          * @example If-None-Match, traceparent
          */
-        AllowHeaders: "If-None-Match, traceparent" | "If-None-Match, traceparent, Authorization";
+        AllowHeaders: string;
         /**
          * @description For how many seconds a browser remembers this. Only in answers to a preflight.
          * @example 7200
@@ -1092,7 +1094,7 @@ export interface operations {
                  * @description The key, or `key` repeated for several, up to `MAX_KEYS`: `?key=a&key=b`. A key has 1 to 200 characters (not bytes) out of
                  *     `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`. Escape each with `encodeURIComponent`: a bare `+` would be a space.
                  *
-                 *     Of several, those that are no keys are told so in `errors`.
+                 *     Invalid keys among several are listed in `errors`.
                  */
                 key: components["parameters"]["KeysInQuery"];
             };
@@ -1137,7 +1139,7 @@ export interface operations {
                  * @description The key, or `key` repeated for several, up to `MAX_KEYS`: `?key=a&key=b`. A key has 1 to 200 characters (not bytes) out of
                  *     `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`. Escape each with `encodeURIComponent`: a bare `+` would be a space.
                  *
-                 *     Of several, those that are no keys are told so in `errors`.
+                 *     Invalid keys among several are listed in `errors`.
                  */
                 key: components["parameters"]["KeysInQuery"];
             };
