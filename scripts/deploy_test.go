@@ -37,7 +37,7 @@ func newClone(t *testing.T, c *cloud) clone {
 	}
 	write(t, filepath.Join(dir, "credentials.json"), c.key.Credentials(), 0o600)
 	// Of the stand-ins, which are this test, the race detector would let each sleep for a second when it ends.
-	return clone{c, dir, []string{"GORACE=atexit_sleep_ms=0", "PATH=" + standInPath(t) + ":" + os.Getenv("PATH"), "STAND_IN_CLOUD=" + serve(t, c), "VOXIMPLANT_API_URL=" + c.api}}
+	return clone{c, dir, []string{"PATH=" + standInPath(t) + ":" + os.Getenv("PATH"), "STAND_IN_CLOUD=" + serve(t, c), "VOXIMPLANT_API_URL=" + c.api, "GORACE=atexit_sleep_ms=0"}}
 }
 
 func write(t *testing.T, name string, text []byte, mode os.FileMode) {
