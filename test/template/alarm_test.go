@@ -249,6 +249,8 @@ func arithmetic(t *testing.T, op token.Token, x, y float64) any {
 		return x >= y
 	case token.GTR:
 		return x > y
+	case token.LSS:
+		return x < y
 	case token.ADD:
 		return x + y
 	case token.SUB:

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -49,12 +51,14 @@ type failure struct {
 	upstream bool                                                          // no release brings it about
 	throttle string                                                        // what turns the request away: Lambda or the gateway
 	wrong    bool                                                          // what is asked makes no sense
+	event    string                                                        // a file that is the payload, past the way's gateway
 	slow     bool
 }
 
 var failures = []failure{
 	{name: "nothing", quiet: true, upstream: true},
 	{name: "a caller asks for no key", wrong: true, quiet: true, upstream: true},
+	{name: "an event source invokes the function", event: "events/sqs.json", quiet: true, upstream: true},
 	{name: "Voximplant refuses the key or the account", answer: says(http.StatusOK, `{"error":{"code":100,"msg":"no"}}`), upstream: true},
 	{name: "Voximplant is down", answer: says(http.StatusInternalServerError, ""), upstream: true},
 	{name: "Voximplant fails for one key of several", answer: failsForOne, several: true, upstream: true},
@@ -68,14 +72,16 @@ var failures = []failure{
 	{name: "the function does not start", settings: []string{"ALLOWED_KEYS="}},
 }
 
-func (f failure) payload() string {
+func (f failure) payload() ([]byte, error) {
 	switch {
+	case f.event != "":
+		return os.ReadFile(filepath.Join(root, f.event))
 	case f.wrong:
-		return `{"keys":[]}`
+		return []byte(`{"keys":[]}`), nil
 	case f.several:
-		return `{"keys":["order:1","order:2"]}`
+		return []byte(`{"keys":["order:1","order:2"]}`), nil
 	}
-	return `{"key":"order:1"}`
+	return []byte(`{"key":"order:1"}`), nil
 }
 
 func (f failure) target() string {
@@ -175,15 +181,20 @@ func (s *sandbox) stop() {
 }
 
 // ask sends one request the given way.
-func (s *sandbox) ask(ctx context.Context, w way, f failure, id string) outcome {
+func (s *sandbox) ask(t *testing.T, w way, f failure, id string) outcome {
+	ctx := t.Context()
 	switch f.throttle {
 	case "Lambda":
 		return outcome{status: w.throttled, throttled: true}
 	case "gateway":
 		return outcome{status: http.StatusTooManyRequests}
 	}
-	if w.front == nil {
-		_, err := s.invoke(ctx, id, []byte(f.payload()))
+	if w.front == nil || f.event != "" {
+		payload, err := f.payload()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.invoke(ctx, id, payload)
 		return outcome{invoked: true, failed: err != nil}
 	}
 	var failed error
@@ -230,7 +241,7 @@ func record(t *testing.T, s *stack, w way, f failure, tools kit) recording {
 	}
 	var outcomes []outcome
 	for minute := range minutes {
-		outcomes = append(outcomes, box.ask(t.Context(), w, f, fmt.Sprint("minute-", minute+1)))
+		outcomes = append(outcomes, box.ask(t, w, f, fmt.Sprint("minute-", minute+1)))
 	}
 	box.stop()
 	return recording{outcomes, box.written}
@@ -266,7 +277,7 @@ func learn(s *stack, w way, f failure, r recording) cloudWatch {
 			lines = append(lines, `{"type":"platform.report","record":{}}`) // Lambda's own, whatever becomes of the function
 		}
 		c.filter(s, "LogGroup", minute, lines)
-		if w.accessLog != "" {
+		if w.accessLog != "" && o.status != 0 {
 			c.filter(s, w.accessLog, minute, []string{accessLine(s, o.status)})
 		}
 	}
@@ -341,8 +352,25 @@ func count(happened bool) float64 {
 	return 0
 }
 
-// accessLine is a line of the gateway's log as the template words it.
+// accessValues are what API Gateway puts for variables of a log's format; for others here a dash, as where there is nothing.
+var accessValues = map[string]string{
+	"requestTime":         "25/Nov/2026:10:00:00 +0000",
+	"requestId":           "8f5c3a52-5f0e-4c39-9d0c-5f8a3b1f6f0e",
+	"identity.sourceIp":   "203.0.113.10",
+	"identity.apiKeyId":   "a1b2c3d4e5",
+	"httpMethod":          "GET",
+	"routeKey":            "ANY /v1/{proxy+}",
+	"resourcePath":        "/{proxy+}",
+	"responseLength":      "1024",
+	"responseLatency":     "25",
+	"integrationLatency":  "20",
+	"error.message":       "Too Many Requests",
+	"error.messageString": `"Too Many Requests"`, // AWS quotes it
+}
+
+// accessLine is a line of the gateway's log as the template words it, which must be JSON for the filters.
 func accessLine(s *stack, status int) string {
+	s.t.Helper()
 	format := ""
 	for _, stage := range s.resources("AWS::ApiGatewayV2::Stage") {
 		format = object(stage["AccessLogSettings"])["Format"].(string)
@@ -350,8 +378,47 @@ func accessLine(s *stack, status int) string {
 	for _, stage := range s.resources("AWS::ApiGateway::Stage") {
 		format = object(stage["AccessLogSetting"])["Format"].(string)
 	}
-	line := strings.ReplaceAll(format, "$context.status", fmt.Sprint(status))
-	return regexp.MustCompile(`\$context\.[\w.]+`).ReplaceAllString(line, "-")
+	line := regexp.MustCompile(`\$context\.[\w.]+`).ReplaceAllStringFunc(format, func(variable string) string {
+		name := strings.TrimPrefix(variable, "$context.")
+		value, ok := accessValues[name]
+		switch {
+		case name == "status":
+			return fmt.Sprint(status)
+		case !ok, strings.HasPrefix(name, "error.") && status < 400:
+			return "-"
+		}
+		return value
+	})
+	if !json.Valid([]byte(line)) {
+		s.t.Errorf("a line of the access log is no JSON, so no filter reads it: %s", line)
+	}
+	return line
+}
+
+// TestToldErrors has the lines of function errors that the alarms leave out. A panic is none of them.
+func TestToldErrors(t *testing.T) {
+	tools(t)
+	lines := map[string]float64{
+		`{"message":"request","route":"direct","status":400}`:      1,
+		`{"message":"request","route":"direct list","status":502}`: 1,
+		`{"message":"request","route":"direct","status":404}`:      0,
+		`{"message":"request","route":"direct","status":200}`:      0,
+		`{"message":"request","route":"unknown","status":400}`:     1,
+		`{"message":"request","route":"unknown","status":500}`:     0,
+		`{"message":"request","route":"/v1/items/*","status":500}`: 0,
+		`{"type":"platform.report","record":{"status":"error"}}`:   0,
+	}
+	for _, template := range templates {
+		s := deploy(t, template, openStack)
+		for line, want := range lines {
+			c := cloudWatch{}
+			c.filter(s, "LogGroup", 1, []string{line})
+			got := c[metricKey("voxkv/voxkv", "DirectErrors", nil)][1]
+			if !slices.Equal(got, []float64{want}) {
+				t.Errorf("%s: %s counts %v; want %v", template, line, got, want)
+			}
+		}
+	}
 }
 
 // A kit is what all situations share.
