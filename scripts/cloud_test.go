@@ -99,6 +99,7 @@ type cloud struct {
 	api     string // root of the Management API
 	url     string
 	respond func(call) *outcome // answers in place of the cloud where it is not nil
+	warning string              // what both programs say on standard error, whatever they are asked
 
 	mu      sync.Mutex // guards what follows
 	calls   []call
@@ -178,12 +179,12 @@ func (c *cloud) answer(asked call) outcome {
 	}
 	stdout, err := c.perform(asked)
 	if err != nil {
-		return outcome{Stderr: "\n" + err.Error() + "\n", Code: 254}
+		return outcome{Stderr: c.warning + "\n" + err.Error() + "\n", Code: 254}
 	}
 	if stdout != "" {
 		stdout += "\n"
 	}
-	return outcome{Stdout: stdout}
+	return outcome{Stdout: stdout, Stderr: c.warning}
 }
 
 // perform does what the two programs would, for the commands that scripts/deploy may use.

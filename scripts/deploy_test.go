@@ -165,16 +165,73 @@ func TestDeployBeforeTheFirstItem(t *testing.T) {
 	clone := newClone(t, c)
 	output := clone.deploy(t, first...)
 	contains(t, output, "no key is given", "12 passed, 0 failed")
+	clone.putAsPrinted(t, output)
+	contains(t, clone.deploy(t), "20 passed, 0 failed")
+}
+
+// putAsPrinted runs the command that a deployment prints for the first item.
+func (c clone) putAsPrinted(t *testing.T, output string) {
+	t.Helper()
 	_, command, _ := strings.Cut(output, "\n  scripts/put-item ")
 	command, _, _ = strings.Cut(command, "\n")
-	if output, err := clone.run(t, "sh", "-c", "scripts/put-item "+command); err != nil || output != "order:1001 is stored for 3600 seconds\n" {
+	if output, err := c.run(t, "sh", "-c", "scripts/put-item "+command); err != nil || output != "order:1001 is stored for 3600 seconds\n" {
 		t.Errorf("%s: %v\n%s", command, err, output)
 	}
-	items := c.storage.Items()
+	items := c.cloud.storage.Items()
 	if len(items) != 1 || items[0].Key != "order:1001" || items[0].Value != "ringing" {
 		t.Errorf("stored are %v", items)
 	}
-	contains(t, clone.deploy(t), "20 passed, 0 failed")
+}
+
+// An application may be given by its name, which then stands where its number would.
+func TestDeployByName(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.storage.ApplicationName = "shop.account.voximplant.com"
+	clone := newClone(t, c)
+	output := clone.deploy(t, slices.Concat(first[:2], first[4:], []string{"-set", "ApplicationName=" + c.storage.ApplicationName})...)
+	clone.putAsPrinted(t, output)
+}
+
+// Arguments that are shifted, missing or too many store nothing.
+func TestPutItemRefuses(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	clone := newClone(t, c)
+	for _, tt := range []struct {
+		args []string
+		text string
+	}{
+		{[]string{"order:1001", "ringing", "3600"}, `APPLICATION is "order:1001"; accepted is a number`},
+		{[]string{"", "order:1001", "ringing", "3600"}, `APPLICATION is ""; accepted is a number`},
+		{[]string{"12345", "", "ringing"}, "KEY is empty; accepted"},
+		{[]string{"12345", "order:1001", "ringing", "an hour"}, `SECONDS is "an hour"; accepted`},
+		{[]string{"12345", "order:1001"}, "3 arguments; accepted are four or five: scripts/put-item CREDENTIALS APPLICATION KEY"},
+		{[]string{"12345", "order:1001", "is", "ringing", "3600"}, "6 arguments; accepted are four or five"},
+	} {
+		output, err := clone.run(t, "scripts/put-item", append([]string{"credentials.json"}, tt.args...)...)
+		if err == nil {
+			t.Errorf("%q succeeds", tt.args)
+		}
+		contains(t, output, tt.text)
+	}
+	if items := c.storage.Items(); len(items) != 0 {
+		t.Errorf("stored are %v", items)
+	}
+}
+
+// What the AWS CLI says on standard error is no part of its answers, and is shown where it fails.
+func TestDeployDespiteWarnings(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.warning = "urllib3: InsecureRequestWarning: unverified HTTPS request\n"
+	c.secrets["voxkv"] = &secret{versions: []string{"{}"}}
+	clone := newClone(t, c)
+	contains(t, clone.deploy(t, first...), "the secret voxkv exists and gets a new version")
+	contains(t, clone.deploy(t), "the stack voxkv exists; ")
+	if got := c.stacks["voxkv"].parameters["SecretArn"]; got != secretARN("voxkv") || len(c.secrets["voxkv"].versions) != 2 {
+		t.Errorf("SecretArn is %q, and the secrets are %v", got, c.secrets)
+	}
 }
 
 // What is not named keeps its value, and that is said; another name is another stack with another secret.
@@ -315,6 +372,8 @@ func TestDeployRefuses(t *testing.T) {
 		{[]string{"-allowed-keys", " , "}, []string{"-allowed-keys is empty; accepted"}},
 		{[]string{"-application-id", "shop"}, []string{`-application-id is "shop"; accepted is a number`, "ApplicationName"}},
 		{[]string{"-name", "my stack"}, []string{`-name is "my stack"; accepted`}},
+		{[]string{"-name", strings.Repeat("a", 50)}, []string{"accepted are up to 49 letters"}},
+		{[]string{"-name", strings.Repeat("a", 49)}, []string{"a new stack needs -allowed-keys"}},
 		{[]string{"-set", "CacheMaxAge"}, []string{"accepted is Parameter=value"}},
 		{[]string{"-set", "CacheMaxage=30s"}, []string{"no such parameter; accepted", "CacheMaxAge"}},
 		{[]string{"-set", "CacheMaxAge=1s", "-set", "CacheMaxAge=2s"}, []string{"CacheMaxAge is given twice"}},
@@ -388,7 +447,7 @@ func TestDeployTellsFailures(t *testing.T) {
 				}
 				return nil
 			}
-		}, nil, []string{"Failed to create changeset", "the deployment failed; the events above say why"}},
+		}, nil, []string{"Failed to create changeset", "the deployment failed; the events above say why", "A version for this Lambda function exists", "-set LocalMaxItems="}},
 		"AWS is away": {func(c *cloud) {
 			c.respond = func(asked call) *outcome {
 				if slices.Contains(asked.Args, "describe-stacks") {
@@ -397,6 +456,14 @@ func TestDeployTellsFailures(t *testing.T) {
 				return nil
 			}
 		}, nil, []string{"An error occurred (AccessDenied)"}},
+		"Secrets Manager is away": {func(c *cloud) {
+			c.respond = func(asked call) *outcome {
+				if slices.Contains(asked.Args, "describe-secret") {
+					return &outcome{Stderr: "An error occurred (InternalServiceError)", Code: 254}
+				}
+				return nil
+			}
+		}, nil, []string{"deploy: An error occurred (InternalServiceError)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -416,7 +483,9 @@ func TestDeployForCallersWithCredentials(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
 	output := newClone(t, c).deploy(t, slices.Concat(first, []string{"-set", "Access=iam"})...)
-	contains(t, output, "not checked: Access is iam")
+	contains(t, output, "not checked: Access is iam", `--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" `+c.url)
+	output = newClone(t, c).deploy(t, "-set", "Access=jwt", "-set", "JwtIssuer=https://id.example.com")
+	contains(t, output, "TOKEN is an access token of https://id.example.com\n", `  curl -i -H "Authorization: Bearer $TOKEN" `+c.url)
 	output = newClone(t, c).deploy(t, "-set", "Access=open", "-set", "DomainName=kv.example.com")
 	contains(t, output, "not checked: once DNS points there, run scripts/smoke")
 }

@@ -2,6 +2,7 @@ package scripts
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,51 +14,74 @@ import (
 
 var update = flag.Bool("update", false, "write docs/first-run.md anew")
 
-// blocks are the shell commands of a document, in order.
-func blocks(t *testing.T, document string) []string {
+// sections are the parts of a document that have a heading each, in order.
+func sections(t *testing.T, document string) []string {
 	t.Helper()
 	text, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return strings.Split(string(text), "\n## ")
+}
+
+// blocks are the shell commands of a text, in order.
+func blocks(t *testing.T, text string) []string {
+	t.Helper()
 	var blocks []string
 	fence := regexp.MustCompile("(?ms)^( *)```sh\n(.*?)^ *```$")
-	for _, match := range fence.FindAllStringSubmatch(string(text), -1) {
+	for _, match := range fence.FindAllStringSubmatch(text, -1) {
 		blocks = append(blocks, regexp.MustCompile("(?m)^"+match[1]).ReplaceAllString(match[2], ""))
 	}
-	for _, line := range regexp.MustCompile("(?m)^    (aws|curl|git|go|make|rm|sam|scripts/.*) .*").FindAllString(fence.ReplaceAllString(string(text), ""), -1) {
-		t.Errorf("%s: a command that is not in a block: %s", document, line)
+	for _, line := range regexp.MustCompile("(?m)^    (aws|curl|git|go|make|rm|sam|scripts/.*) .*").FindAllString(fence.ReplaceAllString(text, ""), -1) {
+		t.Errorf("a command that is not in a block: %s", line)
 	}
 	return blocks
 }
 
-// TestCommandsArePasteable: what a command needs is set by one before it, and nothing is left to fill in.
+// TestCommandsArePasteable: what a command needs is set by one before it, and nothing is left to fill in. Everybody takes the
+// steps with a number; what another section sets, is set in that section alone.
 func TestCommandsArePasteable(t *testing.T) {
 	t.Parallel()
-	for _, document := range []string{"../docs/deploy.md", "../docs/operations.md"} {
-		set := map[string]bool{}
-		if document == "../docs/operations.md" {
-			set["URL"] = true // by deploy.md, to which it refers
-		}
-		for _, block := range blocks(t, document) {
-			if out, err := exec.CommandContext(t.Context(), "bash", "-n", "-c", block).CombinedOutput(); err != nil {
-				t.Errorf("%s: %v\n%s%s", document, err, block, out)
-			}
-			if strings.ContainsAny(block, "…<>") && !strings.Contains(block, "<<END") {
-				t.Errorf("%s: something is left to fill in:\n%s", document, block)
-			}
-			if strings.Contains(block, "aws configure export-credentials") {
-				set["AWS_ACCESS_KEY_ID"], set["AWS_SECRET_ACCESS_KEY"], set["AWS_SESSION_TOKEN"] = true, true, true
-			}
-			for _, match := range regexp.MustCompile(`(?m)^(?:export )?([A-Z_]+)=`).FindAllStringSubmatch(block, -1) {
-				set[match[1]] = true
-			}
-			for _, match := range regexp.MustCompile(`\$\{?([A-Z_]+)`).FindAllStringSubmatch(block, -1) {
-				if !set[match[1]] {
-					t.Errorf("%s: %s is not set by a command before:\n%s", document, match[1], block)
+	step := regexp.MustCompile(`^[0-9]+\. `)
+	for document, before := range map[string]map[string]bool{
+		"../docs/deploy.md":     {},
+		"../docs/operations.md": {"URL": true}, // by deploy.md, to which it refers
+	} {
+		for _, section := range sections(t, document) {
+			set := maps.Clone(before)
+			for _, block := range blocks(t, section) {
+				isPasteable(t, document, block)
+				assign(block, set)
+				for _, match := range regexp.MustCompile(`\$\{?([A-Z_]+)`).FindAllStringSubmatch(block, -1) {
+					if !set[match[1]] {
+						t.Errorf("%s: %s is not set by a command before:\n%s", document, match[1], block)
+					}
 				}
 			}
+			if step.MatchString(section) {
+				before = set
+			}
 		}
+	}
+}
+
+func isPasteable(t *testing.T, document, block string) {
+	t.Helper()
+	if out, err := exec.CommandContext(t.Context(), "bash", "-n", "-c", block).CombinedOutput(); err != nil {
+		t.Errorf("%s: %v\n%s%s", document, err, block, out)
+	}
+	if strings.ContainsAny(block, "…<>") && !strings.Contains(block, "<<END") {
+		t.Errorf("%s: something is left to fill in:\n%s", document, block)
+	}
+}
+
+// assign adds the variables that the commands of a block set.
+func assign(block string, set map[string]bool) {
+	if strings.Contains(block, "aws configure export-credentials") {
+		set["AWS_ACCESS_KEY_ID"], set["AWS_SECRET_ACCESS_KEY"], set["AWS_SESSION_TOKEN"] = true, true, true
+	}
+	for _, match := range regexp.MustCompile(`(?m)^(?:export )?([A-Z_]+)=`).FindAllStringSubmatch(block, -1) {
+		set[match[1]] = true
 	}
 }
 
@@ -66,7 +90,7 @@ func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
 	clone := newClone(t, c)
-	all := blocks(t, "../docs/deploy.md")
+	all := blocks(t, strings.Join(sections(t, "../docs/deploy.md"), "\n## "))
 	end := slices.IndexFunc(all, func(block string) bool { return strings.HasSuffix(block, "rm credentials.json\n") })
 	output, err := clone.run(t, "bash", "-euc", strings.Join(all[:end+1], "\n"))
 	if err != nil {
