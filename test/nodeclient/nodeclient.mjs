@@ -33,7 +33,7 @@ async function run({ KeyValueStorage: storage }) {
     set: () => storage.setKeyValueItem({ ...app, key, value: '{"a":"ё"}', ttl: 3600 }),
     setOther: () => storage.setKeyValueItem({ ...app, key: other, value: '', ttl: 3600 }),
     get: () => storage.getKeyValueItem({ ...app, key }),
-    items: () => storage.getKeyValueItems({ ...app, key: 'node:', count: 1 }),
+    items: () => storage.getKeyValueItems({ ...app, key: 'node', count: 1 }),
     keys: () => storage.getKeyValueKeys({ ...app, offset: 1 }),
     delete: () => storage.delKeyValueItem({ ...app, key: other }),
     absent: () => storage.getKeyValueItem({ ...app, key: other }),
