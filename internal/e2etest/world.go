@@ -108,9 +108,6 @@ func (w *World) APIURL() string { return w.api.URL + "/platform_api" }
 // SecretsURL is the root of Secrets Manager.
 func (w *World) SecretsURL() string { return w.secrets.URL }
 
-// Client trusts the Management API's certificate.
-func (w *World) Client() *http.Client { return w.api.Client() }
-
 // patience is more than any machine takes to start a function.
 const patience = 5 * time.Minute
 
