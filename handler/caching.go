@@ -50,7 +50,7 @@ func cacheControl(f freshness.Freshness) string {
 	return "public, max-age=" + decimal(f.MaxAge) + ", s-maxage=" + decimal(f.SharedMaxAge) + neverStale
 }
 
-// absenceCaching is the caching of a 404. Shared caches may keep it until the
+// absenceCaching is the caching of an item's absence. Shared caches may keep it until the
 // absence has been known for maxAge, which spares the API requests for random
 // keys. A browser asks every time.
 func absenceCaching(a lookup.Answer, maxAge time.Duration, private bool) caching {

@@ -20,9 +20,21 @@ type form struct {
 	contentType string
 	header      http.Header // further fields of the response; may be nil
 	encode      func(*voximplant.KeyValueItem) []byte
+
+	// absent is the body of a 200 where there is no item. If it is "", an absent
+	// item is a 404.
+	absent string
 }
 
 func itemForm() form { return form{contentType: jsonType, encode: encodeItem} }
+
+// optionalForm is for pages that watch an item: browsers write each 404 into the
+// console, whatever the page does about it.
+func optionalForm() form {
+	f := itemForm()
+	f.absent = "null"
+	return f
+}
 
 func parsedForm() form { return form{contentType: jsonType, encode: encodeParsed} }
 

@@ -3,6 +3,7 @@ package handler_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -49,5 +50,43 @@ func TestForms(t *testing.T) {
 	tags := []string{raw.header.Get("Etag"), serve("<script>").get(t, "/v1/items/k").header.Get("Etag"), got.header.Get("Etag")}
 	if slices.Sort(tags); len(slices.Compact(tags)) != 3 {
 		t.Errorf("ETags of three forms = %q; want three", tags)
+	}
+}
+
+// TestOptional: an absent item is a 200, which caches may keep as long as the 404
+// of the plain form. Everything else is answered as there.
+func TestOptional(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		found   lookup.Func
+		private bool
+		want    int
+	}{
+		{"an item", lookuptest.Living(time.Hour, 0), false, 200},
+		{"no item", lookuptest.Failing(voximplant.ErrNotFound), false, 404},
+		{"no item, private", lookuptest.Failing(voximplant.ErrNotFound), true, 404},
+		{"a failure", lookuptest.Failing(&voximplant.Error{Kind: voximplant.KindThrottled}), false, 503},
+	}
+	for _, tt := range tests {
+		s := newSite(tt.found)
+		s.Private = tt.private
+		plain, optional := s.get(t, "/v1/items/k"), s.get(t, "/v1/optional/k")
+		if plain.status != tt.want {
+			t.Fatalf("%s: the plain form is %d; want %d", tt.name, plain.status, tt.want)
+		}
+		if plain.status == 404 {
+			plain.status, plain.body = 200, "null"
+			plain.header.Set("Content-Type", "application/json; charset=utf-8")
+		}
+		for _, a := range []reply{plain, optional} {
+			a.header.Del("X-Request-Id")
+		}
+		if optional.status != plain.status || !maps.EqualFunc(optional.header, plain.header, slices.Equal) {
+			t.Errorf("%s: %d %v; want %d %v", tt.name, optional.status, optional.header, plain.status, plain.header)
+		}
+		if optional.status == 200 && optional.body != plain.body {
+			t.Errorf("%s: %s; want %s", tt.name, optional.body, plain.body)
+		}
 	}
 }

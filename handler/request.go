@@ -10,15 +10,16 @@ import (
 	"voxkv/internal/problem"
 )
 
-// The routes. A key follows itemsPath, parsedPath and valuesPath, or is in the
-// query of itemsPath.
+// The routes. A key follows itemsPath, optionalPath, parsedPath and valuesPath, or
+// is in the query of itemsPath.
 const (
-	root       = "/v1/" // what all routes begin with; a base path may end like it
-	itemsPath  = root + "items"
-	parsedPath = root + "parsed"
-	valuesPath = root + "values"
-	healthPath = root + "health"
-	keySuffix  = "/{key}" // of a route as the log and the documents name it
+	root         = "/v1/" // what all routes begin with; a base path may end like it
+	itemsPath    = root + "items"
+	optionalPath = root + "optional"
+	parsedPath   = root + "parsed"
+	valuesPath   = root + "values"
+	healthPath   = root + "health"
+	keySuffix    = "/{key}" // of a route as the log and the documents name it
 )
 
 // A request is what is asked for.
@@ -87,6 +88,8 @@ func (h *Handler) match(path string) (q request, segment string) {
 		return request{route: itemsPath, form: itemForm(), private: true}, ""
 	case strings.HasPrefix(path, itemsPath+"/"):
 		prefix, q.form = itemsPath, itemForm()
+	case strings.HasPrefix(path, optionalPath+"/"):
+		prefix, q.form = optionalPath, optionalForm()
 	case strings.HasPrefix(path, parsedPath+"/"):
 		prefix, q.form = parsedPath, parsedForm()
 	case strings.HasPrefix(path, valuesPath+"/") && h.RawValues:

@@ -32,6 +32,9 @@ type response struct {
 
 func (h *Handler) item(ctx context.Context, q request) (response, error) {
 	found := lookup.One(ctx, q.key, h.Lookup)
+	if found.Absent() && q.form.absent != "" {
+		return h.absence(q, found), nil
+	}
 	if found.Err != nil {
 		return response{result: found}, found.Err
 	}
@@ -39,6 +42,16 @@ func (h *Handler) item(ctx context.Context, q request) (response, error) {
 	res.contentType, res.header, res.body = q.form.contentType, q.form.header, q.form.encode(found.Answer.Item)
 	res.result = found
 	return res, nil
+}
+
+// absence is a 200 without an item, which caches treat as they treat a 404.
+func (h *Handler) absence(q request, found lookup.Result) response {
+	found.Err = problem.Of(found.Err)
+	return response{
+		status: http.StatusOK, contentType: q.form.contentType, body: []byte(q.form.absent),
+		caching: absenceCaching(found.Answer, h.NotFoundMaxAge, q.private),
+		result:  found,
+	}
 }
 
 // several answers with several items at once. A browser may keep the response only

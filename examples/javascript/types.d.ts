@@ -36,6 +36,36 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/optional/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read an item that may be absent
+         * @description As `/v1/items/{key}`, but an absent item is answered with 200 and the JSON text `null`, not with 404. It is for pages
+         *     that ask again and again: browsers write each 404 into their console. Caches may keep the `null` as long as they may
+         *     keep that 404.
+         */
+        get: operations["getOptionalItem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        /**
+         * CORS preflight
+         * @description As for `/v1/items/{key}`.
+         */
+        options: operations["optionsOptionalItem"];
+        /**
+         * Ask how an item that may be absent is answered
+         * @description As `GET`, without the body, and so the same for an item and for its absence.
+         */
+        head: operations["headOptionalItem"];
+        patch?: never;
+        trace?: never;
+    };
     "/v1/parsed/{key}": {
         parameters: {
             query?: never;
@@ -275,6 +305,27 @@ export interface components {
                 [name: string]: unknown;
             };
             content?: never;
+        };
+        /** @description The item, or `null` if there is none. */
+        OptionalItem: {
+            headers: {
+                "Cache-Control": components["headers"]["CacheControlOfOptionalItem"];
+                "X-Accel-Expires": components["headers"]["AccelExpires"];
+                Expires: components["headers"]["Expires"];
+                ETag: components["headers"]["ETag"];
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
+                "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
+                Vary: components["headers"]["Vary"];
+                "X-Content-Type-Options": components["headers"]["ContentTypeOptions"];
+                "Content-Security-Policy": components["headers"]["ContentSecurityPolicy"];
+                "Cross-Origin-Resource-Policy": components["headers"]["ResourcePolicy"];
+                "Referrer-Policy": components["headers"]["ReferrerPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Item"] | null;
+            };
         };
         /** @description The item. */
         ParsedItem: {
@@ -739,6 +790,12 @@ export interface components {
          */
         CacheControl: string;
         /**
+         * @description That of an item, or of an absence: caches shared by many may keep `null` for `s-maxage` seconds, and a browser asks
+         *     every time.
+         * @example public, max-age=60, s-maxage=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0
+         */
+        CacheControlOfOptionalItem: string;
+        /**
          * @description How long a browser may reuse the answer: never (`no-store`), or for `max-age` seconds, and not a second longer. No
          *     cache shared by many keeps it.
          * @example private, max-age=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0
@@ -938,6 +995,75 @@ export interface operations {
             304: components["responses"]["NotModified"];
             400: components["responses"]["InvalidKey"];
             404: components["responses"]["NotFound"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["UpstreamFailure"];
+            503: components["responses"]["UpstreamBusyOrUnavailable"];
+            504: components["responses"]["UpstreamTimeout"];
+        };
+    };
+    getOptionalItem: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The `ETag` of the answer you hold, or several, with commas between them, or `*`. If it is still good, the answer is
+                 *     304. Browsers send this by themselves when their cached answer has become stale.
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description The key: 1 to 200 characters (not bytes) out of `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`, but neither `.` nor `..`. */
+                key: components["parameters"]["KeyInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["OptionalItem"];
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["InvalidKey"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["UpstreamFailure"];
+            503: components["responses"]["UpstreamBusyOrUnavailable"];
+            504: components["responses"]["UpstreamTimeout"];
+        };
+    };
+    optionsOptionalItem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Anything. The answer does not depend on it. */
+                key: components["parameters"]["AnyInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Options"];
+        };
+    };
+    headOptionalItem: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The `ETag` of the answer you hold, or several, with commas between them, or `*`. If it is still good, the answer is
+                 *     304. Browsers send this by themselves when their cached answer has become stale.
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description The key: 1 to 200 characters (not bytes) out of `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`, but neither `.` nor `..`. */
+                key: components["parameters"]["KeyInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["OptionalItem"];
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["InvalidKey"];
             500: components["responses"]["InternalError"];
             502: components["responses"]["UpstreamFailure"];
             503: components["responses"]["UpstreamBusyOrUnavailable"];

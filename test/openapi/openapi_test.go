@@ -37,12 +37,13 @@ type call struct {
 }
 
 const (
-	byPath  = "/v1/items/order:1001"
-	parsed  = "/v1/parsed/order:1001"
-	alone   = "/v1/values/order:1001"
-	byQuery = "/v1/items?key=."
-	batch   = "/v1/items?key=order:1001&key=.&key="
-	page    = "https://app.example.com"
+	byPath   = "/v1/items/order:1001"
+	optional = "/v1/optional/order:1001"
+	parsed   = "/v1/parsed/order:1001"
+	alone    = "/v1/values/order:1001"
+	byQuery  = "/v1/items?key=."
+	batch    = "/v1/items?key=order:1001&key=.&key="
+	page     = "https://app.example.com"
 )
 
 // living is an item that has left to live; 0 means that nobody knows.
@@ -75,6 +76,9 @@ func calls() []call {
 		{name: "private preflight", method: "OPTIONS", target: byPath, header: preflight, private: true},
 		{name: "preflight from a listed origin", method: "OPTIONS", target: byQuery, header: preflight, origin: page},
 		{name: "preflight for a bad key", method: "OPTIONS", target: "/v1/items/%00", header: preflight},
+		{name: "preflight", method: "OPTIONS", target: optional, header: preflight},
+		{name: "absence that nobody remembers", method: "GET", target: optional, lookup: failing(voximplant.ErrNotFound), absentFor: 1},
+		{name: "private absence", method: "GET", target: optional, lookup: failing(voximplant.ErrNotFound), private: true},
 		{name: "preflight", method: "OPTIONS", target: parsed, header: preflight},
 		{name: "preflight", method: "OPTIONS", target: alone, header: preflight},
 		{name: "options", method: "OPTIONS", target: "/v1/health"},
@@ -94,13 +98,13 @@ func calls() []call {
 		{name: "TRACE", method: "TRACE", target: "/v1/health"},
 	}
 	for _, method := range []string{"GET", "HEAD"} {
-		for _, target := range []string{byPath, parsed, alone, byQuery, batch} {
+		for _, target := range []string{byPath, optional, parsed, alone, byQuery, batch} {
 			all = append(all, call{name: "same item", method: method, target: target, lookup: living(time.Hour), header: matching})
 			for name, found := range outcomes() {
 				all = append(all, call{name: name, method: method, target: target, lookup: found})
 			}
 		}
-		for _, target := range []string{"/v1/parsed/a%20b", "/v1/values/..", "/v1/parsed/", "/v1/parsed", "/v1/values",
+		for _, target := range []string{"/v1/optional/a%20b", "/v1/optional", "/v1/parsed/a%20b", "/v1/values/..", "/v1/parsed/", "/v1/parsed", "/v1/values",
 			"/v1/items?" + strings.Repeat("key=a&", 11), "/v1/items?key=a;b", "/v1/items/.", "/v1/items/a%20b", "/v1/items/a/b", "/v1/items/", "/v1/items", "/v1/items?key=a+b", "/v1/health", "/", "/favicon.ico"} {
 			all = append(all, call{name: "no lookup", method: method, target: target})
 		}
@@ -196,12 +200,12 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 // operation names what the document knows r as.
 func operation(r *http.Request) string {
 	path := r.URL.Path
-	for _, prefix := range []string{"/v1/items/", "/v1/parsed/", "/v1/values/"} {
+	for _, prefix := range []string{"/v1/items/", "/v1/optional/", "/v1/parsed/", "/v1/values/"} {
 		if strings.HasPrefix(path, prefix) {
 			path = prefix + "{key}"
 		}
 	}
-	known := slices.Contains([]string{"/v1/items/{key}", "/v1/parsed/{key}", "/v1/values/{key}", "/v1/items", "/v1/health"}, path)
+	known := slices.Contains([]string{"/v1/items/{key}", "/v1/optional/{key}", "/v1/parsed/{key}", "/v1/values/{key}", "/v1/items", "/v1/health"}, path)
 	switch {
 	case known && slices.Contains([]string{"GET", "HEAD", "OPTIONS"}, r.Method):
 		return r.Method + " " + path

@@ -49,11 +49,12 @@ type life struct {
 }
 
 const (
-	byPath  = "/v1/items/k"
-	parsed  = "/v1/parsed/k"
-	alone   = "/v1/values/k"
-	byQuery = "/v1/items?key=k"
-	batch   = "/v1/items?key=k&key=l"
+	byPath   = "/v1/items/k"
+	optional = "/v1/optional/k"
+	parsed   = "/v1/parsed/k"
+	alone    = "/v1/values/k"
+	byQuery  = "/v1/items?key=k"
+	batch    = "/v1/items?key=k&key=l"
 )
 
 // query reports whether l is asked for by query.
@@ -66,7 +67,7 @@ func lives() []life {
 		for _, left := range []float64{0, 0.5, 1, 2, 3, 3.9, 4, 5, 7.9, 8, 10, 61, 121.9, 122, 123.5, 126, 3600, 7776000} {
 			for _, age := range []float64{0, 0.2, 20, 59, 59.1, 61} {
 				l := life{left: seconds(left), age: seconds(age), ceiling: seconds(ceiling)}
-				for _, l.target = range []string{byPath, parsed, alone} {
+				for _, l.target = range []string{byPath, optional, parsed, alone} {
 					all = append(all, l)
 				}
 				l.private, l.target = true, byPath
@@ -136,7 +137,7 @@ func exchanges() []exchange {
 		all = append(all, l.exchanges()...)
 	}
 	for _, l := range []life{
-		{target: byPath}, {target: byPath, private: true}, {target: byQuery}, {target: byPath, listed: true}, {target: parsed}, {target: alone},
+		{target: byPath}, {target: byPath, private: true}, {target: byQuery}, {target: byPath, listed: true}, {target: optional}, {target: parsed}, {target: alone},
 	} {
 		all = append(all, absences(l)...)
 		all = append(all, uncacheable(l)...)
