@@ -19,13 +19,14 @@ import (
 	"time"
 
 	"voxkv/internal/function"
+	"voxkv/internal/settings"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	log.SetOutput(function.DiscreetLog(os.Stderr))
-	switch err := run(ctx, os.Args[1:], function.Environment(), os.Stdout, os.Stderr); {
+	switch err := run(ctx, os.Args[1:], settings.Environment(), os.Stdout, os.Stderr); {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "local:", strings.ReplaceAll(err.Error(), "\n", "; "))

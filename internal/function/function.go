@@ -25,6 +25,7 @@ import (
 	"voxkv/direct"
 	"voxkv/handler"
 	"voxkv/internal/requestlog"
+	"voxkv/internal/settings"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
@@ -56,7 +57,7 @@ type Function struct {
 
 // New puts a Function together. key reads the service-account key; version
 // goes into the User-Agent.
-func New(s Settings, key func(context.Context) (*auth.ServiceAccountKey, error), version string, log *slog.Logger) (*Function, error) {
+func New(s settings.Settings, key func(context.Context) (*auth.ServiceAccountKey, error), version string, log *slog.Logger) (*Function, error) {
 	tokens := &auth.TokenSource{Key: key, Log: log}
 	client := &voximplant.Client{
 		Tokens:          tokens,
@@ -83,7 +84,7 @@ func New(s Settings, key func(context.Context) (*auth.ServiceAccountKey, error),
 	return &Function{client: client, log: log, Handler: newHandler(s, found, requests), direct: newDirect(s, found, client, requests)}, nil
 }
 
-func newHandler(s Settings, found *lookup.Lookup, requests *requestlog.Log) *handler.Handler {
+func newHandler(s settings.Settings, found *lookup.Lookup, requests *requestlog.Log) *handler.Handler {
 	return &handler.Handler{
 		Lookup:         found.Item,
 		BasePath:       string(s.BasePath),
@@ -98,7 +99,7 @@ func newHandler(s Settings, found *lookup.Lookup, requests *requestlog.Log) *han
 	}
 }
 
-func newDirect(s Settings, found *lookup.Lookup, client *voximplant.Client, requests *requestlog.Log) *direct.Handler {
+func newDirect(s settings.Settings, found *lookup.Lookup, client *voximplant.Client, requests *requestlog.Log) *direct.Handler {
 	return &direct.Handler{
 		Lookup: found.Item,
 		MaxAge: s.CacheMaxAge,
@@ -203,7 +204,7 @@ func keyHash(plain bool) func(string) string {
 }
 
 // NewLog returns a logger of JSON lines with the member names of Lambda's own.
-func NewLog(w io.Writer, s Settings) *slog.Logger {
+func NewLog(w io.Writer, s settings.Settings) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{
 		Level:       slog.Level(s.LogLevel),
 		ReplaceAttr: lambdacontext.ReplaceAttr,

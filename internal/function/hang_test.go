@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"voxkv/auth"
+	"voxkv/internal/settings"
 	"voxkv/internal/voximplanttest"
 )
 
@@ -170,7 +171,7 @@ func testKey(t *testing.T) func(context.Context) (*auth.ServiceAccountKey, error
 // newTestFunction builds a function for the API at root.
 func newTestFunction(t *testing.T, root string, key func(context.Context) (*auth.ServiceAccountKey, error)) *Function {
 	t.Helper()
-	s, err := ReadSettings(map[string]string{
+	s, err := settings.Read(map[string]string{
 		"VOXIMPLANT_SECRET_ID": "voxkv", "VOXIMPLANT_APPLICATION_ID": "42", "ALLOWED_KEYS": "*", "VOXIMPLANT_API_URL": root,
 	})
 	if err != nil {

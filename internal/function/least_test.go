@@ -17,6 +17,7 @@ import (
 	"voxkv/auth"
 	"voxkv/internal/relaytest"
 	"voxkv/internal/secretsmanagertest"
+	"voxkv/internal/settings"
 	"voxkv/internal/voximplanttest"
 )
 
@@ -161,7 +162,7 @@ func distantFunction(t *testing.T, api, manager *distant) *Function {
 		"AWS_SESSION_TOKEN":                "session token",
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": manager.URL,
 	}
-	settings, err := ReadSettings(environ)
+	s, err := settings.Read(environ)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,8 +171,8 @@ func distantFunction(t *testing.T, api, manager *distant) *Function {
 		t.Fatal(err)
 	}
 	manager.reach(client.Options().HTTPClient.(*http.Client))
-	secret := &auth.Secret{ID: settings.SecretID, GetSecretValue: client.GetSecretValue}
-	f, err := New(settings, secret.Key, "test", slog.New(slog.NewJSONHandler(io.Discard, nil)))
+	secret := &auth.Secret{ID: s.SecretID, GetSecretValue: client.GetSecretValue}
+	f, err := New(s, secret.Key, "test", slog.New(slog.NewJSONHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,7 @@ import (
 	"voxkv/internal/function"
 	"voxkv/internal/gateway"
 	"voxkv/internal/runtimetest"
+	"voxkv/internal/settings"
 )
 
 // margin is that of cmd/lambda.
@@ -99,7 +100,7 @@ func (s *sandbox) startInside(t *testing.T, settings ...string) {
 
 // build does what cmd/lambda does.
 func (b *bubble) build(ctx context.Context, environ map[string]string) error {
-	s, wrong := function.ReadSettings(environ)
+	s, wrong := settings.Read(environ)
 	client, err := function.SecretsManager(environ)
 	if err := errors.Join(wrong, err); err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"voxkv/internal/function"
+	"voxkv/internal/settings"
 )
 
 const (
@@ -597,7 +597,7 @@ func TestEveryParameterIsGrouped(t *testing.T) {
 func TestSettings(t *testing.T) {
 	variables := environment(deploy(t, "template.yaml", openStack))
 	known := map[string]bool{}
-	for field := range reflect.TypeFor[function.Settings]().Fields() {
+	for field := range reflect.TypeFor[settings.Settings]().Fields() {
 		name := field.Tag.Get("env")
 		known[name] = true
 		value, ok := variables[name]

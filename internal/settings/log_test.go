@@ -1,15 +1,16 @@
-package function_test
+package settings_test
 
 import (
 	"bytes"
 	"encoding/json"
+	"log/slog"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
-	"voxkv/internal/function"
+	"voxkv/internal/settings"
 )
 
 // started returns the log lines of a start.
@@ -22,12 +23,12 @@ func started(t *testing.T, variables map[string]string) []map[string]any {
 	for name, value := range variables {
 		environ[name] = value
 	}
-	s, err := function.ReadSettings(environ)
+	s, err := settings.Read(environ)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var output bytes.Buffer
-	function.LogStart(function.NewLog(&output, s), "1.2.3", s)
+	settings.LogStart(slog.New(slog.NewJSONHandler(&output, nil)), "1.2.3", s)
 	for _, secret := range []string{"15550100", "15550199", "wJalrXUtnFEMI"} {
 		if strings.Contains(output.String(), secret) {
 			t.Errorf("the log of the start holds %s: %s", secret, output.String())
@@ -48,7 +49,7 @@ func started(t *testing.T, variables map[string]string) []map[string]any {
 func TestStartIsLogged(t *testing.T) {
 	t.Parallel()
 	lines := started(t, map[string]string{"CACHE_SCOPE": "private", "LOCAL_MAX_AGE": "3s"})
-	if len(lines) != 1 || lines[0]["message"] != "start" || lines[0]["level"] != "INFO" || lines[0]["version"] != "1.2.3" {
+	if len(lines) != 1 || lines[0]["msg"] != "start" || lines[0]["level"] != "INFO" || lines[0]["version"] != "1.2.3" {
 		t.Fatalf("the start logs %v; want one line", lines)
 	}
 	want := map[string]any{
@@ -87,7 +88,7 @@ func TestEverySettingIsInTheStartLine(t *testing.T) {
 		"LOCAL_MAX_ITEMS": "4097", "UPSTREAM_TIMEOUT": "6s", "CORS_ORIGINS": "https://a.example", "LOG_LEVEL": "warn",
 		"MAX_KEYS": "11", "CORS_HEADERS": "X-Api-Key", "BASE_PATH": "/phone", "LOG_KEYS": "true", "METRICS": "true", "RAW_VALUES": "true", "ALLOW_WRITES": "true", "NOT_FOUND_CODES": "341,477",
 	}
-	for field := range reflect.TypeFor[function.Settings]().Fields() {
+	for field := range reflect.TypeFor[settings.Settings]().Fields() {
 		variable := field.Tag.Get("env")
 		base := environ("LOCAL_MAX_AGE", "10s", "STALE_MAX_AGE", "60s")
 		if variable == "VOXIMPLANT_APPLICATION_NAME" { // stands in place of the id
@@ -108,7 +109,7 @@ func TestEverythingIsWarnedOf(t *testing.T) {
 	for allowed, want := range map[string]bool{"*": true, "order:*, *": true, "order:*": false, "o*": false} {
 		lines := started(t, map[string]string{"ALLOWED_KEYS": allowed})
 		warned := slices.ContainsFunc(lines, func(line map[string]any) bool {
-			text, _ := line["message"].(string)
+			text, _ := line["msg"].(string)
 			return line["level"] == "WARN" && strings.Contains(text, "ALLOWED_KEYS")
 		})
 		if warned != want {

@@ -1,4 +1,4 @@
-package function_test
+package settings_test
 
 import (
 	"encoding/base64"
@@ -11,35 +11,39 @@ import (
 	"testing"
 	"time"
 
-	"voxkv/internal/function"
+	"voxkv/internal/settings"
 )
 
-// environ returns the least that is required, changed by name, value, name, value, ….
+// environ returns the least that is required, with changes.
 func environ(changes ...string) map[string]string {
-	e := map[string]string{
+	return with(map[string]string{
 		"VOXIMPLANT_SECRET_ID":      "voxkv/key",
 		"VOXIMPLANT_APPLICATION_ID": "42",
 		"ALLOWED_KEYS":              "status:*,greeting",
-	}
+	}, changes...)
+}
+
+// with returns base changed by name, value, name, value, ….
+func with(base map[string]string, changes ...string) map[string]string {
 	for i := 0; i < len(changes); i += 2 {
-		e[changes[i]] = changes[i+1]
+		base[changes[i]] = changes[i+1]
 	}
-	return e
+	return base
 }
 
 // read returns the settings in an environment that must be good.
-func read(t *testing.T, e map[string]string) function.Settings {
+func read(t *testing.T, e map[string]string) settings.Settings {
 	t.Helper()
-	s, err := function.ReadSettings(e)
+	s, err := settings.Read(e)
 	if err != nil {
-		t.Fatalf("ReadSettings(%v) = _, %v; want no error", e, err)
+		t.Fatalf("Read(%v) = _, %v; want no error", e, err)
 	}
 	return s
 }
 
-// problems returns the lines of ReadSettings's error.
+// problems returns the lines of Read's error.
 func problems(e map[string]string) []string {
-	_, err := function.ReadSettings(e)
+	_, err := settings.Read(e)
 	if err == nil {
 		return nil
 	}
@@ -49,7 +53,7 @@ func problems(e map[string]string) []string {
 // accepted returns what each variable accepts.
 func accepted() map[string]string {
 	accepts := map[string]string{}
-	for field := range reflect.TypeFor[function.Settings]().Fields() {
+	for field := range reflect.TypeFor[settings.Settings]().Fields() {
 		accepts[field.Tag.Get("env")] = field.Tag.Get("accepts")
 	}
 	return accepts
@@ -58,7 +62,7 @@ func accepted() map[string]string {
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	s := read(t, environ())
-	want := function.Settings{
+	want := settings.Settings{
 		SecretID:        "voxkv/key",
 		ApplicationID:   42,
 		AllowedKeys:     s.AllowedKeys,
@@ -75,7 +79,7 @@ func TestDefaults(t *testing.T) {
 		NotFoundCodes:   []int{341},
 	}
 	if !reflect.DeepEqual(s, want) {
-		t.Errorf("ReadSettings = %+v; want %+v", s, want)
+		t.Errorf("Read = %+v; want %+v", s, want)
 	}
 	if !s.AllowedKeys.Allows("status:1") || !s.AllowedKeys.Allows("greeting") || s.AllowedKeys.Allows("secret") {
 		t.Errorf("AllowedKeys = %v; want status:* and greeting", s.AllowedKeys)
@@ -107,7 +111,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		"ALLOW_WRITES":                "true",
 		"NOT_FOUND_CODES":             "341,496",
 	})
-	want := function.Settings{
+	want := settings.Settings{
 		SecretID:        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:voxkv/key-AbCdEf",
 		ApplicationName: "app.example",
 		AllowedKeys:     s.AllowedKeys,
@@ -130,7 +134,7 @@ func TestEverySettingIsRead(t *testing.T) {
 	}
 	want.LogLevel = s.LogLevel
 	if !reflect.DeepEqual(s, want) || slog.Level(s.LogLevel) != slog.LevelError || !s.AllowedKeys.Everything() {
-		t.Errorf("ReadSettings = %+v; want %+v", s, want)
+		t.Errorf("Read = %+v; want %+v", s, want)
 	}
 }
 
@@ -291,7 +295,7 @@ func TestEmptyIsNotSet(t *testing.T) {
 		}
 	}
 	if got, want := read(t, e), read(t, environ()); !reflect.DeepEqual(got, want) {
-		t.Errorf("ReadSettings = %+v; want the defaults %+v", got, want)
+		t.Errorf("Read = %+v; want the defaults %+v", got, want)
 	}
 }
 
@@ -497,7 +501,7 @@ func TestWhereSecretsMayGo(t *testing.T) {
 			t.Errorf("VOXIMPLANT_API_URL=%s: problems = %q; want any: %t", tt.value, got, !tt.ok)
 		}
 		for _, variable := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER"} {
-			if _, err := function.SecretsManager(awsEnviron(variable, tt.value)); (err == nil) != tt.ok {
+			if _, err := settings.ReadAWS(aws(variable, tt.value)); (err == nil) != tt.ok {
 				t.Errorf("%s=%s: %v; want any error: %t", variable, tt.value, err, !tt.ok)
 			}
 		}
@@ -535,7 +539,7 @@ func TestLogLevel(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	t.Setenv("VOXKV_TEST", "a=b")
-	if got := function.Environment()["VOXKV_TEST"]; got != "a=b" {
+	if got := settings.Environment()["VOXKV_TEST"]; got != "a=b" {
 		t.Errorf("Environment()[VOXKV_TEST] = %q; want a=b", got)
 	}
 }

@@ -1,4 +1,4 @@
-package function_test
+package settings_test
 
 import (
 	"os"
@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"voxkv/internal/function"
+	"voxkv/internal/settings"
 )
 
 // TestSettingsInREADME: the table has a row for each variable, with its default.
@@ -22,7 +22,7 @@ func TestSettingsInREADME(t *testing.T) {
 			rows[strings.Trim(cells[0], "` ")] = cells
 		}
 	}
-	for field := range reflect.TypeFor[function.Settings]().Fields() {
+	for field := range reflect.TypeFor[settings.Settings]().Fields() {
 		variable := field.Tag.Get("env")
 		row, ok := rows[variable]
 		if !ok {
