@@ -17,6 +17,7 @@ import (
 	"voxkv/internal/function"
 	"voxkv/internal/gateway"
 	"voxkv/internal/settings"
+	"voxkv/internal/transport"
 )
 
 // version is set by the linker.
@@ -31,7 +32,7 @@ func main() {
 	log := function.NewLog(os.Stdout, s)
 	// What libraries write to the standard log becomes JSON lines too.
 	stdlog.SetFlags(0)
-	stdlog.SetOutput(libraryLog{function.DiscreetLog(slog.NewLogLogger(log.Handler(), slog.LevelError).Writer())})
+	stdlog.SetOutput(libraryLog{transport.RedactingLog(slog.NewLogLogger(log.Handler(), slog.LevelError).Writer())})
 	f, err := build(s, err, environ, log)
 	if err != nil {
 		for problem := range strings.Lines(err.Error()) {

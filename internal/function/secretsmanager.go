@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"voxkv/internal/settings"
+	"voxkv/internal/transport"
 )
 
 // SecretsManager returns a client configured from the variables that Lambda
@@ -24,7 +25,7 @@ func SecretsManager(environ map[string]string) (*secretsmanager.Client, error) {
 	options := secretsmanager.Options{
 		Region:           a.Region,
 		Credentials:      environCredentials(environ),
-		HTTPClient:       &http.Client{Transport: transport()},
+		HTTPClient:       &http.Client{Transport: transport.New()},
 		RetryMaxAttempts: retry.DefaultMaxAttempts,
 	}
 	if a.SecretsManager != "" {

@@ -26,6 +26,7 @@ import (
 	"voxkv/internal/gateway"
 	"voxkv/internal/runtimetest"
 	"voxkv/internal/settings"
+	"voxkv/internal/transport"
 )
 
 // margin is that of cmd/lambda.
@@ -94,7 +95,7 @@ func (s *sandbox) startInside(t *testing.T, settings ...string) {
 			environ[name] = value
 		}
 		b := &bubble{dial: s.dial}
-		return b, b.build(function.WithDial(t.Context(), b.dial), environ)
+		return b, b.build(transport.WithDial(t.Context(), b.dial), environ)
 	}, settings)
 }
 
@@ -118,7 +119,7 @@ func (b *bubble) build(ctx context.Context, environ map[string]string) error {
 
 // Invoke does what the runtime of aws-lambda-go does.
 func (b *bubble) Invoke(ctx context.Context, inv runtimetest.Invocation) (runtimetest.Result, error) {
-	ctx, cancel := context.WithDeadline(function.WithDial(ctx, b.dial), inv.Deadline)
+	ctx, cancel := context.WithDeadline(transport.WithDial(ctx, b.dial), inv.Deadline)
 	defer cancel()
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: fmt.Sprintf("%016x", rand.Uint64())})
 	payload, err := b.gateway.Invoke(ctx, inv.Payload)
