@@ -5,10 +5,6 @@ package function
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
@@ -63,7 +59,7 @@ func New(s settings.Settings, key func(context.Context) (*auth.ServiceAccountKey
 	if err != nil {
 		return nil, fmt.Errorf("function: %w", err)
 	}
-	requests := &requestlog.Log{Logger: log, HashKey: keyHash(s.LogKeys), Metrics: s.Metrics, TokenCounts: tokens.Counts}
+	requests := &requestlog.Log{Logger: log, HashKey: requestlog.KeyHash(s.LogKeys), Metrics: s.Metrics, TokenCounts: tokens.Counts}
 	return &Function{client: client, log: log, Handler: newHandler(s, found, requests), direct: newDirect(s, found, client, requests)}, nil
 }
 
@@ -120,21 +116,6 @@ func (f *Function) Warm(ctx context.Context) {
 		}
 	})
 	both.Wait()
-}
-
-// keyHash returns what logs show of a key: the key itself, or a keyed hash.
-// Its secret is made anew for each process, since anyone could try out all
-// phone numbers against a plain hash.
-func keyHash(plain bool) func(string) string {
-	if plain {
-		return func(key string) string { return key }
-	}
-	secret := []byte(rand.Text())
-	return func(key string) string {
-		mac := hmac.New(sha256.New, secret)
-		io.WriteString(mac, key)
-		return hex.EncodeToString(mac.Sum(nil)[:8])
-	}
 }
 
 // NewLog returns a logger of JSON lines with the member names of Lambda's own.
