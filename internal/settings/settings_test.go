@@ -159,7 +159,8 @@ func TestDefaultsThatFollowCacheMaxAge(t *testing.T) {
 	}
 }
 
-// malformed are values that each variable must refuse, by variable.
+// malformed are values that each variable must refuse, by variable; those that are
+// true or false need none.
 var malformed = map[string][]string{
 	"VOXIMPLANT_SECRET_ID":        {"my secret", "ключ", "a,b", `"quoted"`, "key\\n"},
 	"VOXIMPLANT_APPLICATION_ID":   {"app", "-1", "0", "1.5", "42x", "9223372036854775808"},
@@ -178,10 +179,7 @@ var malformed = map[string][]string{
 	"CORS_ORIGINS":                {"example.com", "https://a.example/"},
 	"CORS_HEADERS":                {"*", "X-Api-Key:", "X-Api-Key,,X-Other", "X Api Key", "X-Äpi-Key", "7734015923", "c6eb1ba4-5d3b-4c39-9d0c-5f8a3b1f6f0e", "Authorization"},
 	"LOG_LEVEL":                   {"verbose", "4", "debug,info"},
-	"LOG_KEYS":                    {"yes", "2"},
-	"METRICS":                     {"on"},
-	"RAW_VALUES":                  {"on"},
-	"ALLOW_WRITES":                {"on"},
+	"LOG_KEYS":                    {"yes"},
 	"NOT_FOUND_CODES":             {"absent", "341;496", "341 496", "0", "-341", "+341", "341.0", "4294967296"},
 }
 
@@ -234,10 +232,17 @@ func checkPatterns(t *testing.T, value, want string) {
 func TestMalformed(t *testing.T) {
 	t.Parallel()
 	for variable, accepts := range accepted() {
-		if len(malformed[variable]) == 0 {
-			t.Errorf("no malformed value of %s", variable)
+		values := malformed[variable]
+		if fields()[variable].Type.Kind() == reflect.Bool {
+			values = []string{"yes", "2", "on"}
 		}
-		for _, value := range malformed[variable] {
+		if accepts == "" {
+			t.Errorf("%s: its field has no tag accepts, which messages show", variable)
+		}
+		if len(values) == 0 {
+			t.Errorf("%s: the table malformed of this test has no value that it must refuse", variable)
+		}
+		for _, value := range values {
 			got := problems(environ(variable, value))
 			want := fmt.Sprintf("%s is %q; accepted: %s", variable, value, accepts)
 			if variable == "ALLOWED_KEYS" { // keys are not shown, since many are phone numbers
