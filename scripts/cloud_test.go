@@ -25,6 +25,7 @@ import (
 	"voxkv/handler"
 	"voxkv/internal/function"
 	"voxkv/internal/gateway"
+	"voxkv/internal/settings"
 	"voxkv/internal/voximplanttest"
 )
 
@@ -470,7 +471,7 @@ func defaults(template string) map[string]*string {
 
 // function is what the parameters make, with the key from the secret that they name.
 func (c *cloud) function(parameters map[string]string) (*function.Function, error) {
-	settings, err := function.ReadSettings(map[string]string{
+	read, err := settings.Read(map[string]string{
 		"VOXIMPLANT_SECRET_ID":        parameters["SecretArn"],
 		"VOXIMPLANT_APPLICATION_ID":   parameters["ApplicationId"],
 		"VOXIMPLANT_APPLICATION_NAME": parameters["ApplicationName"],
@@ -489,7 +490,7 @@ func (c *cloud) function(parameters map[string]string) (*function.Function, erro
 	key := func(context.Context) (*auth.ServiceAccountKey, error) {
 		return auth.ParseServiceAccountKey([]byte(stored))
 	}
-	return function.New(settings, key, "test", slog.New(slog.DiscardHandler))
+	return function.New(read, key, "test", slog.New(slog.DiscardHandler))
 }
 
 // invoke leaves the function's answer in the file that is the last word.

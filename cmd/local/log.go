@@ -11,11 +11,12 @@ import (
 	"sync"
 
 	"voxkv/internal/function"
+	"voxkv/internal/settings"
 )
 
 // newLog returns the function's log: lines for people, or JSON as on AWS. What it says of the page's own requests goes
 // to the page too.
-func newLog(w io.Writer, s function.Settings, json, colour bool) *slog.Logger {
+func newLog(w io.Writer, s settings.Settings, json, colour bool) *slog.Logger {
 	if json {
 		return slog.New(witness{function.NewLog(w, s).Handler()})
 	}

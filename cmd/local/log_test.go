@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"voxkv/internal/function"
+	"voxkv/internal/settings"
 )
 
 // served logs one request the way the handler does.
@@ -50,7 +50,7 @@ func TestReadableLog(t *testing.T) {
 					want = regexp.MustCompile("\x1b\\[[0-9]+m").ReplaceAllString(want, "")
 				}
 				var out bytes.Buffer
-				served(newLog(&out, function.Settings{}, false, colour), tt.level, tt.attrs...)
+				served(newLog(&out, settings.Settings{}, false, colour), tt.level, tt.attrs...)
 				when, got, _ := strings.Cut(out.String(), "  ")
 				if got != want+"\n" || !regexp.MustCompile(`^\d\d:\d\d:\d\d$`).MatchString(when) {
 					t.Errorf("logged %q; want the time and %q", out.String(), want)
@@ -63,7 +63,7 @@ func TestReadableLog(t *testing.T) {
 func TestReadableLogOfTheRest(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	newLog(&out, function.Settings{}, false, true).Warn("no token yet", "error", errors.New("no key"))
+	newLog(&out, settings.Settings{}, false, true).Warn("no token yet", "error", errors.New("no key"))
 	if !regexp.MustCompile(`^time=\d\d:\d\d:\d\d level=WARN msg="no token yet" error="no key"\n$`).MatchString(out.String()) {
 		t.Errorf("logged %q", out.String())
 	}
@@ -71,7 +71,7 @@ func TestReadableLogOfTheRest(t *testing.T) {
 
 func TestLogLevel(t *testing.T) {
 	t.Parallel()
-	settings, err := function.ReadSettings(map[string]string{
+	s, err := settings.Read(map[string]string{
 		"LOG_LEVEL": "error", "VOXIMPLANT_SECRET_ID": "x", "VOXIMPLANT_APPLICATION_ID": "1", "ALLOWED_KEYS": "*",
 	})
 	if err != nil {
@@ -79,7 +79,7 @@ func TestLogLevel(t *testing.T) {
 	}
 	for _, asJSON := range []bool{false, true} {
 		var out bytes.Buffer
-		log := newLog(&out, settings, asJSON, false)
+		log := newLog(&out, s, asJSON, false)
 		served(log, slog.LevelWarn, slog.Int("status", 503))
 		served(log, slog.LevelError, slog.Int("status", 502))
 		if strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), "502") {

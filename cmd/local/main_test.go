@@ -218,9 +218,9 @@ func TestServeLetsRequestsFinish(t *testing.T) {
 	}
 }
 
-// TestStandardLogIsDiscreet runs main in a process of its own against an API that sends more than it says, which
+// TestStandardLogIsRedacted runs main in a process of its own against an API that sends more than it says, which
 // net/http's client logs on the standard library's log.
-func TestStandardLogIsDiscreet(t *testing.T) {
+func TestStandardLogIsRedacted(t *testing.T) {
 	t.Parallel()
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		c, _, err := w.(http.Hijacker).Hijack()
@@ -269,18 +269,18 @@ func TestStandardLogIsDiscreet(t *testing.T) {
 	command.Wait()
 }
 
-// TestMainProcess is the process of TestStandardLogIsDiscreet.
+// TestMainProcess is the process of TestStandardLogIsRedacted.
 func TestMainProcess(t *testing.T) {
 	credentials := os.Getenv("VOXKV_TEST_CREDENTIALS")
 	if credentials == "" {
-		t.Skip("for TestStandardLogIsDiscreet alone")
+		t.Skip("for TestStandardLogIsRedacted alone")
 	}
 	os.Args = []string{"local", "-addr", "127.0.0.1:0", "-credentials", credentials}
 	main()
 }
 
-// TestServerLogIsDiscreet: what net/http logs of a request shows nothing of it.
-func TestServerLogIsDiscreet(t *testing.T) {
+// TestServerLogIsRedacted: what net/http logs of a request shows nothing of it.
+func TestServerLogIsRedacted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")

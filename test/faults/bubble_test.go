@@ -25,6 +25,8 @@ import (
 	"voxkv/internal/function"
 	"voxkv/internal/gateway"
 	"voxkv/internal/runtimetest"
+	"voxkv/internal/settings"
+	"voxkv/internal/transport"
 )
 
 // margin is that of cmd/lambda.
@@ -93,13 +95,13 @@ func (s *sandbox) startInside(t *testing.T, settings ...string) {
 			environ[name] = value
 		}
 		b := &bubble{dial: s.dial}
-		return b, b.build(function.WithDial(t.Context(), b.dial), environ)
+		return b, b.build(transport.WithDial(t.Context(), b.dial), environ)
 	}, settings)
 }
 
 // build does what cmd/lambda does.
 func (b *bubble) build(ctx context.Context, environ map[string]string) error {
-	s, wrong := function.ReadSettings(environ)
+	s, wrong := settings.Read(environ)
 	client, err := function.SecretsManager(environ)
 	if err := errors.Join(wrong, err); err != nil {
 		return err
@@ -117,7 +119,7 @@ func (b *bubble) build(ctx context.Context, environ map[string]string) error {
 
 // Invoke does what the runtime of aws-lambda-go does.
 func (b *bubble) Invoke(ctx context.Context, inv runtimetest.Invocation) (runtimetest.Result, error) {
-	ctx, cancel := context.WithDeadline(function.WithDial(ctx, b.dial), inv.Deadline)
+	ctx, cancel := context.WithDeadline(transport.WithDial(ctx, b.dial), inv.Deadline)
 	defer cancel()
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: fmt.Sprintf("%016x", rand.Uint64())})
 	payload, err := b.gateway.Invoke(ctx, inv.Payload)

@@ -21,6 +21,7 @@ import (
 	"voxkv/internal/function"
 	"voxkv/internal/gateway"
 	"voxkv/internal/secretsmanagertest"
+	"voxkv/internal/settings"
 	"voxkv/lookup"
 )
 
@@ -262,7 +263,7 @@ func (l *listener) panics(t *testing.T) {
 // lookup that does the same further out.
 func (l *listener) panicking(t *testing.T, name string, source func(context.Context) (*auth.ServiceAccountKey, error)) {
 	var output strings.Builder
-	s, err := function.ReadSettings(map[string]string{
+	s, err := settings.Read(map[string]string{
 		"VOXIMPLANT_SECRET_ID": "x", "VOXIMPLANT_APPLICATION_ID": "1", "ALLOWED_KEYS": "*", "VOXIMPLANT_API_URL": "http://127.0.0.1:1",
 	})
 	if err != nil {

@@ -26,6 +26,7 @@ import (
 	"voxkv/auth"
 	"voxkv/internal/e2etest"
 	"voxkv/internal/function"
+	"voxkv/internal/settings"
 )
 
 const (
@@ -35,9 +36,9 @@ const (
 	keyCount   = 2000
 )
 
-// settings make everything happen often: copies get old, items end, and the
+// soakSettings make everything happen often: copies get old, items end, and the
 // copies do not hold all keys.
-var settings = []string{
+var soakSettings = []string{
 	"ALLOWED_KEYS=soak:*", "CACHE_MAX_AGE=4s", "LOCAL_MAX_AGE=700ms", "NOT_FOUND_MAX_AGE=1s", "STALE_MAX_AGE=3s",
 	"LOCAL_MAX_ITEMS=1000", "UPSTREAM_TIMEOUT=4s",
 }
@@ -251,7 +252,7 @@ func TestLocalServer(t *testing.T) {
 	api := httptest.NewServer(r.storm.world.Voximplant)
 	defer api.Close()
 	environ := map[string]string{}
-	for _, variable := range r.storm.world.Environment(append(settings, "VOXIMPLANT_API_URL="+api.URL+"/platform_api")...) {
+	for _, variable := range r.storm.world.Environment(append(soakSettings, "VOXIMPLANT_API_URL="+api.URL+"/platform_api")...) {
 		name, value, _ := strings.Cut(variable, "=")
 		environ[name] = value
 	}
@@ -281,7 +282,7 @@ func TestLocalServer(t *testing.T) {
 // build does what cmd/lambda does.
 func build(t *testing.T, environ map[string]string, log *logChecker) http.Handler {
 	t.Helper()
-	s, err := function.ReadSettings(environ)
+	s, err := settings.Read(environ)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,7 +354,7 @@ func soakBootstrap(t *testing.T, bootstrap string, requests, workers int) {
 		t.Parallel() // it mostly waits
 	}
 	r := newRun(t, requests, workers)
-	environ := append(settings, "LOG_LEVEL=error")
+	environ := append(soakSettings, "LOG_LEVEL=error")
 	if workers > 1 {
 		environ = append(environ, "AWS_LAMBDA_MAX_CONCURRENCY="+strconv.Itoa(workers))
 	}

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"voxkv/internal/function"
 )
 
 const (
@@ -577,40 +575,6 @@ func checkPattern(t *testing.T, parameter, pattern string, standard any) {
 	for _, values := range []map[string]string{given, jwtStack, cloudFrontStack, everythingStack} {
 		if value, ok := values[parameter]; ok && !expression.MatchString(value) {
 			t.Errorf("%s: %s does not match %s", parameter, value, pattern)
-		}
-	}
-}
-
-func TestEveryParameterIsGrouped(t *testing.T) {
-	template := source(t, "template.yaml")
-	var grouped []string
-	for _, group := range object(object(template["Metadata"])["AWS::CloudFormation::Interface"])["ParameterGroups"].([]any) {
-		grouped = append(grouped, words(object(group)["Parameters"])...)
-	}
-	slices.Sort(grouped)
-	if all := slices.Sorted(maps.Keys(object(template["Parameters"]))); !slices.Equal(grouped, all) {
-		t.Errorf("grouped %q\ndeclared %q", grouped, all)
-	}
-}
-
-// Every setting of the function has a parameter, with the same default.
-func TestSettings(t *testing.T) {
-	variables := environment(deploy(t, "template.yaml", openStack))
-	known := map[string]bool{}
-	for field := range reflect.TypeFor[function.Settings]().Fields() {
-		name := field.Tag.Get("env")
-		known[name] = true
-		value, ok := variables[name]
-		if !ok {
-			t.Errorf("no parameter sets %s", name)
-		}
-		if standard := field.Tag.Get("envDefault"); standard != "" && fmt.Sprint(value) != standard {
-			t.Errorf("%s is %v by default; the function's own default is %s", name, value, standard)
-		}
-	}
-	for name := range variables {
-		if !known[name] && name != "SSL_CERT_DIR" {
-			t.Errorf("the function has no setting %s", name)
 		}
 	}
 }

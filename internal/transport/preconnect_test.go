@@ -1,4 +1,4 @@
-package function
+package transport
 
 import (
 	"context"
@@ -42,10 +42,10 @@ func newAPI(t *testing.T, https bool) *api {
 	return a
 }
 
-// transport is one as the function has it, that trusts the server.
+// transport returns a transport as New does, that trusts the server.
 func (a *api) transport(t *testing.T) *http.Transport {
 	t.Helper()
-	transport := &http.Transport{DialContext: opens(new(net.Dialer).DialContext)}
+	transport := &http.Transport{DialContext: preconnecting(new(net.Dialer).DialContext)}
 	if trusted, ok := a.Client().Transport.(*http.Transport); ok {
 		transport.TLSClientConfig = trusted.TLSClientConfig
 	}
@@ -71,10 +71,10 @@ func call(t *testing.T, transport http.RoundTripper, root string) {
 	}
 }
 
-// TestConnect: the connection is opened, nothing is sent on it, and the first
+// TestPreconnect: the connection is opened, nothing is sent on it, and the first
 // request has it, unless it was made in the microseconds before net/http had put
 // the connection away. So one of several runs must show it.
-func TestConnect(t *testing.T) {
+func TestPreconnect(t *testing.T) {
 	t.Parallel()
 	for name, https := range map[string]bool{"http": false, "https": true} {
 		t.Run(name, func(t *testing.T) {
@@ -82,11 +82,11 @@ func TestConnect(t *testing.T) {
 			for range 10 {
 				a := newAPI(t, https)
 				transport := a.transport(t)
-				if err := connect(t.Context(), transport, a.URL); err != nil {
+				if err := Preconnect(t.Context(), transport, a.URL); err != nil {
 					t.Fatal(err)
 				}
 				if a.requests.Load() != 0 {
-					t.Fatal("connect sent a request")
+					t.Fatal("Preconnect sent a request")
 				}
 				call(t, transport, a.URL)
 				call(t, transport, a.URL)
@@ -94,7 +94,7 @@ func TestConnect(t *testing.T) {
 					return
 				}
 			}
-			t.Error("two requests after connect never had one connection")
+			t.Error("two requests after Preconnect never had one connection")
 		})
 	}
 }
@@ -104,7 +104,7 @@ func TestConnectionDiesMeanwhile(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, true)
 	transport := a.transport(t)
-	if err := connect(t.Context(), transport, a.URL); err != nil {
+	if err := Preconnect(t.Context(), transport, a.URL); err != nil {
 		t.Fatal(err)
 	}
 	a.CloseClientConnections()
@@ -114,7 +114,7 @@ func TestConnectionDiesMeanwhile(t *testing.T) {
 	}
 }
 
-func TestConnectFails(t *testing.T) {
+func TestPreconnectFails(t *testing.T) {
 	t.Parallel()
 	untrusted := newAPI(t, true)
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
@@ -149,10 +149,10 @@ func TestConnectFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			transport := &http.Transport{DialContext: opens(new(net.Dialer).DialContext), Proxy: tt.proxy}
+			transport := &http.Transport{DialContext: preconnecting(new(net.Dialer).DialContext), Proxy: tt.proxy}
 			t.Cleanup(transport.CloseIdleConnections)
-			if err := connect(tt.ctx, transport, tt.root); err == nil || !tt.want(err) {
-				t.Errorf("connect = %v", err)
+			if err := Preconnect(tt.ctx, transport, tt.root); err == nil || !tt.want(err) {
+				t.Errorf("Preconnect = %v", err)
 			}
 		})
 	}
@@ -167,8 +167,8 @@ func TestConnectFails(t *testing.T) {
 				io.Copy(io.Discard, conn)
 			}
 		}()
-		if err := connect(ctx, &http.Transport{DialContext: opens(new(net.Dialer).DialContext)}, "https://"+silent.Addr().String()); !errors.Is(err, context.Canceled) {
-			t.Errorf("connect = %v; want the end of its context", err)
+		if err := Preconnect(ctx, &http.Transport{DialContext: preconnecting(new(net.Dialer).DialContext)}, "https://"+silent.Addr().String()); !errors.Is(err, context.Canceled) {
+			t.Errorf("Preconnect = %v; want the end of its context", err)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package function
+package settings
 
 import (
 	"log/slog"
@@ -38,7 +38,7 @@ func (s Settings) LogValue() slog.Value {
 		slog.Bool("allow_writes", s.AllowWrites),
 		slog.Any("not_found_codes", []int(s.NotFoundCodes)),
 	}
-	if s.LocalMaxAge != nil && s.StaleMaxAge != nil { // as ReadSettings leaves them
+	if s.LocalMaxAge != nil && s.StaleMaxAge != nil { // as Read leaves them
 		attrs = append(attrs, slog.String("local_max_age", s.LocalMaxAge.String()), slog.String("stale_max_age", s.StaleMaxAge.String()))
 	}
 	return slog.GroupValue(attrs...)

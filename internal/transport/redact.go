@@ -1,4 +1,4 @@
-package function
+package transport
 
 import (
 	"bytes"
@@ -16,24 +16,24 @@ import (
 // bound of its own where it needs one; a secret has 64 kB at most.
 const maxAnswer = 4 << 20
 
-// A discreetTransport keeps to itself what the other side sent. The errors of
-// net/http quote an answer that is no HTTP, and whoever gave it may have put
-// anything there, such as the token of the request. A redirect is an answer
-// like any other: its address is forgotten, since nothing may follow it.
-type discreetTransport struct{ *http.Transport }
+// Redacting is a transport whose errors repeat nothing that the other side sent.
+// Those of net/http quote an answer that is not HTTP, and whoever gave it may have
+// put anything there, such as the token of the request. A redirect is an answer
+// like any other; its Location is removed, so that nothing can follow it.
+type Redacting struct{ *http.Transport }
 
 // RoundTrip implements http.RoundTripper.
-func (t discreetTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t Redacting) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := t.Transport.RoundTrip(r)
 	if err != nil {
-		return nil, discreet(err)
+		return nil, redact(err)
 	}
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		go res.Body.Close() // over TLS it says goodbye first, for up to 5 s
 		return nil, errSwitched
 	}
 	res.Header.Del("Location")
-	res.Body = discreetBody{http.MaxBytesReader(nil, res.Body, maxAnswer)}
+	res.Body = redactingBody{http.MaxBytesReader(nil, res.Body, maxAnswer)}
 	return res, nil
 }
 
@@ -42,23 +42,23 @@ func (t discreetTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 // the bare connection, whose reads outlive the context of the request.
 var errSwitched = errors.New("HTTP status 101, which nobody asked for")
 
-type discreetBody struct{ io.ReadCloser }
+type redactingBody struct{ io.ReadCloser }
 
-func (b discreetBody) Read(p []byte) (int, error) {
+func (b redactingBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	return n, discreet(err)
+	return n, redact(err)
 }
 
-// A discreetError is what it wraps, but for the text.
-type discreetError struct{ err error }
+// A redactedError is the error that it wraps, with another text.
+type redactedError struct{ err error }
 
-func (*discreetError) Error() string { return "no whole HTTP answer" }
+func (*redactedError) Error() string { return "no whole HTTP answer" }
 
-func (e *discreetError) Unwrap() error { return e.err }
+func (e *redactedError) Unwrap() error { return e.err }
 
-// discreet hides the text of err unless it is one of those that hold nothing of
+// redact hides the text of err unless it is one of those that hold nothing of
 // an answer, and tell what is wrong with the network.
-func discreet(err error) error {
+func redact(err error) error {
 	for _, known := range []error{nil, io.EOF, io.ErrUnexpectedEOF, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, known) {
 			return err
@@ -69,7 +69,7 @@ func discreet(err error) error {
 	if network || certificate || slices.Contains(harmless, err.Error()) {
 		return err
 	}
-	return &discreetError{err}
+	return &redactedError{err}
 }
 
 // harmless are texts of net/http whose errors have no type to tell them by.
@@ -79,15 +79,15 @@ var harmless = []string{
 	"net/http: TLS handshake timeout",
 }
 
-// DiscreetLog is where the standard library's log may go. What net/http reads
+// RedactingLog is where the standard library's log may go. What net/http reads
 // on a connection that no request waits on is the rest of an answer whose
 // length was wrong, such as a value; it would quote that. Nor does it show what
 // a panic was called with.
-func DiscreetLog(w io.Writer) io.Writer { return discreetLog{w} }
+func RedactingLog(w io.Writer) io.Writer { return redactingLog{w} }
 
-type discreetLog struct{ w io.Writer }
+type redactingLog struct{ w io.Writer }
 
-func (l discreetLog) Write(p []byte) (int, error) {
+func (l redactingLog) Write(p []byte) (int, error) {
 	line := bytes.Clone(p)
 	if text, _, quoted := bytes.Cut(line, []byte(" starting with ")); quoted {
 		line = append(text, '\n')

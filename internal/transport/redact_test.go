@@ -1,19 +1,19 @@
-package function_test
+package transport_test
 
 import (
 	"bytes"
 	"log"
 	"testing"
 
-	"voxkv/internal/function"
+	"voxkv/internal/transport"
 )
 
-// TestDiscreetLog: the standard library's log goes on, without what it quotes.
-// That the transport is as discreet is a matter of test/leaks.
-func TestDiscreetLog(t *testing.T) {
+// TestRedactingLog: the standard library's log goes on, without what it quotes.
+// test/leaks shows that the errors of the transport are redacted too.
+func TestRedactingLog(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	logger := log.New(function.DiscreetLog(&b), "", 0)
+	logger := log.New(transport.RedactingLog(&b), "", 0)
 	logger.Printf("Unsolicited response received on idle HTTP channel starting with %q; err=%v", "a value\n", nil)
 	logger.Printf("http: panic serving %v: %v\n%s", "127.0.0.1:1", "a value\nof two lines", "goroutine 7 [running]:\nmain.main()")
 	logger.Print("expected AWS Lambda environment variables")

@@ -1,4 +1,4 @@
-package function_test
+package settings_test
 
 import (
 	"encoding/base64"
@@ -11,35 +11,39 @@ import (
 	"testing"
 	"time"
 
-	"voxkv/internal/function"
+	"voxkv/internal/settings"
 )
 
-// environ returns the least that is required, changed by name, value, name, value, ….
+// environ returns the least that is required, with changes.
 func environ(changes ...string) map[string]string {
-	e := map[string]string{
+	return with(map[string]string{
 		"VOXIMPLANT_SECRET_ID":      "voxkv/key",
 		"VOXIMPLANT_APPLICATION_ID": "42",
 		"ALLOWED_KEYS":              "status:*,greeting",
-	}
+	}, changes...)
+}
+
+// with returns base changed by name, value, name, value, ….
+func with(base map[string]string, changes ...string) map[string]string {
 	for i := 0; i < len(changes); i += 2 {
-		e[changes[i]] = changes[i+1]
+		base[changes[i]] = changes[i+1]
 	}
-	return e
+	return base
 }
 
 // read returns the settings in an environment that must be good.
-func read(t *testing.T, e map[string]string) function.Settings {
+func read(t *testing.T, e map[string]string) settings.Settings {
 	t.Helper()
-	s, err := function.ReadSettings(e)
+	s, err := settings.Read(e)
 	if err != nil {
-		t.Fatalf("ReadSettings(%v) = _, %v; want no error", e, err)
+		t.Fatalf("Read(%v) = _, %v; want no error", e, err)
 	}
 	return s
 }
 
-// problems returns the lines of ReadSettings's error.
+// problems returns the lines of Read's error.
 func problems(e map[string]string) []string {
-	_, err := function.ReadSettings(e)
+	_, err := settings.Read(e)
 	if err == nil {
 		return nil
 	}
@@ -49,7 +53,7 @@ func problems(e map[string]string) []string {
 // accepted returns what each variable accepts.
 func accepted() map[string]string {
 	accepts := map[string]string{}
-	for field := range reflect.TypeFor[function.Settings]().Fields() {
+	for field := range reflect.TypeFor[settings.Settings]().Fields() {
 		accepts[field.Tag.Get("env")] = field.Tag.Get("accepts")
 	}
 	return accepts
@@ -58,7 +62,7 @@ func accepted() map[string]string {
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	s := read(t, environ())
-	want := function.Settings{
+	want := settings.Settings{
 		SecretID:        "voxkv/key",
 		ApplicationID:   42,
 		AllowedKeys:     s.AllowedKeys,
@@ -75,7 +79,7 @@ func TestDefaults(t *testing.T) {
 		NotFoundCodes:   []int{341},
 	}
 	if !reflect.DeepEqual(s, want) {
-		t.Errorf("ReadSettings = %+v; want %+v", s, want)
+		t.Errorf("Read = %+v; want %+v", s, want)
 	}
 	if !s.AllowedKeys.Allows("status:1") || !s.AllowedKeys.Allows("greeting") || s.AllowedKeys.Allows("secret") {
 		t.Errorf("AllowedKeys = %v; want status:* and greeting", s.AllowedKeys)
@@ -107,7 +111,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		"ALLOW_WRITES":                "true",
 		"NOT_FOUND_CODES":             "341,496",
 	})
-	want := function.Settings{
+	want := settings.Settings{
 		SecretID:        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:voxkv/key-AbCdEf",
 		ApplicationName: "app.example",
 		AllowedKeys:     s.AllowedKeys,
@@ -130,7 +134,7 @@ func TestEverySettingIsRead(t *testing.T) {
 	}
 	want.LogLevel = s.LogLevel
 	if !reflect.DeepEqual(s, want) || slog.Level(s.LogLevel) != slog.LevelError || !s.AllowedKeys.Everything() {
-		t.Errorf("ReadSettings = %+v; want %+v", s, want)
+		t.Errorf("Read = %+v; want %+v", s, want)
 	}
 }
 
@@ -155,7 +159,8 @@ func TestDefaultsThatFollowCacheMaxAge(t *testing.T) {
 	}
 }
 
-// malformed are values that each variable must refuse, by variable.
+// malformed are values that each variable must refuse, by variable; those that are
+// true or false need none.
 var malformed = map[string][]string{
 	"VOXIMPLANT_SECRET_ID":        {"my secret", "ключ", "a,b", `"quoted"`, "key\\n"},
 	"VOXIMPLANT_APPLICATION_ID":   {"app", "-1", "0", "1.5", "42x", "9223372036854775808"},
@@ -174,10 +179,7 @@ var malformed = map[string][]string{
 	"CORS_ORIGINS":                {"example.com", "https://a.example/"},
 	"CORS_HEADERS":                {"*", "X-Api-Key:", "X-Api-Key,,X-Other", "X Api Key", "X-Äpi-Key", "7734015923", "c6eb1ba4-5d3b-4c39-9d0c-5f8a3b1f6f0e", "Authorization"},
 	"LOG_LEVEL":                   {"verbose", "4", "debug,info"},
-	"LOG_KEYS":                    {"yes", "2"},
-	"METRICS":                     {"on"},
-	"RAW_VALUES":                  {"on"},
-	"ALLOW_WRITES":                {"on"},
+	"LOG_KEYS":                    {"yes"},
 	"NOT_FOUND_CODES":             {"absent", "341;496", "341 496", "0", "-341", "+341", "341.0", "4294967296"},
 }
 
@@ -230,10 +232,17 @@ func checkPatterns(t *testing.T, value, want string) {
 func TestMalformed(t *testing.T) {
 	t.Parallel()
 	for variable, accepts := range accepted() {
-		if len(malformed[variable]) == 0 {
-			t.Errorf("no malformed value of %s", variable)
+		values := malformed[variable]
+		if fields()[variable].Type.Kind() == reflect.Bool {
+			values = []string{"yes", "2", "on"}
 		}
-		for _, value := range malformed[variable] {
+		if accepts == "" {
+			t.Errorf("%s: its field has no tag accepts, which messages show", variable)
+		}
+		if len(values) == 0 {
+			t.Errorf("%s: the table malformed of this test has no value that it must refuse", variable)
+		}
+		for _, value := range values {
 			got := problems(environ(variable, value))
 			want := fmt.Sprintf("%s is %q; accepted: %s", variable, value, accepts)
 			if variable == "ALLOWED_KEYS" { // keys are not shown, since many are phone numbers
@@ -291,7 +300,7 @@ func TestEmptyIsNotSet(t *testing.T) {
 		}
 	}
 	if got, want := read(t, e), read(t, environ()); !reflect.DeepEqual(got, want) {
-		t.Errorf("ReadSettings = %+v; want the defaults %+v", got, want)
+		t.Errorf("Read = %+v; want the defaults %+v", got, want)
 	}
 }
 
@@ -497,7 +506,7 @@ func TestWhereSecretsMayGo(t *testing.T) {
 			t.Errorf("VOXIMPLANT_API_URL=%s: problems = %q; want any: %t", tt.value, got, !tt.ok)
 		}
 		for _, variable := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER"} {
-			if _, err := function.SecretsManager(awsEnviron(variable, tt.value)); (err == nil) != tt.ok {
+			if _, err := settings.ReadAWS(aws(variable, tt.value)); (err == nil) != tt.ok {
 				t.Errorf("%s=%s: %v; want any error: %t", variable, tt.value, err, !tt.ok)
 			}
 		}
@@ -535,7 +544,7 @@ func TestLogLevel(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	t.Setenv("VOXKV_TEST", "a=b")
-	if got := function.Environment()["VOXKV_TEST"]; got != "a=b" {
+	if got := settings.Environment()["VOXKV_TEST"]; got != "a=b" {
 		t.Errorf("Environment()[VOXKV_TEST] = %q; want a=b", got)
 	}
 }

@@ -1,4 +1,4 @@
-package function
+package transport
 
 import (
 	"context"
@@ -10,15 +10,15 @@ import (
 	"sync/atomic"
 )
 
-// connect opens a connection to the host of root, TCP and TLS, and leaves it to
-// transport, whose DialContext is of opens, for the first request. It sends nothing
+// Preconnect opens a connection to the host of root, TCP and TLS, and leaves it to
+// transport, which is one of New, for the first request. It sends nothing
 // on it: net/http does not write a request that is cancelled while it dials, and
 // keeps the connection for another. It then watches and replaces it like any
 // idle connection, should the other side close it before it is used.
 //
 // A transport that has an idle connection already would write the request, so
-// connect comes before all others.
-func connect(ctx context.Context, transport http.RoundTripper, root string) error {
+// Preconnect comes before all others.
+func Preconnect(ctx context.Context, transport http.RoundTripper, root string) error {
 	o := &opening{cancelled: make(chan struct{}), result: make(chan error, 1)}
 	opening, cancel := context.WithCancel(context.WithValue(ctx, openingKey{}, o))
 	defer cancel()
@@ -48,7 +48,7 @@ func connect(ctx context.Context, transport http.RoundTripper, root string) erro
 	}
 }
 
-// An opening is a connection that connect waits for.
+// An opening is a connection that Preconnect waits for.
 type opening struct {
 	https     bool
 	cancel    context.CancelFunc // of the request that net/http dials for
@@ -70,8 +70,8 @@ func (o *opening) finish(err error) {
 // A dial is the method DialContext of net.Dialer.
 type dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-// opens returns a DialContext for transports that connect may be given.
-func opens(d dial) dial {
+// preconnecting returns a DialContext for transports that Preconnect may be given.
+func preconnecting(d dial) dial {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		o, ok := ctx.Value(openingKey{}).(*opening)
 		if !ok {
