@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// LogValue is what logs may show of the settings. Keys are left out: those of a
-// Voximplant application are often phone numbers. So is the name of the secret:
-// in its place may stand what it should hold, and its ARN has the number of the
-// AWS account.
+// LogValue returns what logs may show of the settings. It leaves out keys, because
+// those of a Voximplant application are often phone numbers. It also leaves out the
+// name of the secret: an ARN has the number of the AWS account, and somebody may have
+// put the secret itself where its name belongs.
 func (s Settings) LogValue() slog.Value {
 	application := slog.String("application_name", s.ApplicationName)
 	switch {
@@ -44,7 +44,7 @@ func (s Settings) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// host leaves out the path, which tells nothing.
+// host returns the host of a. Nobody needs the path in a log.
 func host(a apiURL) string {
 	u, err := url.Parse(string(a))
 	if err != nil {
@@ -53,8 +53,8 @@ func host(a apiURL) string {
 	return u.Host
 }
 
-// LogStart says which version starts with which settings, and warns of what
-// somebody may not have meant.
+// LogStart logs which version starts with which settings, and warns of settings that
+// may be a mistake.
 func LogStart(log *slog.Logger, version string, s Settings) {
 	log.Info("start", slog.String("version", version), slog.Any("settings", s))
 	if s.AllowedKeys.Everything() {
