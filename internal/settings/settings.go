@@ -154,11 +154,11 @@ func (r *reader) check(s *Settings) {
 		"ALLOWED_KEYS":                r.set["ALLOWED_KEYS"] == "",
 		"CACHE_MAX_AGE":               s.CacheMaxAge < 0,
 		"NOT_FOUND_MAX_AGE":           s.NotFoundMaxAge < 0,
-		"LOCAL_MAX_AGE":               s.LocalMaxAge != nil && (*s.LocalMaxAge < 0 || *s.LocalMaxAge > ceiling),
+		"LOCAL_MAX_AGE":               s.LocalMaxAge != nil && !within(*s.LocalMaxAge, 0, ceiling),
 		"STALE_MAX_AGE":               s.StaleMaxAge != nil && *s.StaleMaxAge < 0,
-		"LOCAL_MAX_ITEMS":             s.LocalMaxItems < 1 || s.LocalMaxItems > 65_536,
-		"UPSTREAM_TIMEOUT":            s.UpstreamTimeout < 100*time.Millisecond || s.UpstreamTimeout > time.Minute,
-		"MAX_KEYS":                    s.MaxKeys < 1 || s.MaxKeys > 50,
+		"LOCAL_MAX_ITEMS":             !within(s.LocalMaxItems, 1, 65_536),
+		"UPSTREAM_TIMEOUT":            !within(s.UpstreamTimeout, 100*time.Millisecond, time.Minute),
+		"MAX_KEYS":                    !within(s.MaxKeys, 1, 50),
 	} {
 		if isWrong {
 			r.refuse(variable)
@@ -172,6 +172,9 @@ func (r *reader) check(s *Settings) {
 	}
 	slices.SortFunc(r.problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 }
+
+// within reports whether value is neither below least nor above most.
+func within[T cmp.Ordered](value, least, most T) bool { return least <= value && value <= most }
 
 // isToken reports whether value looks like a JSON Web Token.
 func isToken(value string) bool {
