@@ -34,8 +34,8 @@ type Function struct {
 	log    *slog.Logger
 }
 
-// New puts a Function together. key reads the service-account key; version
-// goes into the User-Agent.
+// New builds a Function. key reads the service-account key, and version is part of
+// the User-Agent.
 func New(s settings.Settings, key func(context.Context) (*auth.ServiceAccountKey, error), version string, log *slog.Logger) (*Function, error) {
 	tokens := &auth.TokenSource{Key: key, Log: log}
 	client := &voximplant.Client{
@@ -47,7 +47,7 @@ func New(s settings.Settings, key func(context.Context) (*auth.ServiceAccountKey
 		UserAgent:       "voxkv/" + version,
 		NotFoundCodes:   s.NotFoundCodes,
 	}
-	found, err := lookup.New(lookup.Config{
+	items, err := lookup.New(lookup.Config{
 		Scope:          s.AllowedKeys,
 		Fetch:          client.GetKeyValueItem,
 		LocalMaxAge:    *s.LocalMaxAge,
@@ -60,12 +60,12 @@ func New(s settings.Settings, key func(context.Context) (*auth.ServiceAccountKey
 		return nil, fmt.Errorf("function: %w", err)
 	}
 	requests := &requestlog.Log{Logger: log, HashKey: requestlog.KeyHash(s.LogKeys), Metrics: s.Metrics, TokenCounts: tokens.Counts}
-	return &Function{client: client, log: log, Handler: newHandler(s, found, requests), direct: newDirect(s, found, client, requests)}, nil
+	return &Function{client: client, log: log, Handler: newHandler(s, items, requests), direct: newDirect(s, items, client, requests)}, nil
 }
 
-func newHandler(s settings.Settings, found *lookup.Lookup, requests *requestlog.Log) *handler.Handler {
+func newHandler(s settings.Settings, items *lookup.Lookup, requests *requestlog.Log) *handler.Handler {
 	return &handler.Handler{
-		Lookup:         found.Item,
+		Lookup:         items.Item,
 		BasePath:       string(s.BasePath),
 		MaxAge:         s.CacheMaxAge,
 		NotFoundMaxAge: s.NotFoundMaxAge,
@@ -78,15 +78,15 @@ func newHandler(s settings.Settings, found *lookup.Lookup, requests *requestlog.
 	}
 }
 
-func newDirect(s settings.Settings, found *lookup.Lookup, client *voximplant.Client, requests *requestlog.Log) *direct.Handler {
+func newDirect(s settings.Settings, items *lookup.Lookup, client *voximplant.Client, requests *requestlog.Log) *direct.Handler {
 	return &direct.Handler{
-		Lookup: found.Item,
+		Lookup: items.Item,
 		MaxAge: s.CacheMaxAge,
 		Log:    requests,
 		Items: &direct.Items{
 			Client:   client,
 			Scope:    s.AllowedKeys,
-			Forget:   found.Forget,
+			Forget:   items.Forget,
 			Writable: s.AllowWrites,
 			Timeout:  s.UpstreamTimeout,
 		},
@@ -98,9 +98,8 @@ func (f *Function) Direct(ctx context.Context, payload []byte) ([]byte, error) {
 	return f.direct.Invoke(ctx, payload)
 }
 
-// Warm makes a token and opens a connection, side by side, so that the first
-// request need not. What fails here is tried again by the request, so it is
-// only logged.
+// Warm makes a token and opens a connection at the same time, so that the first
+// request finds both. A failure is only logged, because the request tries again.
 func (f *Function) Warm(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, warmTimeout)
 	defer cancel()

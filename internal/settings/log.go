@@ -3,48 +3,56 @@ package settings
 import (
 	"log/slog"
 	"net/url"
+	"reflect"
 	"strings"
+	"time"
 )
 
-// LogValue is what logs may show of the settings. Keys are left out: those of a
-// Voximplant application are often phone numbers. So is the name of the secret:
-// in its place may stand what it should hold, and its ARN has the number of the
-// AWS account.
+// LogValue returns what logs may show of the settings. Of those that begin with
+// VOXIMPLANT_ it shows only the application and the host of the API: the ARN of the
+// secret has the number of the AWS account, and somebody may have put the secret
+// itself where its name belongs. Of ALLOWED_KEYS it does not show whole keys, because
+// those of a Voximplant application are often phone numbers.
 func (s Settings) LogValue() slog.Value {
-	application := slog.String("application_name", s.ApplicationName)
-	switch {
-	case s.ApplicationID != 0:
-		application = slog.Int64("application_id", s.ApplicationID)
-	case mayBeSecret(s.ApplicationName):
-		application = slog.String("application_name", "not shown here")
-	}
-	attrs := []slog.Attr{
-		application,
-		slog.String("api_host", host(s.APIURL)),
-		slog.Any("allowed_keys", s.AllowedKeys),
-		slog.String("base_path", string(s.BasePath)),
-		slog.String("cache_scope", string(s.CacheScope)),
-		slog.String("cache_max_age", s.CacheMaxAge.String()),
-		slog.String("not_found_max_age", s.NotFoundMaxAge.String()),
-		slog.Int("local_max_items", s.LocalMaxItems),
-		slog.String("upstream_timeout", s.UpstreamTimeout.String()),
-		slog.Int("max_keys", s.MaxKeys),
-		slog.Any("cors_origins", []string(s.CORSOrigins)),
-		slog.String("cors_headers", strings.Join(s.CORSHeaders, ", ")),
-		slog.String("log_level", slog.Level(s.LogLevel).String()),
-		slog.Bool("log_keys", s.LogKeys),
-		slog.Bool("metrics", s.Metrics),
-		slog.Bool("raw_values", s.RawValues),
-		slog.Bool("allow_writes", s.AllowWrites),
-		slog.Any("not_found_codes", []int(s.NotFoundCodes)),
-	}
-	if s.LocalMaxAge != nil && s.StaleMaxAge != nil { // as Read leaves them
-		attrs = append(attrs, slog.String("local_max_age", s.LocalMaxAge.String()), slog.String("stale_max_age", s.StaleMaxAge.String()))
+	attrs := []slog.Attr{s.application(), slog.String("api_host", host(s.APIURL))}
+	for field, value := range reflect.ValueOf(s).Fields() {
+		if variable := field.Tag.Get("env"); !strings.HasPrefix(variable, "VOXIMPLANT_") {
+			attrs = append(attrs, slog.Any(strings.ToLower(variable), loggable(value.Interface())))
+		}
 	}
 	return slog.GroupValue(attrs...)
 }
 
-// host leaves out the path, which tells nothing.
+// application names the application as the settings do.
+func (s Settings) application() slog.Attr {
+	switch {
+	case s.ApplicationID != 0:
+		return slog.Int64("application_id", s.ApplicationID)
+	case mayBeSecret(s.ApplicationName):
+		return slog.String("application_name", "not shown here")
+	}
+	return slog.String("application_name", s.ApplicationName)
+}
+
+// loggable returns a setting in the form in which somebody would write it.
+func loggable(setting any) any {
+	switch setting := setting.(type) {
+	case time.Duration:
+		return setting.String()
+	case *time.Duration:
+		if setting != nil {
+			return setting.String()
+		}
+		return nil
+	case level:
+		return slog.Level(setting).String()
+	case headers:
+		return strings.Join(setting, ", ")
+	}
+	return setting
+}
+
+// host returns the host of a. Nobody needs the path in a log.
 func host(a apiURL) string {
 	u, err := url.Parse(string(a))
 	if err != nil {
@@ -53,8 +61,8 @@ func host(a apiURL) string {
 	return u.Host
 }
 
-// LogStart says which version starts with which settings, and warns of what
-// somebody may not have meant.
+// LogStart logs which version starts with which settings, and warns of settings that
+// may be a mistake.
 func LogStart(log *slog.Logger, version string, s Settings) {
 	log.Info("start", slog.String("version", version), slog.Any("settings", s))
 	if s.AllowedKeys.Everything() {

@@ -18,8 +18,8 @@ import (
 	"voxkv/lookup"
 )
 
-// Settings are the environment variables of the function. The tags name each
-// variable, its default and, for messages and the README, what it accepts.
+// Settings are the environment variables of the function. The tags of a field give
+// the name of its variable, its default and, for error messages, what it accepts.
 // An empty variable counts as one that is not set.
 type Settings struct {
 	SecretID        string        `env:"VOXIMPLANT_SECRET_ID" accepts:"the name or ARN of the secret that holds the service-account JSON"`
@@ -47,13 +47,14 @@ type Settings struct {
 	NotFoundCodes   codes          `env:"NOT_FOUND_CODES" envDefault:"341" accepts:"error codes of the Management API, comma-separated"`
 }
 
-// defaultLocalMaxAge is LOCAL_MAX_AGE where that is no more than half of
-// CACHE_MAX_AGE: a copy of that age would leave caches nothing.
+// defaultLocalMaxAge is the default of LOCAL_MAX_AGE, unless half of CACHE_MAX_AGE
+// is shorter: a cache may keep an answer from a local copy only for the rest of
+// CACHE_MAX_AGE, so an older copy would leave it little.
 const defaultLocalMaxAge = 10 * time.Second
 
 // Read reads the settings from environ, name to value. The error
-// lists every problem on a line of its own: the variable, what it holds and
-// what is accepted.
+// lists every problem on a line of its own: the variable, its value and what is
+// accepted.
 func Read(environ map[string]string) (Settings, error) {
 	set := map[string]string{}
 	for name, value := range environ {
@@ -61,10 +62,10 @@ func Read(environ map[string]string) (Settings, error) {
 			set[name] = value
 		}
 	}
-	r := reader{set: set, accepts: map[string]string{}, from: map[string]string{}, why: map[string]error{}}
+	r := reader{set: set, accepts: map[string]string{}, source: map[string]string{}, parseErrors: map[string]error{}}
 	if set["LOG_LEVEL"] == "" {
 		set["LOG_LEVEL"] = set["AWS_LAMBDA_LOG_LEVEL"]
-		r.from["LOG_LEVEL"] = "AWS_LAMBDA_LOG_LEVEL"
+		r.source["LOG_LEVEL"] = "AWS_LAMBDA_LOG_LEVEL"
 	}
 	var s Settings
 	r.parse(&s)
@@ -74,12 +75,12 @@ func Read(environ map[string]string) (Settings, error) {
 
 // A reader collects what is wrong with the variables.
 type reader struct {
-	set      map[string]string
-	accepts  map[string]string // by variable
-	from     map[string]string // the variable that stands in for another
-	why      map[string]error  // what parsing a variable said
-	problems []error
-	wrong    []string // the variables already complained of
+	set         map[string]string // the variables that are set, with their values
+	accepts     map[string]string // what a variable accepts
+	source      map[string]string // the variable that is read in place of another, which is not set
+	parseErrors map[string]error  // by variable
+	problems    []error
+	refused     []string // the variables that problems has
 }
 
 // parse fills s from the variables.
@@ -92,9 +93,9 @@ func (r *reader) parse(s *Settings) {
 	err := env.ParseWithOptions(s, env.Options{Environment: r.set})
 	if all, ok := errors.AsType[env.AggregateError](err); ok {
 		for _, err := range all.Errors {
-			if wrong, ok := errors.AsType[env.ParseError](err); ok {
-				r.why[variables[wrong.Name]] = wrong.Err
-				r.refuse(variables[wrong.Name])
+			if failed, ok := errors.AsType[env.ParseError](err); ok {
+				r.parseErrors[variables[failed.Name]] = failed.Err
+				r.refuse(variables[failed.Name])
 			} else {
 				r.problems = append(r.problems, err)
 			}
@@ -102,26 +103,27 @@ func (r *reader) parse(s *Settings) {
 	}
 }
 
-// refuse notes a problem with a variable, once.
+// refuse adds the problem that the value of a variable is not accepted. It does so
+// once for each variable.
 func (r *reader) refuse(variable string) {
-	if slices.Contains(r.wrong, variable) {
+	if slices.Contains(r.refused, variable) {
 		return
 	}
-	r.wrong = append(r.wrong, variable)
-	r.problems = append(r.problems, fmt.Errorf("%s %s; accepted: %s", cmp.Or(r.from[variable], variable), r.held(variable), r.accepts[variable]))
+	r.refused = append(r.refused, variable)
+	r.problems = append(r.problems, fmt.Errorf("%s %s; accepted: %s", cmp.Or(r.source[variable], variable), r.describe(variable), r.accepts[variable]))
 }
 
-// held shows what a variable holds. Of ALLOWED_KEYS it tells only which pattern
-// is wrong: keys are often phone numbers.
-func (r *reader) held(variable string) string {
-	if why := r.why[variable]; variable == "ALLOWED_KEYS" && why != nil {
-		return "is not accepted: " + why.Error()
+// describe says what the value of a variable is. Of ALLOWED_KEYS it says only which
+// pattern is wrong, because keys are often phone numbers.
+func (r *reader) describe(variable string) string {
+	if err := r.parseErrors[variable]; variable == "ALLOWED_KEYS" && err != nil {
+		return "is not accepted: " + err.Error()
 	}
-	return held(r.set[variable])
+	return describe(r.set[variable])
 }
 
-// held shows a variable's value, unless that may be a secret.
-func held(value string) string {
+// describe says what the value of a variable is, unless it may be a secret.
+func describe(value string) string {
 	switch {
 	case value == "":
 		return "is not set"
@@ -138,27 +140,27 @@ func mayBeSecret(value string) bool {
 		strings.Contains(value, "://") && strings.ContainsAny(value, "@?")
 }
 
-// check applies the rules that a type alone cannot tell, and the defaults that
-// depend on another variable.
+// check applies the rules that parsing one variable cannot, such as bounds, and the
+// defaults that depend on another variable.
 func (r *reader) check(s *Settings) {
 	ceiling := s.CacheMaxAge
-	if slices.Contains(r.wrong, "CACHE_MAX_AGE") || ceiling < 0 {
-		ceiling = math.MaxInt64 // unknown, and complained of already
+	if slices.Contains(r.refused, "CACHE_MAX_AGE") || ceiling < 0 {
+		ceiling = math.MaxInt64 // it is not known, and refused already
 	}
-	for variable, wrong := range map[string]bool{
+	for variable, isWrong := range map[string]bool{
 		"VOXIMPLANT_APPLICATION_ID":   s.ApplicationID <= 0 && (r.set["VOXIMPLANT_APPLICATION_ID"] != "" || s.ApplicationName == ""),
 		"VOXIMPLANT_APPLICATION_NAME": s.ApplicationID > 0 && s.ApplicationName != "",
 		"VOXIMPLANT_SECRET_ID":        !isSecretID(s.SecretID),
 		"ALLOWED_KEYS":                r.set["ALLOWED_KEYS"] == "",
 		"CACHE_MAX_AGE":               s.CacheMaxAge < 0,
 		"NOT_FOUND_MAX_AGE":           s.NotFoundMaxAge < 0,
-		"LOCAL_MAX_AGE":               s.LocalMaxAge != nil && (*s.LocalMaxAge < 0 || *s.LocalMaxAge > ceiling),
+		"LOCAL_MAX_AGE":               s.LocalMaxAge != nil && !within(*s.LocalMaxAge, 0, ceiling),
 		"STALE_MAX_AGE":               s.StaleMaxAge != nil && *s.StaleMaxAge < 0,
-		"LOCAL_MAX_ITEMS":             s.LocalMaxItems < 1 || s.LocalMaxItems > 65_536,
-		"UPSTREAM_TIMEOUT":            s.UpstreamTimeout < 100*time.Millisecond || s.UpstreamTimeout > time.Minute,
-		"MAX_KEYS":                    s.MaxKeys < 1 || s.MaxKeys > 50,
+		"LOCAL_MAX_ITEMS":             !within(s.LocalMaxItems, 1, 65_536),
+		"UPSTREAM_TIMEOUT":            !within(s.UpstreamTimeout, 100*time.Millisecond, time.Minute),
+		"MAX_KEYS":                    !within(s.MaxKeys, 1, 50),
 	} {
-		if wrong {
+		if isWrong {
 			r.refuse(variable)
 		}
 	}
@@ -170,6 +172,9 @@ func (r *reader) check(s *Settings) {
 	}
 	slices.SortFunc(r.problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 }
+
+// within reports whether value is neither below least nor above most.
+func within[T cmp.Ordered](value, least, most T) bool { return least <= value && value <= most }
 
 // isToken reports whether value looks like a JSON Web Token.
 func isToken(value string) bool {

@@ -29,16 +29,17 @@ func (l *level) UnmarshalText(text []byte) error {
 		"trace": slog.LevelDebug, "debug": slog.LevelDebug, "info": slog.LevelInfo,
 		"warn": slog.LevelWarn, "error": slog.LevelError, "fatal": slog.LevelError,
 	}
-	found, ok := levels[strings.ToLower(string(text))]
+	named, ok := levels[strings.ToLower(string(text))]
 	if !ok {
 		return errors.New("no such level")
 	}
-	*l = level(found)
+	*l = level(named)
 	return nil
 }
 
-// list reads a list as every setting has it, ALLOWED_KEYS too: elements between
-// commas, white space around them, none empty. What stands twice counts once.
+// list returns the elements of a comma-separated list. White space around an element
+// does not count, an empty element is an error, and a repeated one counts once. The
+// list of ALLOWED_KEYS follows the same rules.
 func list(text string) ([]string, error) {
 	var elements []string
 	for element := range strings.SplitSeq(text, ",") {
@@ -59,8 +60,8 @@ type codes []int
 func (c *codes) UnmarshalText(text []byte) error {
 	elements, err := list(string(text))
 	for _, element := range elements {
-		code, wrong := strconv.ParseUint(element, 10, 31)
-		if wrong != nil || code == 0 {
+		code, parseErr := strconv.ParseUint(element, 10, 31)
+		if parseErr != nil || code == 0 {
 			return errors.New("not a code")
 		}
 		*c = append(*c, int(code))
@@ -68,8 +69,8 @@ func (c *codes) UnmarshalText(text []byte) error {
 	return err
 }
 
-// origins are "*" alone or serialized origins (RFC 6454 section 6.1). Any other
-// spelling would never equal what a browser sends.
+// origins are "*" alone or serialized origins (RFC 6454 section 6.1). An origin in any
+// other spelling would never equal the one that a browser sends.
 type origins []string
 
 func (o *origins) UnmarshalText(text []byte) error {
@@ -84,7 +85,7 @@ func (o *origins) UnmarshalText(text []byte) error {
 }
 
 // isOrigin reports whether s is scheme, host and port in lower case and ASCII,
-// without a default port. "null" is nobody's in particular, and not accepted.
+// without a default port. It is false for "null", which many unrelated pages send.
 func isOrigin(s string) bool {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.Scheme+"://"+u.Host != s {
@@ -98,9 +99,9 @@ func isOrigin(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return 'A' <= r && r <= 'Z' || r == '*' || r > unicode.MaxASCII })
 }
 
-// A basePath is "", or a path with a slash in front and none at its end. It
-// holds nothing that could be written in another way: RFC 3986 section 3.3
-// without escapes and dot segments.
+// A basePath is "", or a path that begins with a slash and does not end with one. It
+// has only one spelling: a path of RFC 3986 section 3.3 without escapes and dot
+// segments.
 type basePath string
 
 func (b *basePath) UnmarshalText(text []byte) error {
@@ -120,15 +121,15 @@ func (b *basePath) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// notInSegment reports whether r has to be escaped in a segment of a path.
+// notInSegment reports whether r must be escaped in a segment of a path.
 func notInSegment(r rune) bool {
 	return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-._~!$&'()*+,;=:@", r)
 }
 
 // headers are names of header fields that begin with X-, as those do that
-// gateways ask for, of letters, digits and hyphens. Every name is told to whoever
-// asks, and logged: without the prefix an account's number or the id of a key that
-// was pasted here would be, too.
+// gateways ask for, and consist of letters, digits and hyphens. Names are logged and
+// sent to every caller. The prefix is required so that an account number or a key id
+// that was pasted here by mistake is refused and not published.
 type headers []string
 
 func (h *headers) UnmarshalText(text []byte) error {

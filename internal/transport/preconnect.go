@@ -13,18 +13,18 @@ import (
 // Preconnect opens a connection to the host of root, TCP and TLS, and leaves it to
 // transport, which is one of New, for the first request. It sends nothing
 // on it: net/http does not write a request that is cancelled while it dials, and
-// keeps the connection for another. It then watches and replaces it like any
-// idle connection, should the other side close it before it is used.
+// keeps the connection as an idle one for another request. Like any idle connection
+// it is replaced if the other side closes it before it is used.
 //
-// A transport that has an idle connection already would write the request, so
-// Preconnect comes before all others.
+// If the transport has an idle connection already, it writes the request, so call
+// Preconnect before all requests.
 func Preconnect(ctx context.Context, transport http.RoundTripper, root string) error {
 	o := &opening{cancelled: make(chan struct{}), result: make(chan error, 1)}
 	opening, cancel := context.WithCancel(context.WithValue(ctx, openingKey{}, o))
 	defer cancel()
 	o.cancel = cancel
 	opening = httptrace.WithClientTrace(opening, &httptrace.ClientTrace{
-		TLSHandshakeStart: func() { o.shaking.Store(true) },
+		TLSHandshakeStart: func() { o.handshake.Store(true) },
 		TLSHandshakeDone:  func(_ tls.ConnectionState, err error) { o.finish(err) },
 	})
 	req, err := http.NewRequestWithContext(opening, http.MethodHead, root, nil)
@@ -53,13 +53,14 @@ type opening struct {
 	https     bool
 	cancel    context.CancelFunc // of the request that net/http dials for
 	cancelled chan struct{}      // closed when that request has ended
-	shaking   atomic.Bool        // the TLS handshake has begun
+	handshake atomic.Bool        // the TLS handshake has begun
 	result    chan error         // the first one counts
 }
 
 // openingKey is the context key of an *opening.
 type openingKey struct{}
 
+// finish sets the result unless it is set already.
 func (o *opening) finish(err error) {
 	select {
 	case o.result <- err:
@@ -77,8 +78,8 @@ func preconnecting(d dial) dial {
 		if !ok {
 			return d(ctx, network, address)
 		}
-		// Only now, since net/http would not dial for a request that is cancelled
-		// before, and only then on, since it would write one that is not.
+		// The request is cancelled neither earlier, when net/http would not dial for it,
+		// nor later, when net/http would write it.
 		o.cancel()
 		<-o.cancelled
 		conn, err := d(ctx, network, address)
@@ -90,14 +91,15 @@ func preconnecting(d dial) dial {
 	}
 }
 
-// An openingConn tells that it was closed, as when a proxy refuses to connect it.
+// An openingConn ends its opening when it is closed, for example because a proxy
+// refuses the CONNECT request.
 type openingConn struct {
 	net.Conn
 	opening *opening
 }
 
 func (c openingConn) Close() error {
-	if !c.opening.shaking.Load() { // else the handshake tells more
+	if !c.opening.handshake.Load() { // otherwise the error of the handshake says more
 		c.opening.finish(net.ErrClosed)
 	}
 	return c.Conn.Close()

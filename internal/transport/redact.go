@@ -29,7 +29,7 @@ func (t Redacting) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, redact(err)
 	}
 	if res.StatusCode == http.StatusSwitchingProtocols {
-		go res.Body.Close() // over TLS it says goodbye first, for up to 5 s
+		go res.Body.Close() // over TLS this may take 5 s, because it sends an alert first
 		return nil, errSwitched
 	}
 	res.Header.Del("Location")
@@ -37,9 +37,9 @@ func (t Redacting) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// errSwitched is all that becomes of the status 101 (RFC 9110 section 15.2.2).
-// Nobody asked for another protocol, and the body that net/http makes of it is
-// the bare connection, whose reads outlive the context of the request.
+// errSwitched is returned for the status 101 (RFC 9110 section 15.2.2). No request
+// asks for another protocol, and the body that net/http returns with this status is
+// the bare connection, whose reads do not end with the context of the request.
 var errSwitched = errors.New("HTTP status 101, which nobody asked for")
 
 type redactingBody struct{ io.ReadCloser }
@@ -56,8 +56,8 @@ func (*redactedError) Error() string { return "no whole HTTP answer" }
 
 func (e *redactedError) Unwrap() error { return e.err }
 
-// redact hides the text of err unless it is one of those that hold nothing of
-// an answer, and tell what is wrong with the network.
+// redact hides the text of err unless err is one of those that repeat nothing of an
+// answer and say what is wrong with the network.
 func redact(err error) error {
 	for _, known := range []error{nil, io.EOF, io.ErrUnexpectedEOF, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, known) {
@@ -72,17 +72,18 @@ func redact(err error) error {
 	return &redactedError{err}
 }
 
-// harmless are texts of net/http whose errors have no type to tell them by.
+// harmless are texts of net/http that repeat nothing of an answer. Their errors have
+// no type by which they could be recognised.
 var harmless = []string{
 	"http: server closed idle connection",
 	"http: server gave HTTP response to HTTPS client",
 	"net/http: TLS handshake timeout",
 }
 
-// RedactingLog is where the standard library's log may go. What net/http reads
-// on a connection that no request waits on is the rest of an answer whose
-// length was wrong, such as a value; it would quote that. Nor does it show what
-// a panic was called with.
+// RedactingLog returns a destination for the standard library's log, which passes
+// lines on to w without what others sent. net/http logs what it reads on an idle
+// connection, and that may be a value, the rest of an answer whose length was wrong.
+// It also logs the value of a panic, which may be anything.
 func RedactingLog(w io.Writer) io.Writer { return redactingLog{w} }
 
 type redactingLog struct{ w io.Writer }

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// dialTimeout bounds a TCP connection, and apart from it a TLS handshake.
+	// dialTimeout bounds opening a TCP connection, and separately a TLS handshake.
 	dialTimeout = 1500 * time.Millisecond
 
 	// idleTimeout is less than the minute after which common load balancers
@@ -22,8 +22,8 @@ const (
 	// holds through a freeze of the sandbox.
 	idleTimeout = 50 * time.Second
 
-	// maxHeader bounds the header of an answer in bytes, that of the
-	// informational answers (1xx) before it included.
+	// maxHeader bounds the header of an answer in bytes, including those of the
+	// informational answers (1xx) before it.
 	maxHeader = 64 << 10
 )
 
@@ -46,9 +46,9 @@ func New() Redacting {
 	}}
 }
 
-// proxy is what the environment names for https. A plain http request holds a
-// token or a secret that a proxy could read, and goes to this machine or a
-// private network, which need no proxy.
+// proxy returns the proxy that the environment names for https. There is none for
+// plain http: such a request has a token or a secret that a proxy could read, and it
+// goes to this machine or a private network, which need no proxy.
 func proxy(r *http.Request) (*url.URL, error) {
 	if r.URL.Scheme == "http" {
 		return nil, nil
@@ -59,9 +59,9 @@ func proxy(r *http.Request) (*url.URL, error) {
 // dialer is the context key of WithDial.
 type dialer struct{}
 
-// WithDial lets what is done under the context open its connections with dial,
-// which is as net.Dialer.DialContext. Without sockets the function can run by
-// the clock of testing/synctest.
+// WithDial returns a context under which connections are opened with dial, which is
+// like net.Dialer.DialContext. Tests use it to run the function without sockets, and
+// so by the clock of testing/synctest.
 func WithDial(ctx context.Context, dial func(ctx context.Context, network, address string) (net.Conn, error)) context.Context {
 	return context.WithValue(ctx, dialer{}, dial)
 }

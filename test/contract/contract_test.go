@@ -7,13 +7,17 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
 
 	"voxkv/internal/openapitest"
 )
@@ -114,25 +118,42 @@ func namesIn(t *testing.T, name string) map[string]bool {
 	return names
 }
 
-// TestCodes holds the two tables of codes to the source, and the one for HTTP to openapi.yaml.
+// TestCodes finds a code that the source, the tables of codes or openapi.yaml leaves out.
 func TestCodes(t *testing.T) {
 	t.Parallel()
+	overHTTP, direct, _ := strings.Cut(read(t), "**Direct invocation**")
+	tables, http := codesIn(overHTTP+direct), codesIn(overHTTP)
+	source, enum := sourceCodes(t), map[string]bool{}
+	for _, code := range describe(t).Components.Schemas["Problem"].Value.Properties["code"].Value.Enum {
+		enum[code.(string)] = true
+	}
+	if len(source) < 10 {
+		t.Errorf("internal/problem/problem.go has the codes %v; want 10 or more", source)
+	}
+	missing(t, source, tables, "docs/http-contract.md has no row for this code of internal/problem")
+	missing(t, tables, source, "internal/problem has no such code, and docs/http-contract.md has a row for it")
+	missing(t, http, enum, "the enum of Problem.code in openapi.yaml leaves out this code of the table for HTTP")
+	missing(t, enum, http, "the table for HTTP of docs/http-contract.md has no row for this code of openapi.yaml")
+}
+
+// missing reports each name that is in have and not in want.
+func missing(t *testing.T, have, want map[string]bool, what string) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(have)) {
+		if !want[name] {
+			t.Errorf("%s: %s", name, what)
+		}
+	}
+}
+
+// describe returns openapi.yaml.
+func describe(t *testing.T) *openapi3.T {
+	t.Helper()
 	doc, err := openapitest.Document()
 	if err != nil {
 		t.Fatal(err)
 	}
-	overHTTP, direct, _ := strings.Cut(read(t), "**Direct invocation**")
-	enum := map[string]bool{}
-	for _, code := range doc.Components.Schemas["Problem"].Value.Properties["code"].Value.Enum {
-		enum[code.(string)] = true
-	}
-	if got := codesIn(overHTTP); !maps.Equal(got, enum) {
-		t.Errorf("codes over HTTP in the document: %v; in openapi.yaml: %v", got, enum)
-	}
-	got, source := codesIn(overHTTP+direct), sourceCodes(t)
-	if !maps.Equal(got, source) || len(got) < 10 {
-		t.Errorf("codes in the document: %v; in the source: %v", got, source)
-	}
+	return doc
 }
 
 // codesIn returns the codes of the tables in text.
@@ -147,46 +168,66 @@ func codesIn(text string) map[string]bool {
 // sourceCodes returns the constants of the type Code.
 func sourceCodes(t *testing.T) map[string]bool {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), root+"/internal/problem/problem.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	codes := map[string]bool{}
-	for n := range ast.Preorder(file) {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok || fmt.Sprint(spec.Type) != "Code" {
-			continue
-		}
-		for _, value := range spec.Values {
-			if code, ok := value.(*ast.BasicLit); ok {
-				codes[strings.Trim(code.Value, `"`)] = true
-			}
+	for spec := range constants(t, "internal/problem/problem.go") {
+		if code, ok := spec.Values[0].(*ast.BasicLit); ok && fmt.Sprint(spec.Type) == "Code" {
+			codes[strings.Trim(code.Value, `"`)] = true
 		}
 	}
 	return codes
 }
 
-// TestErrorTable finds a code, a status or a path that the document does not tell of.
-func TestErrorTable(t *testing.T) {
-	t.Parallel()
-	text := read(t)
-	doc, err := openapitest.Document()
+// constants yields the constants and variables of a source file that have a value.
+func constants(t *testing.T, name string) iter.Seq[*ast.ValueSpec] {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, code := range doc.Components.Schemas["Problem"].Value.Properties["code"].Value.Enum {
-		if !regexp.MustCompile(fmt.Sprintf("(?m)^\\| [45][0-9]{2} \\| `%s` \\|", code)).MatchString(text) {
-			t.Errorf("the table of errors has no %s", code)
-		}
-	}
-	for path, item := range doc.Paths.Map() {
-		if !regexp.MustCompile("`GET " + regexp.QuoteMeta(path) + "[`?]").MatchString(text) {
-			t.Errorf("the table of routes has no %s", path)
-		}
-		for status := range item.Get.Responses.Map() {
-			if status >= "400" && !strings.Contains(text, "\n| "+status+" |") {
-				t.Errorf("the table of errors has no %s", status)
+	return func(yield func(*ast.ValueSpec) bool) {
+		for n := range ast.Preorder(file) {
+			if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) > 0 && !yield(spec) {
+				return
 			}
 		}
 	}
+}
+
+// TestRoutes finds a route that openapi.yaml or the table of routes leaves out, and a status that the table of errors
+// does not have.
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	text, source, described := read(t), sourceRoutes(t), map[string]bool{}
+	for path, item := range describe(t).Paths.Map() {
+		described[strings.TrimSuffix(path, "/{key}")] = true
+		if !regexp.MustCompile("`GET " + regexp.QuoteMeta(path) + "[`?]").MatchString(text) {
+			t.Errorf("%s: the table of routes in docs/http-contract.md has no row for this path of openapi.yaml", path)
+		}
+		for status := range item.Get.Responses.Map() {
+			if status >= "400" && !strings.Contains(text, "\n| "+status+" |") {
+				t.Errorf("%s: the table of errors in docs/http-contract.md has no row for this status of openapi.yaml", status)
+			}
+		}
+	}
+	if len(source) < 4 {
+		t.Errorf("handler/request.go has the routes %v; want 4 or more", source)
+	}
+	missing(t, source, described, "openapi.yaml has no path for this route of handler/request.go")
+	missing(t, described, source, "handler/request.go has no constant …Path for this path of openapi.yaml")
+}
+
+// sourceRoutes returns what the constants called …Path of the handler add to its root.
+func sourceRoutes(t *testing.T) map[string]bool {
+	t.Helper()
+	routes := map[string]bool{}
+	for spec := range constants(t, "handler/request.go") {
+		sum, ok := spec.Values[0].(*ast.BinaryExpr)
+		if !ok || !strings.HasSuffix(spec.Names[0].Name, "Path") {
+			continue
+		}
+		if last, ok := sum.Y.(*ast.BasicLit); ok {
+			routes["/v1/"+strings.Trim(last.Value, `"`)] = true
+		}
+	}
+	return routes
 }
