@@ -112,12 +112,15 @@ func (s *stack) output(name string) any {
 // at is what stands at path: the name of a resource or of an output, and those of
 // members and the numbers of elements, separated by dots. It is nil where nothing does.
 func (s *stack) at(path string) any {
+	s.t.Helper()
 	names := strings.Split(path, ".")
 	declared := object(object(s.template["Resources"])[names[0]])
-	if declared == nil {
+	switch {
+	case declared == nil && object(s.template["Outputs"])[path] == nil:
+		s.t.Fatalf("the template has neither a resource nor an output %s", names[0])
+	case declared == nil:
 		return s.output(path)
-	}
-	if !s.exists(declared) {
+	case !s.exists(declared):
 		return nil
 	}
 	v := s.value(declared["Properties"])

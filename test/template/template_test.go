@@ -174,105 +174,109 @@ func TestProperties(t *testing.T) {
 	const nothing = "<nil>"
 	domain := map[string]string{"DomainName": "kv.example.com", "CertificateArn": certificate}
 	webACL := "arn:aws:wafv2:us-east-1:123456789012:global/webacl/w/1"
-	for _, test := range []struct {
-		template   string
-		parameters map[string]string
-		want       map[string]string
-	}{
-		{"template.yaml", openStack, map[string]string{
-			"VoxkvFunction.Runtime":                                           "provided.al2023",
-			"VoxkvFunction.Architectures":                                     "[arm64]",
-			"VoxkvFunction.MemorySize":                                        "256",
-			"VoxkvFunction.Timeout":                                           "10",
-			"VoxkvFunction.VpcConfig":                                         nothing,
-			"VoxkvFunction.ReservedConcurrentExecutions":                      nothing, // new accounts have nothing to reserve from
-			"VoxkvFunction.LoggingConfig.LogFormat":                           "JSON",
-			"VoxkvFunction.LoggingConfig.LogGroup":                            "LogGroup",
-			"VoxkvFunction.Environment.Variables.CACHE_SCOPE":                 "public",
-			"VoxkvFunction.Environment.Variables.BASE_PATH":                   "",
-			"VoxkvFunction.Environment.Variables.CORS_HEADERS":                "",
-			"VoxkvFunction.Environment.Variables.SSL_CERT_DIR":                "/nonexistent", // so that the trusted roots are read once, from the bundle
-			"VoxkvFunctionAliaslive.ProvisionedConcurrencyConfig":             nothing,        // it costs money
-			"VoxkvFunctionEventInvokeConfig.Qualifier":                        "live",
-			"HttpApiIntegration.IntegrationUri":                               "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/VoxkvFunction.Arn:live/invocations",
-			"HttpApi.CorsConfiguration":                                       nothing, // it would overwrite the function's CORS headers
-			"HttpApiDomainName":                                               nothing,
-			"HttpApiStage.DefaultRouteSettings.ThrottlingRateLimit":           "50",
-			"HttpApiStage.DefaultRouteSettings.ThrottlingBurstLimit":          "100",
-			"HttpApiStage.DefaultRouteSettings.DetailedMetricsEnabled":        nothing, // metrics of routes cost more than all the rest, and are looked at nowhere
-			"HttpApiStage.RouteSettings.ANY /v1/items.DetailedMetricsEnabled": nothing,
-			"HttpApiStage.RouteSettings.ANY /v1/items.ThrottlingRateLimit":    "5", // one request of the query form asks for many keys
-			"HttpApiStage.RouteSettings.ANY /v1/items.ThrottlingBurstLimit":   "5",
-			"Url":                    "https://HttpApi.execute-api.eu-central-1.amazonaws.com",
-			"AliasArn":               "VoxkvFunctionAliaslive",
-			"LogGroupName":           "LogGroup",
-			"AccessLogGroupName":     "AccessLogGroup",
-			"DashboardUrl":           "https://console.aws.amazon.com/cloudwatch/home?region=eu-central-1#dashboards/dashboard/OperationDashboard",
-			"DistributionDomainName": nothing,
-			"HttpApiDomainTarget":    nothing,
-		}},
-		{"template.yaml", jwtStack, map[string]string{
-			"VoxkvFunction.Environment.Variables.CACHE_SCOPE":  "private",
-			"VoxkvFunction.Environment.Variables.CORS_HEADERS": "",
-			"JwtAuthorizer.JwtConfiguration":                   "map[Audience:[web app] Issuer:https://login.example.com]",
-		}},
-		{"template.yaml", iamStack, map[string]string{
-			"VoxkvFunction.Environment.Variables.CACHE_SCOPE":  "private",
-			"VoxkvFunction.Environment.Variables.CORS_HEADERS": "X-Amz-Date, X-Amz-Security-Token, X-Amz-Content-Sha256",
-		}},
-		{"template.yaml", vpcStack, map[string]string{
-			"VoxkvFunction.VpcConfig": "map[SecurityGroupIds:[sg-1] SubnetIds:[subnet-1 subnet-2]]",
-		}},
-		{"template.yaml", everythingStack, map[string]string{
-			"VoxkvFunction.ReservedConcurrentExecutions":                                          "20",
-			"VoxkvFunction.Environment.Variables.BASE_PATH":                                       "/phone/v2",
-			"VoxkvFunctionAliaslive.ProvisionedConcurrencyConfig.ProvisionedConcurrentExecutions": "2",
-			"VoxkvFunctionDeploymentGroup.DeploymentConfigName":                                   "CodeDeployDefault.LambdaCanary10Percent5Minutes",
-			"VoxkvFunctionDeploymentGroup.AlarmConfiguration.Alarms":                              "[map[Name:NewVersionErrorsAlarm] map[Name:NewVersionFaultsAlarm]]",
-		}},
-		{"template.yaml", domain, map[string]string{
-			"HttpApiDomainName.DomainNameConfigurations.0.CertificateArn": certificate,
-			"HttpApiDomainName.DomainNameConfigurations.0.EndpointType":   "REGIONAL",
-			"HttpApiMapping":      "map[ApiId:HttpApi DomainName:HttpApiDomainName Stage:HttpApiStage]",
-			"Url":                 "https://kv.example.com",
-			"HttpApiDomainTarget": "HttpApiDomainName.RegionalDomainName",
-		}},
-		{"template.yaml", cloudFrontStack, map[string]string{
-			"FunctionUrl.AuthType":  "AWS_IAM",
-			"FunctionUrl.Qualifier": "live",
-			// With another least life CloudFront would keep what says no-store.
-			"CachePolicy.CachePolicyConfig.MinTTL":                                                         "0",
-			"CachePolicy.CachePolicyConfig.DefaultTTL":                                                     "0",
-			"QueryCachePolicy.CachePolicyConfig.MinTTL":                                                    "0",
-			"CachePolicy.CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.HeadersConfig.Headers": "[Origin]",
-			// A changed query would be another object.
-			"CachePolicy.CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.QueryStringsConfig.QueryStringBehavior": "none",
-			"QueryCachePolicy.CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.QueryStringsConfig":                "map[QueryStringBehavior:whitelist QueryStrings:[key]]",
-			"Distribution.DistributionConfig.DefaultCacheBehavior.CachePolicyId":                                            "CachePolicy",
-			"Distribution.DistributionConfig.CacheBehaviors.0.PathPattern":                                                  "/v1/items",
-			"Distribution.DistributionConfig.CacheBehaviors.0.CachePolicyId":                                                "QueryCachePolicy",
-		}},
-		{"template.yaml", map[string]string{"CloudFront": "true", "BasePath": "/phone"}, map[string]string{
-			"CachePolicy.CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.HeadersConfig.HeaderBehavior": "none",
-			"VoxkvFunction.Environment.Variables.BASE_PATH":                                                       "", // nothing there puts one into a path
-		}},
-		{"template.yaml", merged(domain, map[string]string{"CloudFront": "true", "WebAclArn": webACL}), map[string]string{
-			"HttpApiDomainName":                                                   nothing,
-			"Distribution.DistributionConfig.Aliases":                             "[kv.example.com]",
-			"Distribution.DistributionConfig.ViewerCertificate.AcmCertificateArn": certificate,
-			"Distribution.DistributionConfig.WebACLId":                            webACL,
-		}},
-		{"examples/rest-api/template.yaml", map[string]string{"BasePath": "phone/live"}, map[string]string{
-			"VoxkvFunction.Environment.Variables.CACHE_SCOPE":  "private", // because of the API keys
-			"VoxkvFunction.Environment.Variables.BASE_PATH":    "phone/live",
-			"VoxkvFunction.Environment.Variables.CORS_HEADERS": "X-Api-Key",
-			"VoxkvFunction.Environment.Variables.SSL_CERT_DIR": "/nonexistent",
-		}},
-	} {
-		s := deploy(t, test.template, test.parameters)
-		for path, want := range test.want {
-			if got := fmt.Sprint(s.at(path)); got != want {
-				t.Errorf("%s %v: %s is %s; want %s", test.template, test.parameters, path, got, want)
+	type properties struct{ parameters, want map[string]string }
+	for template, tests := range map[string][]properties{
+		"template.yaml": {
+			{openStack, map[string]string{
+				"VoxkvFunction.Runtime":                                           "provided.al2023",
+				"VoxkvFunction.Architectures":                                     "[arm64]",
+				"VoxkvFunction.MemorySize":                                        "256",
+				"VoxkvFunction.Timeout":                                           "10",
+				"VoxkvFunction.VpcConfig":                                         nothing,
+				"VoxkvFunction.ReservedConcurrentExecutions":                      nothing, // new accounts have nothing to reserve from
+				"VoxkvFunction.LoggingConfig.LogFormat":                           "JSON",
+				"VoxkvFunction.LoggingConfig.LogGroup":                            "LogGroup",
+				"VoxkvFunction.Environment.Variables.CACHE_SCOPE":                 "public",
+				"VoxkvFunction.Environment.Variables.BASE_PATH":                   "",
+				"VoxkvFunction.Environment.Variables.CORS_HEADERS":                "",
+				"VoxkvFunction.Environment.Variables.SSL_CERT_DIR":                "/nonexistent", // so that the trusted roots are read once, from the bundle
+				"VoxkvFunctionAliaslive.ProvisionedConcurrencyConfig":             nothing,        // it costs money
+				"VoxkvFunctionEventInvokeConfig.Qualifier":                        "live",
+				"HttpApiIntegration.IntegrationUri":                               "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/VoxkvFunction.Arn:live/invocations",
+				"HttpApi.CorsConfiguration":                                       nothing, // it would overwrite the function's CORS headers
+				"HttpApiDomainName":                                               nothing,
+				"HttpApiStage.DefaultRouteSettings.ThrottlingRateLimit":           "50",
+				"HttpApiStage.DefaultRouteSettings.ThrottlingBurstLimit":          "100",
+				"HttpApiStage.DefaultRouteSettings.DetailedMetricsEnabled":        nothing, // metrics of routes cost more than all the rest, and are looked at nowhere
+				"HttpApiStage.RouteSettings.ANY /v1/items.DetailedMetricsEnabled": nothing,
+				"HttpApiStage.RouteSettings.ANY /v1/items.ThrottlingRateLimit":    "5", // one request of the query form asks for many keys
+				"HttpApiStage.RouteSettings.ANY /v1/items.ThrottlingBurstLimit":   "5",
+				"Url":                    "https://HttpApi.execute-api.eu-central-1.amazonaws.com",
+				"AliasArn":               "VoxkvFunctionAliaslive",
+				"LogGroupName":           "LogGroup",
+				"AccessLogGroupName":     "AccessLogGroup",
+				"DashboardUrl":           "https://console.aws.amazon.com/cloudwatch/home?region=eu-central-1#dashboards/dashboard/OperationDashboard",
+				"DistributionDomainName": nothing,
+				"HttpApiDomainTarget":    nothing,
+			}},
+			{jwtStack, map[string]string{
+				"VoxkvFunction.Environment.Variables.CACHE_SCOPE":  "private",
+				"VoxkvFunction.Environment.Variables.CORS_HEADERS": "",
+				"JwtAuthorizer.JwtConfiguration":                   "map[Audience:[web app] Issuer:https://login.example.com]",
+			}},
+			{iamStack, map[string]string{
+				"VoxkvFunction.Environment.Variables.CACHE_SCOPE":  "private",
+				"VoxkvFunction.Environment.Variables.CORS_HEADERS": "X-Amz-Date, X-Amz-Security-Token, X-Amz-Content-Sha256",
+			}},
+			{vpcStack, map[string]string{
+				"VoxkvFunction.VpcConfig": "map[SecurityGroupIds:[sg-1] SubnetIds:[subnet-1 subnet-2]]",
+			}},
+			{everythingStack, map[string]string{
+				"VoxkvFunction.ReservedConcurrentExecutions":                                          "20",
+				"VoxkvFunction.Environment.Variables.BASE_PATH":                                       "/phone/v2",
+				"VoxkvFunctionAliaslive.ProvisionedConcurrencyConfig.ProvisionedConcurrentExecutions": "2",
+				"VoxkvFunctionDeploymentGroup.DeploymentConfigName":                                   "CodeDeployDefault.LambdaCanary10Percent5Minutes",
+				"VoxkvFunctionDeploymentGroup.AlarmConfiguration.Alarms":                              "[map[Name:NewVersionErrorsAlarm] map[Name:NewVersionFaultsAlarm]]",
+			}},
+			{domain, map[string]string{
+				"HttpApiDomainName.DomainNameConfigurations.0.CertificateArn": certificate,
+				"HttpApiDomainName.DomainNameConfigurations.0.EndpointType":   "REGIONAL",
+				"HttpApiMapping":      "map[ApiId:HttpApi DomainName:HttpApiDomainName Stage:HttpApiStage]",
+				"Url":                 "https://kv.example.com",
+				"HttpApiDomainTarget": "HttpApiDomainName.RegionalDomainName",
+			}},
+			{cloudFrontStack, map[string]string{
+				"FunctionUrl.AuthType":  "AWS_IAM",
+				"FunctionUrl.Qualifier": "live",
+				// With another least life CloudFront would keep what says no-store.
+				"CachePolicy.CachePolicyConfig.MinTTL":                                                         "0",
+				"CachePolicy.CachePolicyConfig.DefaultTTL":                                                     "0",
+				"QueryCachePolicy.CachePolicyConfig.MinTTL":                                                    "0",
+				"CachePolicy.CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.HeadersConfig.Headers": "[Origin]",
+				// A changed query would be another object.
+				"CachePolicy.CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.QueryStringsConfig.QueryStringBehavior": "none",
+				"QueryCachePolicy.CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.QueryStringsConfig":                "map[QueryStringBehavior:whitelist QueryStrings:[key]]",
+				"Distribution.DistributionConfig.DefaultCacheBehavior.CachePolicyId":                                            "CachePolicy",
+				"Distribution.DistributionConfig.CacheBehaviors.0.PathPattern":                                                  "/v1/items",
+				"Distribution.DistributionConfig.CacheBehaviors.0.CachePolicyId":                                                "QueryCachePolicy",
+			}},
+			{map[string]string{"CloudFront": "true", "BasePath": "/phone"}, map[string]string{
+				"CachePolicy.CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin.HeadersConfig.HeaderBehavior": "none",
+				"VoxkvFunction.Environment.Variables.BASE_PATH":                                                       "", // nothing there puts one into a path
+			}},
+			{merged(domain, map[string]string{"CloudFront": "true", "WebAclArn": webACL}), map[string]string{
+				"HttpApiDomainName":                                                   nothing,
+				"Distribution.DistributionConfig.Aliases":                             "[kv.example.com]",
+				"Distribution.DistributionConfig.ViewerCertificate.AcmCertificateArn": certificate,
+				"Distribution.DistributionConfig.WebACLId":                            webACL,
+			}},
+		}, "examples/rest-api/template.yaml": {
+			{map[string]string{"BasePath": "phone/live"}, map[string]string{
+				"VoxkvFunction.Environment.Variables.CACHE_SCOPE":  "private", // because of the API keys
+				"VoxkvFunction.Environment.Variables.BASE_PATH":    "phone/live",
+				"VoxkvFunction.Environment.Variables.CORS_HEADERS": "X-Api-Key",
+				"VoxkvFunction.Environment.Variables.SSL_CERT_DIR": "/nonexistent",
+			}},
+		}} {
+		var all []map[string]string
+		for _, test := range tests {
+			all = append(all, test.parameters)
+		}
+		for i, s := range deployAll(t, template, all) {
+			for path, want := range tests[i].want {
+				if got := fmt.Sprint(s.at(path)); got != want {
+					t.Errorf("%s %v: %s is %s; want %s", template, all[i], path, got, want)
+				}
 			}
 		}
 	}
