@@ -134,6 +134,16 @@ func (p program) run(t *testing.T) (stdout, stderr string, code int) {
 	return strings.TrimSpace(out.String()), strings.TrimSpace(err.String()), cmd.ProcessState.ExitCode()
 }
 
+// output returns what the program prints. It must succeed.
+func (p program) output(t *testing.T) string {
+	t.Helper()
+	stdout, stderr, code := p.run(t)
+	if code != 0 {
+		t.Fatalf("%q: exit code %d\n%s%s", p.command, code, stdout, stderr)
+	}
+	return stdout
+}
+
 // need returns the path of a program, or skips the test.
 func need(t *testing.T, name string) string {
 	t.Helper()

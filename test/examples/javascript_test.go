@@ -26,11 +26,7 @@ func TestNode(t *testing.T) {
 	dir := tools.NPM(t, "../../examples/javascript/voxkv.mjs", "voxkv.test.mjs")
 	s.Put("order:short", "value", time.Now().Add(100*time.Second))
 	environ := []string{"VOXKV_URL=" + serve(t, newFunction(t, s, nil))}
-	stdout, stderr, code := program{dir, environ, []string{node, "--test", "--test-reporter=spec", "voxkv.test.mjs"}}.run(t)
-	if code != 0 {
-		t.Errorf("node --test: exit code %d\n%s", code, stderr)
-	}
-	t.Log(stdout)
+	t.Log(program{dir, environ, []string{node, "--test", "--test-reporter=spec", "voxkv.test.mjs"}}.output(t))
 }
 
 // TestTypes holds types.d.ts to openapi.yaml, and the module's own types to how it is used.
@@ -39,10 +35,7 @@ func TestTypes(t *testing.T) {
 	node := need(t, "node")
 	dir := tools.NPM(t, "../../openapi.yaml", "../../examples/javascript/voxkv.d.mts", "../../examples/javascript/voxkv.mjs", "usage.mts")
 	generated := filepath.Join(dir, "types.d.ts")
-	stdout, stderr, code := program{dir: dir, command: []string{node, "node_modules/openapi-typescript/bin/cli.js", "openapi.yaml", "--output", "types.d.ts", "--empty-objects-unknown"}}.run(t)
-	if code != 0 {
-		t.Fatalf("openapi-typescript: exit code %d\n%s%s", code, stdout, stderr)
-	}
+	program{dir: dir, command: []string{node, "node_modules/openapi-typescript/bin/cli.js", "openapi.yaml", "--output", "types.d.ts", "--empty-objects-unknown"}}.output(t)
 	want, err := os.ReadFile(generated)
 	if err != nil {
 		t.Fatal(err)
@@ -55,11 +48,8 @@ func TestTypes(t *testing.T) {
 	if got, err := os.ReadFile(types); err != nil || string(got) != string(want) {
 		t.Errorf("%s is not what openapi.yaml gives (%v); write it anew with -update", types, err)
 	}
-	stdout, stderr, code = program{dir: dir, command: []string{node, "node_modules/typescript/bin/tsc",
-		"--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom", "usage.mts"}}.run(t)
-	if code != 0 {
-		t.Errorf("tsc: exit code %d\n%s%s", code, stdout, stderr)
-	}
+	program{dir: dir, command: []string{node, "node_modules/typescript/bin/tsc",
+		"--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom", "usage.mts"}}.output(t)
 }
 
 // A counter counts the requests to a function.
@@ -115,10 +105,10 @@ func TestChromium(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stdout, stderr, code := program{dir: dir, command: []string{node, "chromium.mjs", string(plan)}}.run(t)
+	stdout := program{dir: dir, command: []string{node, "chromium.mjs", string(plan)}}.output(t)
 	var seen visit
-	if code != 0 || json.Unmarshal([]byte(stdout), &seen) != nil {
-		t.Fatalf("chromium.mjs: exit code %d\n%s%s", code, stdout, stderr)
+	if err := json.Unmarshal([]byte(stdout), &seen); err != nil {
+		t.Fatalf("chromium.mjs printed %s: %v", stdout, err)
 	}
 	judgeVisit(t, seen, end)
 	if n := shared.seen["GET /v1/items/ключЁё"]; n != 1 {
