@@ -29,6 +29,7 @@ var sites = cachetest.Sites{
 	cachetest.LateSite: {"LOCAL_MAX_AGE": "0s"},
 }
 
+// TestCaches is B3-30, E5-25 and E5-26 of docs/http-statements.md.
 func TestCaches(t *testing.T) {
 	if os.Getenv("VOXKV_CACHES") == "" {
 		t.Skip("VOXKV_CACHES is not set")
