@@ -19,7 +19,7 @@ import (
 )
 
 // Settings are the environment variables of the function. The tags name each
-// variable, its default and, for messages and the README, what it accepts.
+// variable, its default and, for messages, what it accepts.
 // An empty variable counts as one that is not set.
 type Settings struct {
 	SecretID        string        `env:"VOXIMPLANT_SECRET_ID" accepts:"the name or ARN of the secret that holds the service-account JSON"`
