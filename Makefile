@@ -145,7 +145,7 @@ soak: ## load, changes and faults at once, for $(REQUESTS) requests each
 	VOXKV_SOAK=$(REQUESTS) go test -count=1 -v -timeout 60m ./test/soak
 
 .PHONY: bench
-bench: ## voxkv beside what else one could use: the tables and the plot of the README (a quarter of an hour)
+bench: ## voxkv beside what else one could use: the tables of the README and docs/performance.md, and the plot (a quarter of an hour)
 	go -C bench run . -docs README.md,docs/performance.md -json bench.json -svg docs/performance.svg
 
 .PHONY: test-bench

@@ -50,6 +50,7 @@ func slow(delay time.Duration, calls *atomic.Int32) func(context.Context, string
 	}
 }
 
+// TestConcurrentCallersShareOneFetch is E5-23 of docs/http-statements.md.
 func TestConcurrentCallersShareOneFetch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -152,6 +152,7 @@ func TestNoTimeHasAMonotonicReading(t *testing.T) {
 }
 
 // TestEnd holds an item's end to the nanosecond, for a fresh answer and a copy.
+// It is B3-4, B3-16 and E5-22 of docs/http-statements.md.
 func TestEnd(t *testing.T) {
 	t.Parallel()
 	const life = 3 * time.Hour
@@ -305,6 +306,7 @@ func TestChangesUpstream(t *testing.T) {
 	})
 }
 
+// TestUpstreamFails is E5-20 of docs/http-statements.md.
 func TestUpstreamFails(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -232,6 +232,7 @@ func checkout(t *testing.T, c clone) string {
 	dir := filepath.Join(t.TempDir(), "checkout")
 	for _, command := range []string{
 		"git clone --quiet .. " + dir,
+		"git -C " + dir + " checkout --quiet -B main", // a clone of a detached HEAD would print advice
 		fmt.Sprintf("cp -R '%s'/. %s", c.dir, dir),
 		"git -C " + dir + " add scripts template.yaml samconfig.toml",
 		"git -C " + dir + " -c user.name=test -c user.email=test@example.com commit --quiet --allow-empty --message 'as it is here'",

@@ -97,6 +97,7 @@ func TestNotFoundCodes(t *testing.T) {
 	}
 }
 
+// TestExpiresAt is B3-18 and E5-21 of docs/http-statements.md.
 func TestExpiresAt(t *testing.T) {
 	t.Parallel()
 	for written, want := range map[string]string{

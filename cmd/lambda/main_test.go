@@ -177,6 +177,7 @@ var situations = map[string]int{
 }
 
 // TestEvents sends every sample event to the real binary: the answer depends on the situation and not on the sender.
+// It is E5-15 of docs/http-statements.md.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t, "BASE_PATH=kv", "LOCAL_MAX_AGE=0s") // each answer is as fresh as the others
@@ -251,6 +252,7 @@ func withoutID(body string) string {
 
 // TestAbsenceLooksTheSame is E5-14: a missing item, an expired one and one out of scope get the same answer, and the API is
 // never asked for a key out of scope.
+// It is B3-4 of docs/http-statements.md.
 func TestAbsenceLooksTheSame(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)

@@ -53,6 +53,7 @@ func withEachCache(t *testing.T, test func(t *testing.T, kind cachetest.Kind)) {
 	}
 }
 
+// TestCaches is B3-30, E5-25 and E5-26 of docs/http-statements.md.
 func TestCaches(t *testing.T) {
 	gated(t)
 	s := cachetest.NewStage(t, sites, slices.Concat(cachetest.Kinds(), cachetest.ObstinateKinds(), cachetest.StaleKinds()))

@@ -15,6 +15,8 @@ var update = flag.Bool("update", false, "write docs/faults.md")
 
 const introduction = `# When something breaks
 
+For whoever runs voxkv, and for callers who want to know what failures look like.
+
 What a caller of the function gets while something around it is broken, what that costs upstream, and what the one who
 reads the logs sees. This page is written by its own test, ` + "`test/faults`" + `, which runs all that the binary is made of, by
 a clock of its own, and breaks one thing after another: ` + "`go test ./test/faults/ -run TestDocument -update`" + `; ` + "`make faults`" + `

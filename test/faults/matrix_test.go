@@ -101,6 +101,7 @@ var seconds = regexp.MustCompile("=[1-9][0-9]*")
 // brief lets rows in which something hangs take less time.
 var brief = []string{"UPSTREAM_TIMEOUT=1s"}
 
+// TestFaults is E5-15 of docs/http-statements.md.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r row, f fault) {

@@ -1,6 +1,6 @@
-// Package contract keeps docs/http-contract.md true where a program can: its table names a test for every statement of the
-// HTTP contract, and its routes, statuses and codes are those of openapi.yaml.
-package contract
+// Package documents holds the documents to what a program can check: that links and anchors lead somewhere, that each page
+// says whom it is for, that the contract has every route and code, and that a test names each of its statements.
+package documents
 
 import (
 	"fmt"
@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -22,107 +21,23 @@ import (
 	"voxkv/internal/openapitest"
 )
 
-const (
-	root     = "../.."
-	document = root + "/docs/http-contract.md"
+const root = "../.."
 
-	// statements are so many of each kind.
-	statements = 30
-)
-
-var (
-	row = regexp.MustCompile(`(?m)^\| ([BE][35]-[0-9]+) \| (.*) \| (.*) \|$`)
-
-	// reference is a test, and for one that has several parts the name of the part.
-	reference = regexp.MustCompile("`([a-z0-9_/]+_test\\.go) ((?:Test|Fuzz)\\w+)(?: \"([^\"]+)\")?`")
-)
-
-func read(t *testing.T) string {
+func read(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(document)
+	text, err := os.ReadFile(filepath.Join(root, name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text)
 }
 
-func TestEveryStatementHasATest(t *testing.T) {
-	t.Parallel()
-	rows := map[string]string{}
-	for _, found := range row.FindAllStringSubmatch(read(t), -1) {
-		statement, tests := found[1], found[3]
-		if rows[statement] != "" {
-			t.Errorf("%s stands twice in the table", statement)
-		}
-		rows[statement] = tests
-		if left := strings.Trim(reference.ReplaceAllString(tests, ""), ", "); left != "" {
-			t.Errorf("%s: %q names no test", statement, left)
-		}
-	}
-	for _, kind := range []string{"B3", "E5"} {
-		for n := range statements {
-			statement := fmt.Sprintf("%s-%d", kind, n+1)
-			if !reference.MatchString(rows[statement]) {
-				t.Errorf("%s has no test", statement)
-			}
-			delete(rows, statement)
-		}
-	}
-	for statement := range rows {
-		t.Errorf("%s is no statement", statement)
-	}
-}
-
-func TestEveryNamedTestIsThere(t *testing.T) {
-	t.Parallel()
-	files := map[string]map[string]bool{}
-	for _, found := range reference.FindAllStringSubmatch(read(t), -1) {
-		name, test, part := found[1], found[2], found[3]
-		if files[name] == nil {
-			files[name] = namesIn(t, name)
-		}
-		if !files[name][test] {
-			t.Errorf("%s has no %s", name, test)
-		}
-		if part != "" && !files[name][strconv.Quote(part)] {
-			t.Errorf("%s: %s has no part %q", name, test, part)
-		}
-	}
-	if len(files) < 10 {
-		t.Errorf("%d files are named; want 10 or more", len(files))
-	}
-}
-
-// namesIn returns the functions of a file and, quoted, what it passes to t.Run.
-func namesIn(t *testing.T, name string) map[string]bool {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := map[string]bool{}
-	for n := range ast.Preorder(file) {
-		switch n := n.(type) {
-		case *ast.FuncDecl:
-			names[n.Name.Name] = true
-		case *ast.CallExpr:
-			method, ok := n.Fun.(*ast.SelectorExpr)
-			if !ok || method.Sel.Name != "Run" || len(n.Args) != 2 {
-				continue
-			}
-			if part, ok := n.Args[0].(*ast.BasicLit); ok {
-				names[part.Value] = true
-			}
-		}
-	}
-	return names
-}
-
 // TestCodes finds a code that the source, the tables of codes or openapi.yaml leaves out.
 func TestCodes(t *testing.T) {
 	t.Parallel()
-	overHTTP, direct, _ := strings.Cut(read(t), "**Direct invocation**")
-	tables, http := codesIn(overHTTP+direct), codesIn(overHTTP)
+	http := codesIn(read(t, "docs/http-contract.md"))
+	tables := codesIn(read(t, "docs/direct-invocation.md"))
+	maps.Copy(tables, http)
 	source, enum := sourceCodes(t), map[string]bool{}
 	for _, code := range describe(t).Components.Schemas["Problem"].Value.Properties["code"].Value.Enum {
 		enum[code.(string)] = true
@@ -130,10 +45,10 @@ func TestCodes(t *testing.T) {
 	if len(source) < 10 {
 		t.Errorf("internal/problem/problem.go has the codes %v; want 10 or more", source)
 	}
-	missing(t, source, tables, "docs/http-contract.md has no row for this code of internal/problem")
-	missing(t, tables, source, "internal/problem has no such code, and docs/http-contract.md has a row for it")
-	missing(t, http, enum, "the enum of Problem.code in openapi.yaml leaves out this code of the table for HTTP")
-	missing(t, enum, http, "the table for HTTP of docs/http-contract.md has no row for this code of openapi.yaml")
+	missing(t, source, tables, "neither docs/http-contract.md nor docs/direct-invocation.md has a row for this code of internal/problem")
+	missing(t, tables, source, "internal/problem has no such code, and a table of the documents has a row for it")
+	missing(t, http, enum, "the enum of Problem.code in openapi.yaml leaves out this code of docs/http-contract.md")
+	missing(t, enum, http, "docs/http-contract.md has no row for this code of openapi.yaml")
 }
 
 // missing reports each name that is in have and not in want.
@@ -197,7 +112,7 @@ func constants(t *testing.T, name string) iter.Seq[*ast.ValueSpec] {
 // does not have.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
-	text, source, described := read(t), sourceRoutes(t), map[string]bool{}
+	text, source, described := read(t, "docs/http-contract.md"), sourceRoutes(t), map[string]bool{}
 	for path, item := range describe(t).Paths.Map() {
 		described[strings.TrimSuffix(path, "/{key}")] = true
 		if !regexp.MustCompile("`GET " + regexp.QuoteMeta(path) + "[`?]").MatchString(text) {

@@ -1,4 +1,4 @@
-package contract
+package documents
 
 import (
 	"fmt"
