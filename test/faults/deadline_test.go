@@ -5,8 +5,6 @@ package faults
 import (
 	"testing"
 	"time"
-
-	"voxkv/internal/runtimetest"
 )
 
 // TestDeadlines: whatever hangs, the answer is there before the invocation's
@@ -30,7 +28,7 @@ func TestDeadlines(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				s := newBubbleWorld(t)
 				f.do(t, s)
-				s.startInside(t, "UPSTREAM_TIMEOUT=1m")
+				s.start(t, "UPSTREAM_TIMEOUT=1m")
 				s.checkTimeout(t)
 			})
 		})
@@ -58,10 +56,10 @@ func (s *sandbox) checkTimeout(t *testing.T) {
 	a.checkInTime(t)
 	time.Sleep(time.Minute) // until the question that this leaves behind has ended
 	deadline := time.Now().Add(wait)
-	result, err := s.Invoke(t.Context(), runtimetest.Invocation{Payload: []byte(`{"key":"order:2"}`), Deadline: deadline})
-	if err != nil || result.FunctionError == nil || result.FunctionError.Type != "UpstreamTimeout" {
-		t.Errorf("direct invocation: %s, %v; want UpstreamTimeout", result.Payload, err)
+	result := s.invoke(t, `{"key":"order:2"}`, wait)
+	if result.FunctionError == nil || result.FunctionError.Type != "UpstreamTimeout" {
+		t.Errorf("direct invocation: %s; want UpstreamTimeout", result.Payload)
 	}
-	checkInside(t, "a function error", string(result.Payload), inside...)
+	checkWords(t, "a function error", string(result.Payload), inside...)
 	answer{left: time.Until(deadline)}.checkInTime(t)
 }

@@ -95,7 +95,7 @@ func (s *sandbox) checkRotation(t *testing.T, n int) {
 	expect("at first", 1)
 	version := s.Secrets.PutPending(e2etest.SecretID, string(accounts[1].Credentials()))
 	expect("with a pending version", 1)
-	s.Voximplant.AddKey(accounts[1].KeyID, &accounts[1].PrivateKey.PublicKey)
+	s.admit()
 	s.Secrets.Promote(e2etest.SecretID, version)
 	expect("with a new version, while both keys are good", 1)
 	if ids := used(); slices.Contains(ids, accounts[1].KeyID) {
@@ -174,7 +174,7 @@ func checkRenewal(t *testing.T, f fault) {
 		s.checkSigner(t, accounts[0].KeyID)
 	}
 	s.mend(t)
-	s.Voximplant.AddKey(accounts[1].KeyID, &accounts[1].PrivateKey.PublicKey)
+	s.admit()
 	s.store(accounts[1])
 	s.checkSigner(t, accounts[0].KeyID)
 	time.Sleep(15 * time.Minute)
