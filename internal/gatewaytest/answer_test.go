@@ -161,7 +161,5 @@ func TestOutsideTheStage(t *testing.T) {
 // answered returns what a client gets for GET / where the function's output is output.
 func answered(g gatewaytest.Gateway, method, output string, err error) *httptest.ResponseRecorder {
 	g.Invoke = func(context.Context, []byte) ([]byte, error) { return []byte(output), err }
-	w := httptest.NewRecorder()
-	g.ServeHTTP(w, httptest.NewRequest(method, "/", nil))
-	return w
+	return g.Do(context.Background(), method, "/")
 }

@@ -19,7 +19,7 @@ func TestProcess(t *testing.T) {
 		"a freeze over an item's end": freezeOverAnEnd, "a freeze over a question": freezeOverAQuestion,
 		"a freeze over connections": freezeOverConnections, "a freeze over many connections": freezeOverManyConnections,
 		"a freeze over a token": freezeOverAToken, "a freeze over a rest": freezeOverARest,
-		"a gigabyte": gigabytes, "a silent name server": silentNames, "what others log": misled,
+		"a gigabyte": gigabytes, "oversized events": oversizedEvents, "a silent name server": silentNames, "what others log": misled,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -204,13 +204,13 @@ func (s *sandbox) invoke(t *testing.T, payload string, wait time.Duration) runti
 	t.Helper()
 	result, err := s.Invoke(t.Context(), runtimetest.Invocation{Payload: []byte(payload), Deadline: time.Now().Add(wait)})
 	if err != nil {
-		t.Errorf("%s: %v", payload, err)
+		t.Errorf("%.300s: %v", payload, err)
 	}
 	told := []string{"a key"}
 	if bytes.Contains(result.Payload, []byte(`"statusCode":200`)) || bytes.Contains(result.Payload, []byte(`"value":`)) {
 		told = append(told, "a value")
 	}
-	s.Leaks.Check(t, "the answer to "+payload, string(result.Payload), told...)
+	s.Leaks.Check(t, fmt.Sprintf("the answer to %.300s", payload), string(result.Payload), told...)
 	return result
 }
 
