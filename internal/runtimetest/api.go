@@ -127,10 +127,9 @@ func (a *API) serve() {
 func (a *API) Addr() string { return a.listener.Addr().String() }
 
 // Ready waits for the end of Init, which is the process's first request for an
-// invocation. It returns an error if Init failed, if the process exited before, or if ctx
-// ended; a failed Init that the process reported is a [*FunctionError].
+// invocation. It returns an error if the process exited before, or if ctx ended.
 func (a *API) Ready(ctx context.Context) error {
-	if a.isReady() {
+	if !a.readyTime().IsZero() {
 		return nil
 	}
 	select {
@@ -190,8 +189,6 @@ func (a *API) Close() error {
 	a.end(errors.New("runtimetest: the API was closed"))
 	return a.server.Close()
 }
-
-func (a *API) isReady() bool { return !a.readyTime().IsZero() }
 
 // readyTime returns the time of the first poll, or the zero time.
 func (a *API) readyTime() time.Time {
