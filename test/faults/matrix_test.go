@@ -160,9 +160,40 @@ func (r row) try(t *testing.T, s *sandbox, f fault) {
 			copied.want(t, "what was known before", status)
 		}
 	}
+	if s.inside {
+		r.checkDirect(t, s)
+	}
 	s.mend(t)
 	s.getAtLast(t, "order:3", s.tries(r.lasting))
 	r.checkLog(t, s, got, copied)
+}
+
+// checkDirect asks directly: a failure has the name of the problem, and comes in time too.
+func (r row) checkDirect(t *testing.T, s *sandbox) {
+	t.Helper()
+	if r.want == timeout {
+		time.Sleep(time.Minute) // until the question that the last answer left behind has ended
+	}
+	wait := cmp.Or(r.wait, 10*time.Second)
+	deadline := time.Now().Add(wait)
+	result := s.invoke(t, `{"key":"order:4"}`, wait)
+	if wait > margin {
+		answer{left: time.Until(deadline)}.checkInTime(t)
+	}
+	got := ""
+	if result.FunctionError != nil {
+		got = result.FunctionError.Type
+		checkWords(t, "a function error", string(result.Payload), inside...)
+	}
+	if want := errorTypes[r.want.code]; got != want && !r.lasting {
+		t.Errorf("direct invocation: %s; want %q", result.Payload, want)
+	}
+}
+
+// errorTypes are the names that codes of failures have for direct invocations.
+var errorTypes = map[string]string{
+	busy.code: "UpstreamBusy", unavailable.code: "UpstreamUnavailable", timeout.code: "UpstreamTimeout",
+	failure.code: "UpstreamFailure", internal.code: "InternalError",
 }
 
 // manner returns the settings of the function in s, and how it is asked. Copies

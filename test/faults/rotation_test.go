@@ -151,6 +151,26 @@ func checkRevokedKey(t *testing.T) {
 	stop()
 }
 
+// TestSlowKeyInTime: where the invocation has less time than it takes to find out that the secret can do
+// without, the answer comes in time.
+func TestSlowKeyInTime(t *testing.T) {
+	t.Parallel()
+	for _, f := range mutes {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				s := newBubble(t, long...)
+				nextSecond()
+				f.do(t, s)
+				refuseToken(t, s)
+				a := s.get(t, "order:1", 2*time.Second)
+				a.want(t, "with a deadline", 504)
+				a.checkInTime(t)
+			})
+		})
+	}
+}
+
 // TestRenewal: while there is a key, nothing that Secrets Manager does keeps a token from being
 // renewed, and once it is well again a rotated key comes into use unasked.
 func TestRenewal(t *testing.T) {

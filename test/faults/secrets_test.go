@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"voxkv/internal/e2etest"
 	"voxkv/internal/secretsmanagertest"
@@ -90,6 +91,7 @@ func noKeyRows() []row {
 		{name: "it answers nonsense", faults: nonsense, want: unavailable, reads: times(1), fromStart: true},
 		{name: "it cannot be reached", faults: lost, want: unavailable, reads: unseen, fromStart: true},
 		{name: "it does not answer within `UPSTREAM_TIMEOUT`", faults: mutes, want: timeout, reads: span{0, 1}, fromStart: true, settings: brief},
+		{name: "it does not answer before the invocation's time ends, here 3 s", faults: mutes, want: timeout, reads: span{0, 1}, fromStart: true, wait: 3 * time.Second, settings: long},
 		{name: "the secret is not a service-account document", faults: malformed(), want: internal, reads: span{0, 1}, fromStart: true, lasting: true},
 		{name: "the key in the secret is not an RSA key of 2048 bits or more", faults: wrongKeys(), want: internal, reads: span{0, 1}, fromStart: true, lasting: true},
 		{name: "the key in the secret is not one that Voximplant knows", faults: one(func(_ *testing.T, s *sandbox) { s.store(accounts[1]) }), want: failure, calls: times(2), reads: times(1), fromStart: true, aged: true, lasting: true},

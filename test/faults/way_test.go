@@ -52,9 +52,11 @@ func wayRows() []row {
 	}
 }
 
+// long leaves it to the invocation to end a wait.
+var long = []string{"UPSTREAM_TIMEOUT=1m"}
+
 func timeRows() []row {
 	const wait = 3 * time.Second // of which half a second is kept for the answer
-	long := []string{"UPSTREAM_TIMEOUT=1m"}
 	return []row{
 		{name: "nothing comes within `UPSTREAM_TIMEOUT`, here 1 s", faults: hangs(), want: timeout, calls: times(1), settings: brief},
 		{name: "nothing comes within `UPSTREAM_TIMEOUT`, here the default", faults: hangs(), want: timeout, calls: span{2, 3}},
