@@ -3,7 +3,6 @@
 package faults
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,7 +49,7 @@ type bubble struct {
 	// key is where the function gets its key; if nil, from Secrets Manager.
 	key func(context.Context) (*auth.ServiceAccountKey, error)
 
-	log      log
+	output   runtimetest.Output
 	function *function.Function
 	gateway  *gateway.Gateway
 }
@@ -64,7 +62,7 @@ func (b *bubble) start(ctx context.Context, environment []string) error {
 		environ[name] = value
 	}
 	s, wrong := settings.Read(environ)
-	log := function.NewLog(&b.log, s)
+	log := function.NewLog(&b.output, s)
 	client, err := function.SecretsManager(environ)
 	if err := errors.Join(wrong, err); err != nil {
 		log.Error("cannot start: " + err.Error())
@@ -103,24 +101,6 @@ func (b *bubble) Invoke(ctx context.Context, inv runtimetest.Invocation) (runtim
 // Stop does nothing: the bubble ends with its last goroutine.
 func (b *bubble) Stop() {}
 
-func (b *bubble) Output() string { return b.log.String() }
+func (b *bubble) Output() string { return b.output.String() }
 
 func (b *bubble) Violations() error { return nil }
-
-// A log is written and read by any number of goroutines.
-type log struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}

@@ -18,8 +18,7 @@ func TestProcess(t *testing.T) {
 	for name, f := range map[string]func(*testing.T){
 		"a freeze over an item's end": freezeOverAnEnd, "a freeze over a question": freezeOverAQuestion,
 		"a freeze over connections": freezeOverConnections,
-		"a freeze over a token":     freezeOverAToken, "a freeze over a rest": freezeOverARest,
-		"a gigabyte": gigabytes, "oversized events": oversizedEvents, "a silent name server": silentNames, "what others log": misled,
+		"a gigabyte":                gigabytes, "oversized events": oversizedEvents, "a silent name server": silentNames, "what others log": misled,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -173,38 +172,4 @@ func (s *sandbox) open(t *testing.T, n int) {
 	for range n {
 		<-done
 	}
-}
-
-// freezeOverAToken: a token that expired meanwhile is no obstacle. That its
-// age is told by the wall clock, and none is sent, is TestRenewal's.
-func freezeOverAToken(t *testing.T) {
-	s := newSandbox(t, bare...)
-	s.getAtLast(t, "order:1", 60)
-	s.frozen(t, func() {
-		nextSecond()
-		refuseToken(t, s)
-	})
-	s.getAtLast(t, "order:1", 60)
-	if n := s.Secrets.Calls(); n < 2 {
-		t.Errorf("the secret was read %d times; want another", n)
-	}
-}
-
-// freezeOverARest: the while for which a failing Voximplant is left alone
-// goes on during a freeze.
-func freezeOverARest(t *testing.T) {
-	s := newSandbox(t, bare...)
-	reply(500, html)(t, s)
-	var rest time.Duration
-	for calls, i := -1, 0; s.counts().calls != calls; i++ { // until a question makes none
-		calls = s.counts().calls
-		a := s.getInTime(t, fmt.Sprint("order:rest:", i))
-		a.want(t, "failing", 503)
-		rest, _ = time.ParseDuration(a.Headers["Retry-After"] + "s")
-	}
-	s.frozen(t, func() {
-		s.Voximplant.Intercept(nil)
-		time.Sleep(rest)
-	})
-	s.getAtLast(t, "order:1", 60)
 }
