@@ -82,7 +82,7 @@ test-oracles: ## what http-cache-semantics makes of our headers (needs npm)
 .PHONY: test-emulator
 test-emulator: ## every file of events/ under AWS's Runtime Interface Emulator, beside our Runtime API
 	GOBIN=$(CURDIR)/.cache/bin go install $(RIE)
-	VOXKV_EMULATOR=$(CURDIR)/.cache/bin/aws-lambda-rie go test -count=1 -v ./test/emulator
+	VOXKV_EMULATOR=$(CURDIR)/.cache/bin/aws-lambda-rie go test -count=1 -v -run TestEmulator ./cmd/lambda
 
 .PHONY: build-VoxkvFunction
 build-VoxkvFunction: # what `sam build` runs; the same source gives the same bytes
