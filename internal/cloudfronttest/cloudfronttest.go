@@ -159,6 +159,6 @@ func allows(statement, resource string) bool {
 	only := policy.Statement[0]
 	end, err := strconv.ParseInt(only.Condition.DateLessThan.End.String(), 10, 64)
 	pattern := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(only.Resource))
-	matches := regexp.MustCompile("^" + pattern + "$").MatchString(resource) || only.Resource == resource
+	matches := regexp.MustCompile("^"+pattern+"$").MatchString(resource) || only.Resource == resource
 	return err == nil && matches && time.Now().Unix() < end
 }
