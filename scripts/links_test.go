@@ -80,9 +80,10 @@ func TestDeployRefusesLinkKeys(t *testing.T) {
 	write(t, filepath.Join(clone.dir, "twice.pem"), append(text, text...), 0o600)
 	write(t, filepath.Join(clone.dir, "cut.pem"), text[:200], 0o600)
 	write(t, filepath.Join(clone.dir, "empty.pem"), nil, 0o600)
+	write(t, filepath.Join(clone.dir, "binary.pem"), make([]byte, 1<<20), 0o600)
 	for name, want := range map[string]string{
 		private: "is a private key, which stays where links are made", long: "is something else; accepted is the public key", curve: "is something else",
-		"twice.pem": "is something else", "cut.pem": "is something else", "empty.pem": "is something else", "missing.pem": "cannot be read",
+		"twice.pem": "is something else", "cut.pem": "is something else", "empty.pem": "is something else", "binary.pem": "is something else", "missing.pem": "cannot be read",
 	} {
 		clone.refused(t, slices.Concat(withCloudFront, []string{"-link-public-key", name}), "deploy: -link-public-key: ", want)
 	}
