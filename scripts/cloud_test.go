@@ -517,7 +517,7 @@ func defaults(template string) map[string]*string {
 			name = strings.Trim(line, " :")
 			parameters[name] = nil
 		} else if value, ok := strings.CutPrefix(line, "    Default: "); ok {
-			parameters[name] = new(strings.Trim(value, `"`))
+			parameters[name] = new(strings.Trim(value, `"'`)) // SAM writes them anew, with apostrophes
 		}
 	}
 	return parameters
