@@ -193,18 +193,10 @@ func TestInvokeDryRun(t *testing.T) {
 	}
 }
 
-// lines is a log that passes on each line.
-type lines chan string
-
-func (l lines) Write(line []byte) (int, error) {
-	l <- string(line)
-	return len(line), nil
-}
-
 // TestInvokeEvent is answered at once; what becomes of it is in the log.
 func TestInvokeEvent(t *testing.T) {
 	t.Parallel()
-	log := make(lines, 10)
+	log := make(printed, 10)
 	root, _ := startLogging(t, log, map[string]string{}, "-json")
 	res, body := send(t, "POST", root+invokeVoxkv, `{"key":"a b"}`, "X-Amz-Invocation-Type", "Event", "X-Amz-Log-Type", "Tail")
 	if res.StatusCode != 202 || body != "" || res.Header.Get("X-Amz-Log-Result") != "" || res.Header.Get("X-Amz-Executed-Version") != "" {
