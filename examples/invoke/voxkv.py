@@ -57,8 +57,8 @@ class VoxkvError(Exception):
 
 def _client(attempts: int) -> Any:
     # The function ends after 10 s, and a cold start may take 3 s before. A caller that gives up earlier leaves an
-    # invocation behind that still runs, and a write that it makes up for then comes before the one that it replaces. By
-    # itself boto3 waits 60 s.
+    # invocation behind that still runs: its write may come after a newer one of the same caller. boto3's own setting is
+    # 60 s to connect and 60 s to read, up to five times.
     retries = {"mode": "standard", "total_max_attempts": attempts}
     return boto3.client("lambda", config=Config(connect_timeout=2, read_timeout=15, retries=retries))
 

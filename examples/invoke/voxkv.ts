@@ -52,8 +52,8 @@ export class VoxkvError extends Error {
 }
 
 // The function ends after 10 s, and a cold start may take 3 s before. A caller that gives up earlier leaves an invocation
-// behind that still runs, and a write that it makes up for then comes before the one that it replaces. By itself the SDK
-// waits without end, and with requestTimeout alone it only warns.
+// behind that still runs: its write may come after a newer one of the same caller. The SDK's own setting is to wait without
+// end, and with requestTimeout alone it only warns.
 const timeouts = { connectionTimeout: 2_000, requestTimeout: 15_000, throwOnRequestTimeout: true };
 
 export class Voxkv {

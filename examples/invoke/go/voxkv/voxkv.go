@@ -22,9 +22,9 @@ const (
 	connectTimeout = 2 * time.Second
 
 	// The function ends after 10 s, and a cold start may take 3 s before. A caller
-	// that gives up earlier leaves an invocation behind that still runs, and a write
-	// that it makes up for then comes before the one that it replaces. By itself the
-	// SDK waits without end. A context that ends earlier has the same effect.
+	// that gives up earlier, also by its context, leaves an invocation behind that
+	// still runs: its write may come after a newer one of the same caller. The SDK's
+	// own setting is to wait without end.
 	timeout = 15 * time.Second
 
 	// Reading twice does no harm. The SDK repeats what Lambda turned away and what got
