@@ -60,8 +60,8 @@ func (l *lambdaAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case in.kind == "DryRun":
 		w.WriteHeader(http.StatusNoContent)
 	case in.kind == "Event":
-		// Of what becomes of it the log has a line. As in template.yaml it is not tried again.
-		go l.run(context.Background(), in)
+		// What becomes of it is in the log alone. As in template.yaml it is not tried again.
+		go func() { _, _ = l.run(context.Background(), in) }()
 		w.WriteHeader(http.StatusAccepted)
 	default:
 		body, err := l.run(r.Context(), in)
