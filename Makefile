@@ -116,7 +116,7 @@ live: ## ask the real API (VOXIMPLANT_CREDENTIALS, VOXIMPLANT_APPLICATION_ID)
 	go test -count=1 -v -run TestLive ./test/live/
 
 .PHONY: test-examples
-test-examples: ## the programs in examples/, in Node, Python and Chromium (needs npm and pip)
+test-examples: ## the programs in examples/, and the AWS SDKs and CLI against cmd/local (needs npm and pip)
 	test/caches/install.sh -browser
 	VOXKV_EXAMPLES=1 go test -count=1 -v -timeout 10m ./test/examples
 

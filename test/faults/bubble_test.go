@@ -18,7 +18,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"voxkv/auth"
-	"voxkv/handler"
 	"voxkv/internal/function"
 	"voxkv/internal/gateway"
 	"voxkv/internal/runtimetest"
@@ -26,7 +25,7 @@ import (
 	"voxkv/internal/transport"
 )
 
-// margin is that of cmd/lambda.
+// margin is what the function keeps free at the end of an invocation.
 const margin = 500 * time.Millisecond
 
 // inBubble lets f run in a bubble whose clock is near ours. What f leaves behind
@@ -77,7 +76,7 @@ func (b *bubble) start(ctx context.Context, environment []string) error {
 	}
 	settings.LogStart(log, "bubble", s)
 	b.function.Warm(transport.WithDial(ctx, b.dial))
-	b.gateway = &gateway.Gateway{HTTP: b.function, Headers: handler.RequestHeaders(), Direct: b.function.Direct, Margin: margin, Log: log}
+	b.gateway = b.function.Gateway()
 	return nil
 }
 
