@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"voxkv/internal/settings"
 )
 
 //go:embed playground
@@ -21,15 +23,17 @@ const pagePath = "/playground/"
 // embedded storage.
 type playground struct {
 	function http.Handler
+	settings settings.Settings
+	options  options
+	example  string       // a key to begin with
 	lambda   http.Handler // the function, as Lambda's Invoke
 	embedded *embeddedAPI // nil with the real API
-	origins  []string     // whose pages may read items of the real API
 	page     *http.ServeMux
 	visits   visits
 }
 
-func newPlayground(function http.Handler, s *embeddedAPI, origins []string) *playground {
-	p := &playground{function: function, embedded: s, origins: origins, page: http.NewServeMux()}
+func newPlayground(function http.Handler, s settings.Settings, e *embeddedAPI, o options) *playground {
+	p := &playground{function: function, settings: s, options: o, embedded: e, page: http.NewServeMux()}
 	p.page.HandleFunc("GET /{$}", p.serveIndex)
 	p.page.HandleFunc("GET "+pagePath+"requests/{mark}", p.serveVisit)
 	for _, name := range []string{"style.css", "page.js"} {
@@ -37,8 +41,8 @@ func newPlayground(function http.Handler, s *embeddedAPI, origins []string) *pla
 			http.ServeFileFS(w, r, files, "playground/"+name)
 		})
 	}
-	if s != nil {
-		p.page.HandleFunc("PUT "+pagePath+"fault", s.serveFault)
+	if e != nil {
+		p.page.HandleFunc("PUT "+pagePath+"fault", e.serveFault)
 	}
 	return p
 }
@@ -70,7 +74,7 @@ func (p *playground) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // as the page, except from the origins that CORS_ORIGINS names.
 func (p *playground) serveFunction(w http.ResponseWriter, r *http.Request) {
 	if p.embedded == nil {
-		if why := foreign(r, p.origins); why != "" {
+		if why := foreign(r, p.settings.CORSOrigins); why != "" {
 			http.Error(w, why+", unless CORS_ORIGINS names it", http.StatusForbidden)
 			return
 		}

@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"voxkv/internal/settings"
 )
 
 func TestPage(t *testing.T) {
@@ -57,7 +59,7 @@ func TestPageIsAlone(t *testing.T) {
 
 func TestForeign(t *testing.T) {
 	t.Parallel()
-	p := newPlayground(http.NotFoundHandler(), &embeddedAPI{}, nil)
+	p := newPlayground(http.NotFoundHandler(), settings.Settings{}, &embeddedAPI{}, options{})
 	const other, ours = "http://evil.test", "http://localhost:8080"
 	tests := []struct {
 		name   string
@@ -191,7 +193,7 @@ func TestStorageList(t *testing.T) {
 			t.Errorf("%s has no expiry", item.Key)
 		}
 	}
-	if len(items) != 10 || values["a:1"] != `<"&>` || values["ключЁё"] != "Cyrillic" || values["order:1001"] != "" {
+	if len(items) != 11 || values["a:1"] != `<"&>` || values["ключЁё"] != "Cyrillic" || values["order:1001"] != "" {
 		t.Errorf("GET /storage/ = %s; want the demo items, the new one and not the deleted one", body)
 	}
 }
