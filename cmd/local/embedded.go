@@ -58,8 +58,9 @@ func embedded(ctx context.Context, o options, v *variables, stderr io.Writer) (*
 	}
 	p := newPlayground(f, settings, s, o)
 	p.lambda = &lambdaAPI{o.functionName, f.Gateway()}
-	p.example = exampleKey(settings, v.values["ALLOWED_KEYS"], "1001", "order:1001")
-	s.putExample(p.example)
+	p.read = exampleKey(settings, v.values["ALLOWED_KEYS"], "1001", "order:1001")
+	p.write = exampleKey(settings, v.values["ALLOWED_KEYS"], "2000", "order:2000")
+	s.putExample(p.read)
 	go s.renewDemo(ctx)
 	s.setFault(o.fault) // not before: the function would wait for it at its start
 	return p, nil

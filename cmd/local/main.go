@@ -84,11 +84,11 @@ func (p *playground) printStart(w io.Writer, root string, v *variables) {
 	var rest bytes.Buffer
 	v.print(&rest, p.settings)
 	if p.embedded != nil {
-		printEmbedded(&rest, root, p.settings, v.values["ALLOWED_KEYS"])
+		p.printEmbedded(&rest, root)
 	} else {
-		printReal(&rest, root, p.settings, v.values["ALLOWED_KEYS"])
+		p.printReal(&rest, root)
 	}
-	printInvoke(&rest, root, p.options.functionName, p.example)
+	printInvoke(&rest, root, p.options.functionName, p.read)
 	w.Write(rest.Bytes())
 }
 

@@ -53,10 +53,9 @@ func exampleKey(s settings.Settings, list, end string, preferred ...string) stri
 }
 
 // printEmbedded prints command lines that work one after the other: the first reads an item that exists.
-func printEmbedded(w io.Writer, root string, s settings.Settings, list string) {
+func (p *playground) printEmbedded(w io.Writer, root string) {
 	fmt.Fprintf(w, "\nOpen %s to try things out. The storage is embedded; its demo items come back %v after their end.\n", root, absence)
-	read, write := exampleKey(s, list, "1001", "order:1001"), exampleKey(s, list, "2000", "order:2000")
-	if read == "" {
+	if p.read == "" {
 		return
 	}
 	items, storage := root+"/v1/items/", root+storagePath
@@ -67,13 +66,13 @@ func printEmbedded(w io.Writer, root string, s settings.Settings, list string) {
   curl -i %s
   curl -i -X DELETE %s
 
-`, curlURL(items, read, ""), curlURL(storage, write, "?ttl=90s"), curlURL(items, write, ""), curlURL(storage, write, ""))
-	if read != write { // or else the third may be answered from a copy of the first
-		io.WriteString(w, aboutMaxAge(s))
+`, curlURL(items, p.read, ""), curlURL(storage, p.write, "?ttl=90s"), curlURL(items, p.write, ""), curlURL(storage, p.write, ""))
+	if p.read != p.write { // or else the third may be answered from a copy of the first
+		io.WriteString(w, aboutMaxAge(p.settings))
 	}
 	fmt.Fprintf(w, `After a PUT or DELETE copies may still answer: the function's for %v (LOCAL_MAX_AGE), one in a browser or another cache until
 %v (CACHE_MAX_AGE) after Voximplant was asked, and none past the end of the item.
-`, *s.LocalMaxAge, s.CacheMaxAge)
+`, *p.settings.LocalMaxAge, p.settings.CacheMaxAge)
 }
 
 // aboutMaxAge explains the max-age of an item that has just been written with 90 seconds to live.
@@ -93,10 +92,10 @@ func aboutMaxAge(s settings.Settings) string {
 }
 
 // printReal prints a command line for a key of the account.
-func printReal(w io.Writer, root string, s settings.Settings, list string) {
+func (p *playground) printReal(w io.Writer, root string) {
 	fmt.Fprintf(w, "\nOpen %s to try things out.", root)
-	if key := exampleKey(s, list, "1001"); key != "" {
-		fmt.Fprintf(w, " In a terminal, with a key of yours:\n\n  curl -i %s", curlURL(root+"/v1/items/", key, ""))
+	if p.read != "" {
+		fmt.Fprintf(w, " In a terminal, with a key of yours:\n\n  curl -i %s", curlURL(root+"/v1/items/", p.read, ""))
 	}
 	fmt.Fprintln(w)
 }
