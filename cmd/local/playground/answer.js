@@ -25,7 +25,7 @@ export function showHTTP({ form, key, response, body, parsed, visit, now, fresh 
   const value = form === 'value' && response.ok ? body : form === 'parsed' && parsed && 'value_json' in parsed ? parsed.value_json : parsed?.value;
   show({ what: key, body, parsed, value: response.ok && form !== 'batch' ? value : undefined, headers: readable(response.headers) });
   shown = { key, now, ends: parsed?.expires_at ? parsed.expires_at * 1000 : NaN, fresh };
-  $('way').hidden = false;
+  $('way').hidden = $('clocks').hidden = false;
   tick();
   return { by, status };
 }
@@ -41,6 +41,7 @@ export function showDirect({ response, body, parsed, failed, now }) {
     fresh: item?.max_age > 0 ? now() + item.max_age * 1000 : null,
   };
   $('way').hidden = true;
+  $('clocks').hidden = item?.max_age === undefined;
   tick();
 }
 
@@ -50,7 +51,7 @@ function show({ what, body, parsed, value, headers }) {
   const text = json === undefined ? value ?? body : JSON.stringify(json, null, 2);
   $('asked').textContent = what;
   $('value').textContent = text === '' ? '(empty)' : text;
-  $('value').classList.toggle('long', text.length > 60);
+  $('value').classList.toggle('long', text.length > 60 || text.includes('\n'));
   $('kind').textContent = value === undefined ? '' : json === undefined ? 'Text' : 'JSON';
   $('body').textContent = body;
   $('headers').replaceChildren(...headers.flatMap(([name, text]) => [element('dt', name), element('dd', text)]));

@@ -41,6 +41,7 @@ function open() {
   if (wanted.tab === 'direct') say('summary', 'Not invoked yet.');
   else if (wanted.watch && wanted.key) startWatching();
   else if (wanted.key) read();
+  else say('summary', 'Nothing read yet. Type a key that ALLOWED_KEYS allows.');
 }
 
 // choose selects an option, the first if there is none of this value.
@@ -89,6 +90,11 @@ async function read() {
   }
 }
 
+// readAndShow reads for somebody who may look at another part of the page.
+async function readAndShow() {
+  if (await read()) $('value').scrollIntoView({ block: 'nearest' });
+}
+
 async function runInvocation() {
   running.abort();
   const { signal } = running = new AbortController();
@@ -98,6 +104,7 @@ async function runInvocation() {
   try {
     const answer = await invoke(functionName, $('payload').value, signal);
     showDirect(answer);
+    $('value').scrollIntoView({ block: 'nearest' });
     log('invoke', answer.failed ? 'error' : answer.response.status, 'direct', answer.ms, answer.failed);
   } catch (error) {
     if (signal.aborted) return;
@@ -170,7 +177,7 @@ function submit(id, action) {
 
 submit('read', () => {
   stopWatching();
-  read();
+  readAndShow();
 });
 submit('invoke', runInvocation);
 $('watch').addEventListener('click', () => {
@@ -213,7 +220,7 @@ if (withStorage) {
     selectTab('http');
     $('key').value = key;
     if ($('form').value === 'batch') choose($('form'), 'item');
-    read();
+    readAndShow();
   };
   submit('write', () => write($('write-key').value));
   $('delete').addEventListener('click', () => $('write').reportValidity() && remove($('write-key').value));
