@@ -44,7 +44,7 @@ const visits = {
     await read(page, 'order:1001');
     await says(page, 'summary', /^200\. The browser answered from its own copy\.$/);
     assert.deepEqual(await states(page), ['answered', '', '']);
-    await cache(page, 'Use it only if the function says');
+    await cache(page, 'Ask the function');
     await read(page, 'feature:dark-mode');
     await says(page, 'summary', /Voximplant answered/);
     await read(page, 'feature:dark-mode');
@@ -119,7 +119,44 @@ const visits = {
     assert.ok(await page.locator('#log li', { hasText: 'GET order:watched, watched' }).count() >= 2, 'each request is listed');
     await page.getByRole('button', { name: 'Stop watching' }).click();
     assert.match(await page.locator('#watching').textContent(), /^Watch asks again/);
-    assert.doesNotMatch(page.url(), /watch/);
+    assert.doesNotMatch(page.url(), /watch=/);
+  },
+
+  'asks again when an answer may have changed': async (page) => {
+    const pauses = await page.evaluate(async () => {
+      const { pauseAfter } = await import('/playground/watch.js');
+      const answer = (status, fresh, parsed = {}, headers = {}) => ({ response: new Response(null, { status, headers }), parsed, fresh, now: () => 1000 });
+      return [
+        pauseAfter(answer(200, 44000), 0, 5000), pauseAfter(answer(200, null), 0, 5000), pauseAfter(answer(200, 500), 0, 5000),
+        pauseAfter(answer(404, null), 0, 5000), pauseAfter(answer(200, 3000, null), 0, 5000), pauseAfter(answer(404, null), 0, 0),
+        pauseAfter(answer(503, null), 1, 5000), pauseAfter(answer(503, null, {}, { 'Retry-After': '30' }), 1, 5000),
+        pauseAfter(null, 3, 5000), pauseAfter(null, 100, 5000),
+      ];
+    });
+    assert.deepEqual(pauses, [43000, 1000, 1000, 5000, 5000, 1000, 2000, 30000, 8000, 60000]);
+
+    const asked = await page.evaluate(async () => {
+      const { watch } = await import('/playground/watch.js');
+      let [hidden, asked] = [true, 0];
+      Object.defineProperty(document, 'hidden', { get: () => hidden });
+      const counts = [];
+      const look = () => {
+        document.dispatchEvent(new Event('visibilitychange'));
+        counts.push(asked);
+      };
+      const stop = watch(async () => { asked++; return null; }, 5000, () => {});
+      counts.push(asked); // hidden from the start
+      hidden = false;
+      look(); // comes back
+      look(); // while that request runs
+      await new Promise(requestAnimationFrame);
+      look(); // in the pause after it
+      await new Promise(requestAnimationFrame);
+      stop();
+      look(); // after the end
+      return counts;
+    });
+    assert.deepEqual(asked, [0, 1, 1, 2, 2]);
   },
 
   'copies what others would write': async (page, _, origin) => {
@@ -151,9 +188,9 @@ const visits = {
       ['One key', /^The function answered/, /"value":"ringing"/],
       ['Several keys', /^The function answered/, /"order:1002"/],
       ['List items', /^The function answered/, /"next_offset"/],
-      ['List keys', /^The function answered/, /"keys"/],
-      ['Set', /^WritesOff: .*ALLOW_WRITES=true/, /errorType/],
-      ['Delete an item', /^WritesOff: /, /errorType/],
+      ['List keys', /^The function answered/, /\{"key":"order:1001","expires_at"/],
+      ['Set', /^InvalidRequest: .*ALLOW_WRITES=true/, /errorType/],
+      ['Delete an item', /^InvalidRequest: Writes are off/, /errorType/],
     ]) {
       await page.getByRole('button', { name: ready, exact: true }).click();
       await page.getByRole('button', { name: 'Invoke', exact: true }).click();
@@ -178,7 +215,7 @@ const visits = {
     await page.getByLabel('Key', { exact: true }).fill('order:1003');
     await page.getByRole('button', { name: 'Read', exact: true }).click();
     await says(page, 'summary', /^Reading order:1003/);
-    const read = page.getByRole('button', { name: 'Read', exact: true });
+    const read = page.locator('#read-button');
     assert.equal(await read.getAttribute('aria-busy'), 'true');
     assert.equal(await page.locator('#answer').getAttribute('aria-busy'), 'true');
     assert.ok(Number(await page.locator('#answer').evaluate((e) => getComputedStyle(e).opacity)) < 0.6);
@@ -341,7 +378,7 @@ for (const [width, viewport] of Object.entries({ wide, narrow })) {
       await shoot(page, `${width}-${colorScheme}-opened`);
       await read(page, 'я'.repeat(200));
       await write(page, 'order:' + 'long'.repeat(40), 'long'.repeat(400), '30 days');
-      await cache(page, 'Use it only if the function says');
+      await cache(page, 'Ask the function');
       await read(page, 'order:' + 'long'.repeat(40));
       await says(page, 'summary', /^200/);
       await fits(page);
@@ -368,10 +405,12 @@ for (const [width, viewport] of Object.entries({ wide, narrow })) {
 }
 
 const withoutStorage = async (page) => {
-  await says(page, 'summary', /^404 not_found/); // what the rules suggest
+  await says(page, 'summary', /^200\. Voximplant answered/); // the first key that is listed
+  assert.equal(await page.locator('#asked').textContent(), 'order:1');
+  assert.equal(await page.locator('#value').textContent(), 'for real');
   for (const label of ['The storage', 'New value']) assert.equal(await page.getByLabel(label, { exact: true }).count(), 0);
   await read(page, 'order:1');
-  await says(page, 'summary', /^200\. Voximplant answered/);
+  await says(page, 'summary', /^200\. The browser answered/);
   await fits(page);
   await accessible(page);
   await read(page, 'order:endless');

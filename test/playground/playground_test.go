@@ -22,8 +22,8 @@ import (
 	"voxkv/test/tools"
 )
 
-// patience bounds the visits, which take half a minute.
-const patience = 3 * time.Minute
+// patience bounds the visits, which take a minute or two where nothing else runs.
+const patience = 10 * time.Minute
 
 func TestPlayground(t *testing.T) {
 	if os.Getenv("VOXKV_PLAYGROUND") == "" {
@@ -38,6 +38,7 @@ func TestPlayground(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "voxkv/cmd/local").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
+	t.Setenv("UPSTREAM_TIMEOUT", "1m") // a storage that hangs does so until it is told to answer, also on a busy machine
 	t.Setenv("LOCAL_MAX_AGE", "0s")
 	forgetful := serve(t, binary)
 	t.Setenv("LOCAL_MAX_AGE", "60s") // copies live for as long as a visit takes

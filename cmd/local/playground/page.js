@@ -31,8 +31,9 @@ function remember() {
 }
 
 // open shows the view of the URL. It reads, but invokes nothing by itself: a payload may change items.
-function open() {
+async function open() {
   const wanted = { ...standard, ...Object.fromEntries(new URLSearchParams(location.hash.slice(1))) };
+  if (wanted.tab !== 'direct' && wanted.key === example) wanted.key = await firstKey();
   stopWatching();
   for (const name of ['key', 'payload']) $(name).value = wanted[name];
   for (const name of ['form', 'cache']) choose($(name), wanted[name]);
@@ -42,6 +43,15 @@ function open() {
   else if (wanted.watch && wanted.key) startWatching();
   else if (wanted.key) read();
   else say('summary', 'Nothing read yet. Type a key that ALLOWED_KEYS allows.');
+}
+
+// firstKey is a key whose item can be shown. In the embedded storage the example has one. Of a real account the rules tell
+// how a key may begin, so that those that are there can be listed.
+async function firstKey() {
+  if (withStorage) return example;
+  const payload = JSON.stringify(readyPayloads(example)['list-keys']);
+  const { parsed } = await invoke(functionName, payload).catch(() => ({})); // a read will tell that nobody answers
+  return parsed?.items?.[0]?.key ?? '';
 }
 
 // choose selects an option, the first if there is none of this value.
