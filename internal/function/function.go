@@ -16,6 +16,7 @@ import (
 	"voxkv/auth"
 	"voxkv/direct"
 	"voxkv/handler"
+	"voxkv/internal/panics"
 	"voxkv/internal/requestlog"
 	"voxkv/internal/settings"
 	"voxkv/internal/transport"
@@ -105,16 +106,29 @@ func (f *Function) Warm(ctx context.Context) {
 	defer cancel()
 	var both sync.WaitGroup
 	both.Go(func() {
-		if _, err := f.client.Tokens.Token(ctx); err != nil {
+		if err := f.makeToken(ctx); err != nil {
 			f.log.WarnContext(ctx, "no token yet", "error", err.Error())
 		}
 	})
 	both.Go(func() {
-		if err := transport.Preconnect(ctx, f.client.Transport, f.client.BaseURL); err != nil {
+		if err := f.connect(ctx); err != nil {
 			f.log.WarnContext(ctx, "no connection yet", "error", err.Error())
 		}
 	})
 	both.Wait()
+}
+
+// makeToken and connect run on goroutines where nothing else recovers: the Go
+// runtime would print the value of a panic, which may be a secret.
+func (f *Function) makeToken(ctx context.Context) (err error) {
+	defer panics.Recover(&err)
+	_, err = f.client.Tokens.Token(ctx)
+	return err
+}
+
+func (f *Function) connect(ctx context.Context) (err error) {
+	defer panics.Recover(&err)
+	return transport.Preconnect(ctx, f.client.Transport, f.client.BaseURL)
 }
 
 // NewLog returns a logger of JSON lines with the member names of Lambda's own.
