@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"voxkv/allowlist"
 	"voxkv/internal/problem"
-	"voxkv/lookup"
 	"voxkv/voximplant"
 )
 
@@ -15,7 +15,7 @@ import (
 // are required.
 type Items struct {
 	Client *voximplant.Client
-	Scope  lookup.Scope
+	Scope  allowlist.List
 
 	// Forget is called with the key after each write, whether it succeeded or not:
 	// what is cached of the key may be wrong now.

@@ -12,6 +12,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
+	"voxkv/allowlist"
 	"voxkv/voximplant"
 )
 
@@ -53,7 +54,7 @@ type Answer struct {
 
 // A Config says how a Lookup works. Scope and Fetch are required.
 type Config struct {
-	Scope Scope
+	Scope allowlist.List
 
 	// Fetch asks upstream. Its error is voximplant.ErrNotFound if there is no
 	// item, or the reason why it is not known whether there is one.

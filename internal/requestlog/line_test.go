@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"voxkv/allowlist"
 	"voxkv/auth"
 	"voxkv/direct"
 	"voxkv/handler"
@@ -262,7 +263,7 @@ type site struct {
 // newSite finds what outcome says, and has an API that answers at once.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	scope, err := lookup.ParseScope("order:*")
+	scope, err := allowlist.Parse("order:*")
 	if err != nil {
 		t.Fatal(err)
 	}
