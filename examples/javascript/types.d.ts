@@ -891,10 +891,10 @@ export interface components {
          */
         MaxAge: 7200;
         /**
-         * @description Present if the operator has listed origins, since the answer then depends on the origin of your page.
+         * @description Present if the operator has listed origins, since the answer then depends on the origin of your page, and in every answer about a key that may be one caller's own, since the answer then depends on who asks.
          * @example Origin
          */
-        Vary: "Origin" | "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
+        Vary: "Origin" | "Authorization" | "Origin, Authorization" | "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
         /**
          * @description Browsers must not guess a type other than `Content-Type`.
          * @example nosniff
