@@ -11,8 +11,8 @@ import (
 	"voxkv/voximplant"
 )
 
-// Items reaches the stored items inside the allow-list. All fields but Writable
-// are required.
+// Items reaches the stored items that exist for allowlist.CallerOf the context. All
+// fields but Writable are required.
 type Items struct {
 	Client *voximplant.Client
 	Scope  allowlist.List
