@@ -786,7 +786,7 @@ export interface components {
         /**
          * @description How long a cache may reuse the item: never (`no-store`), or for `max-age` seconds and not longer; a shared cache, such
          *     as a CDN, for `s-maxage` seconds. It is `private` in the last seconds of an item, in answers to queries, and
-         *     everywhere if the operator says so.
+         *     everywhere if the operator says so, and for a key that may be one caller's own.
          * @example public, max-age=60, s-maxage=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0
          */
         CacheControl: string;
