@@ -4,6 +4,7 @@
 package function
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -49,13 +50,14 @@ func New(s settings.Settings, key func(context.Context) (*auth.ServiceAccountKey
 		NotFoundCodes:   s.NotFoundCodes,
 	}
 	items, err := lookup.New(lookup.Config{
-		Scope:          s.AllowedKeys,
-		Fetch:          client.GetKeyValueItem,
-		LocalMaxAge:    *s.LocalMaxAge,
-		NotFoundMaxAge: s.NotFoundMaxAge,
-		StaleMaxAge:    *s.StaleMaxAge,
-		MaxItems:       s.LocalMaxItems,
-		Timeout:        s.UpstreamTimeout,
+		Scope:            s.AllowedKeys,
+		Fetch:            client.GetKeyValueItem,
+		LocalMaxAge:      *s.LocalMaxAge,
+		NotFoundMaxAge:   s.NotFoundMaxAge,
+		StaleMaxAge:      *cmp.Or(s.StaleMaxAge, &s.CacheMaxAge),
+		StaleFollowsRule: s.StaleMaxAge == nil,
+		MaxItems:         s.LocalMaxItems,
+		Timeout:          s.UpstreamTimeout,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("function: %w", err)
@@ -71,6 +73,7 @@ func newHandler(s settings.Settings, items *lookup.Lookup, requests *requestlog.
 		MaxAge:         s.CacheMaxAge,
 		NotFoundMaxAge: s.NotFoundMaxAge,
 		Private:        s.CacheScope == "private",
+		Tokens:         s.AllowedKeys.NeedClaims() > 0,
 		MaxKeys:        s.MaxKeys,
 		RawValues:      s.RawValues,
 		Origins:        s.CORSOrigins,
