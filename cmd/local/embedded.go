@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 
 	"voxkv/auth"
 	"voxkv/internal/voximplanttest"
@@ -27,7 +28,8 @@ type embeddedAPI struct {
 	mu      sync.Mutex // guards failing
 	failing string     // the name of the fault
 
-	demo []demoItem
+	demo    []demoItem
+	keptFor func(key string) (local, cache time.Duration) // how long copies may be used
 }
 
 // embedded is the function in front of an embedded API.
@@ -58,8 +60,8 @@ func embedded(ctx context.Context, o options, v *variables, stderr io.Writer) (*
 	}
 	p := newPlayground(f, settings, s, o)
 	p.lambda = &lambdaAPI{o.functionName, f.Gateway()}
-	p.read = exampleKey(settings, v.values["ALLOWED_KEYS"], "1001", "order:1001")
-	p.write = exampleKey(settings, v.values["ALLOWED_KEYS"], "2000", "order:2000")
+	p.examples(v.values["ALLOWED_KEYS"])
+	s.keptFor = p.keptFor
 	s.putExample(p.read)
 	go s.renewDemo(ctx)
 	s.setFault(o.fault) // not before: the function would wait for it at its start

@@ -18,12 +18,17 @@ type options struct {
 	allowedKeys   string
 	functionName  string
 	fault         string
+	claims        string
 	json          bool
 	version       bool
+	user          *user // who asks
 }
 
+// mayPlay reports whether somebody may be played: with a real account only where nobody but this machine can ask.
+func (o options) mayPlay() bool { return o.credentials == "" || loopback(o.addr) }
+
 func parse(args []string, stderr io.Writer) (options, error) {
-	var o options
+	o := options{user: &user{}}
 	flags := o.flags()
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -43,9 +48,10 @@ func (o *options) flags() *flag.FlagSet {
 	flags.StringVar(&o.addr, "addr", "localhost:8080", "`host:port` to listen on")
 	flags.StringVar(&o.credentials, "credentials", "", "service-account `file`: use the real Management API, whose items only the page at /, command lines and pages of the origins in CORS_ORIGINS may read")
 	flags.StringVar(&o.applicationID, "application-id", "", "`id` of the application (with -credentials)")
-	flags.StringVar(&o.allowedKeys, "allowed-keys", "", "comma-separated `keys` and prefix* patterns to serve")
+	flags.StringVar(&o.allowedKeys, "allowed-keys", "", "comma-separated `keys` and prefix* patterns to serve, with {claim} placeholders and max-age= where needed")
 	flags.StringVar(&o.functionName, "function-name", "voxkv", "`name` under which Lambda's Invoke finds the function here")
 	flags.StringVar(&o.fault, "fault", noFault, "how the embedded storage fails, a `mode` of: "+faultNames())
+	flags.StringVar(&o.claims, "claims", "", "`claims` of the one who asks, a JSON object such as {\"sub\":\"42\"}, as if an authorizer had verified them (with -credentials only at an address of this machine)")
 	flags.BoolVar(&o.json, "json", false, "log in JSON, as on AWS")
 	flags.BoolVar(&o.version, "version", false, "print the version and end")
 	return flags
@@ -58,10 +64,15 @@ func (o options) check() error {
 		return fmt.Errorf("-function-name %q; accepted: 1 to 64 letters, digits, - and _", o.functionName)
 	case o.applicationID != "" && o.credentials == "":
 		return errors.New("-application-id needs -credentials: the embedded storage has an application of its own")
+	case o.claims != "" && !o.mayPlay():
+		return fmt.Errorf("-claims and -credentials go together at an address of this machine only, such as localhost:8080: whoever else reached -addr %q would read as that user", o.addr)
 	case o.fault != noFault && o.credentials != "":
 		return errors.New("-fault goes without -credentials: only the embedded storage can be made to fail")
 	case !known:
 		return fmt.Errorf("-fault %q; accepted: %s", o.fault, faultNames())
+	}
+	if err := o.user.become(o.claims); err != nil {
+		return fmt.Errorf("-claims: %w", err)
 	}
 	return nil
 }
@@ -80,7 +91,8 @@ func printHelp(w io.Writer, flags *flag.FlagSet) {
 With an embedded storage and demo items, or with a real account:
 
   go run ./cmd/local
-  CACHE_MAX_AGE=10s go run ./cmd/local -allowed-keys 'order:*,greeting'
+  CACHE_MAX_AGE=10s go run ./cmd/local -allowed-keys 'order:*,greeting max-age=2s'
+  go run ./cmd/local -allowed-keys 'order:{sub}:*' -claims '{"sub":"42"}'
   go run ./cmd/local -credentials credentials.json -application-id 12345 -allowed-keys 'order:*'
 
 Flags:

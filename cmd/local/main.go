@@ -64,6 +64,9 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 		return err
 	}
 	v.printNotes(stderr)
+	if o.mayPlay() {
+		p.play(o.user)
+	}
 	p.printStart(stdout, root(o.addr, listener.Addr()), v)
 	return serve(ctx, listener, p, stderr)
 }

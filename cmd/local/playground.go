@@ -31,6 +31,7 @@ type playground struct {
 	write    string       // a key to write
 	lambda   http.Handler // the function, as Lambda's Invoke
 	embedded *embeddedAPI // nil with the real API
+	user     *user        // who asks; nil if nobody may be played
 	page     *http.ServeMux
 	visits   visits
 }
@@ -44,6 +45,12 @@ func newPlayground(function http.Handler, s settings.Settings, e *embeddedAPI, o
 		p.page.HandleFunc("PUT "+pagePath+"fault", e.serveFault)
 	}
 	return p
+}
+
+// play makes u the one who asks, whom the page may change.
+func (p *playground) play(u *user) {
+	p.user = u
+	p.page.HandleFunc("PUT "+pagePath+"claims", u.serveBecome)
 }
 
 // ServeHTTP leaves to the function all that is not the playground's own.
@@ -77,6 +84,9 @@ func (p *playground) serveFunction(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, why+", unless CORS_ORIGINS names it", http.StatusForbidden)
 			return
 		}
+	}
+	if p.user != nil {
+		r = p.user.asking(r)
 	}
 	p.visits.serve(p.function, w, r)
 }
@@ -138,13 +148,15 @@ func (p *playground) handleFiles() {
 
 // A pageData is what the page shows of the settings. Times are in milliseconds.
 type pageData struct {
-	Storage                                  bool
-	Failing                                  string
-	Faults                                   []fault
-	Example, ExampleToWrite                  string
-	FunctionName                             string
-	RawValues, AllowWrites                   bool
-	CacheMaxAge, LocalMaxAge, NotFoundMaxAge int64
+	Storage                     bool
+	Failing                     string
+	Faults                      []fault
+	Example, ExampleToWrite     string
+	FunctionName                string
+	RawValues, AllowWrites      bool
+	CacheMaxAge, NotFoundMaxAge int64
+	User                        bool
+	Claims                      string
 }
 
 // serveIndex serves the page, with controls of the storage if there is one.
@@ -152,8 +164,11 @@ func (p *playground) serveIndex(w http.ResponseWriter, _ *http.Request) {
 	s := p.settings
 	page := pageData{
 		Storage: p.embedded != nil, Faults: faults(), Example: p.read, FunctionName: p.options.functionName,
-		RawValues: s.RawValues, AllowWrites: s.AllowWrites,
-		CacheMaxAge: s.CacheMaxAge.Milliseconds(), LocalMaxAge: s.LocalMaxAge.Milliseconds(), NotFoundMaxAge: s.NotFoundMaxAge.Milliseconds(),
+		RawValues: s.RawValues, AllowWrites: s.AllowWrites, CacheMaxAge: s.CacheMaxAge.Milliseconds(), NotFoundMaxAge: s.NotFoundMaxAge.Milliseconds(),
+		User: p.user != nil,
+	}
+	if p.user != nil {
+		page.Claims = p.user.shown()
 	}
 	if p.embedded != nil {
 		page.Failing, page.ExampleToWrite = p.embedded.fault(), p.write

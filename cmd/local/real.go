@@ -36,7 +36,7 @@ func realAPI(ctx context.Context, o options, v *variables, stderr io.Writer) (*p
 	}
 	p := newPlayground(f, s, nil, o)
 	p.lambda = &lambdaAPI{o.functionName, f.Gateway()}
-	p.read = exampleKey(s, v.values["ALLOWED_KEYS"], "1001")
+	p.examples(v.values["ALLOWED_KEYS"])
 	return p, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"voxkv/allowlist"
 	"voxkv/internal/freshness"
 	"voxkv/internal/settings"
 	"voxkv/lookup"
@@ -29,33 +30,50 @@ func version() string {
 	return text + ", " + runtime.Version()
 }
 
-// exampleKey returns a key that the rules of list allow: one of preferred, or else one made from the first rule that gives
-// one, ending in end where the rule leaves that open. It is empty if there is none.
-func exampleKey(s settings.Settings, list, end string, preferred ...string) string {
-	for _, key := range preferred {
-		if s.AllowedKeys.Allows(key) {
-			return key
-		}
+// examples sets the keys to read and to write, the first of which is order:1001 if that is allowed.
+func (p *playground) examples(list string) {
+	p.read = exampleKey(p.settings, list, "1001", p.options.user.caller(), "order:1001")
+	p.write = exampleKey(p.settings, list, "2000", p.options.user.caller(), "order:2000")
+}
+
+// exampleKey returns a key that the rules of list allow to the caller by: preferred, or else one made from the first rule
+// that gives one, ending in end where the rule leaves that open. It is empty if there is none.
+func exampleKey(s settings.Settings, list, end string, by allowlist.Caller, preferred string) string {
+	if s.AllowedKeys.Decide(preferred, by).Allowed {
+		return preferred
 	}
 	for rule := range strings.SplitSeq(list, ",") {
-		key, open := strings.CutSuffix(strings.TrimSpace(rule), "*")
+		fields := strings.Fields(rule) // the pattern, and options
+		if len(fields) == 0 {
+			continue
+		}
+		key, open := strings.CutSuffix(withClaims(fields[0], by.Claims), "*")
 		if open {
 			key += end
 		}
 		if key == "." || key == ".." { // no URL can hold them in its path
 			continue
 		}
-		if voximplant.CheckKey(key) == nil && s.AllowedKeys.Allows(key) {
+		if voximplant.CheckKey(key) == nil && s.AllowedKeys.Decide(key, by).Allowed {
 			return key
 		}
 	}
 	return ""
 }
 
+// withClaims puts claims in the place of the placeholders of a pattern.
+func withClaims(pattern string, claims allowlist.Claims) string {
+	for name, value := range claims {
+		pattern = strings.ReplaceAll(pattern, "{"+name+"}", value)
+	}
+	return pattern
+}
+
 // printEmbedded prints command lines that work one after the other: the first reads an item that exists.
 func (p *playground) printEmbedded(w io.Writer, root string) {
 	fmt.Fprintf(w, "\nOpen %s to try things out. The storage is embedded; its demo items come back %v after their end.\n", root, absence)
 	if p.read == "" {
+		fmt.Fprintln(w, `No rule of ALLOWED_KEYS gives a key to paste here. Where rules have {claims}, -claims '{"sub":"42"}' plays a caller.`)
 		return
 	}
 	items, storage := root+"/v1/items/", root+storagePath
@@ -68,27 +86,42 @@ func (p *playground) printEmbedded(w io.Writer, root string) {
 
 `, curlURL(items, p.read, ""), curlURL(storage, p.write, "?ttl=90s"), curlURL(items, p.write, ""), curlURL(storage, p.write, ""))
 	if p.read != p.write { // or else the third may be answered from a copy of the first
-		io.WriteString(w, aboutMaxAge(p.settings))
+		io.WriteString(w, p.aboutMaxAge())
 	}
+	local, cache := p.keptFor(p.write)
 	fmt.Fprintf(w, `After a PUT or DELETE copies may still answer: the function's for %v (LOCAL_MAX_AGE), one in a browser or another cache until
 %v (CACHE_MAX_AGE) after Voximplant was asked, and none past the end of the item.
-`, *p.settings.LocalMaxAge, p.settings.CacheMaxAge)
+`, local, cache)
 }
 
 // aboutMaxAge explains the max-age of an item that has just been written with 90 seconds to live.
-func aboutMaxAge(s settings.Settings) string {
-	private := s.CacheScope == "private"
-	got := freshness.Of(lookup.Answer{Left: 89 * time.Second}, s.CacheMaxAge, private).MaxAge
+func (p *playground) aboutMaxAge() string {
+	rule := p.settings.AllowedKeys.Decide(p.write, p.options.user.caller())
+	private := p.settings.CacheScope == "private" || rule.Private
+	got := freshness.Of(lookup.Answer{Left: 89 * time.Second, Rule: rule}, p.settings.CacheMaxAge, private).MaxAge
+	_, ceiling := p.keptFor(p.write)
 	switch {
 	case got < 1:
 		return ""
-	case time.Duration(got)*time.Second >= s.CacheMaxAge:
-		return fmt.Sprintf("The third answers with max-age=%d, which is CACHE_MAX_AGE: the item lives for longer.\n", got)
+	case time.Duration(got)*time.Second >= ceiling:
+		return fmt.Sprintf("The third answers with max-age=%d, the most that the settings allow: the item lives for longer.\n", got)
 	case private:
 		return fmt.Sprintf("The third answers with max-age=%d for the 90 s of ttl: what is left of them, with a margin.\n", got)
 	}
 	return fmt.Sprintf("The third answers with max-age=%d for the 90 s of ttl, about half: two caches in a row may each keep it that long, and\n"+
 		"the second must have dropped it by the end of the item.\n", got)
+}
+
+// keptFor is how long a copy of an item may be used: the function's own, and those of caches. It is the same whoever asks.
+func (p *playground) keptFor(key string) (local, cache time.Duration) {
+	rule := p.settings.AllowedKeys.Decide(key, allowlist.Caller{Trusted: true})
+	switch {
+	case !rule.Allowed:
+		return 0, 0
+	case rule.MaxAge != nil: // half of it is left to caches
+		return min(*p.settings.LocalMaxAge, *rule.MaxAge/2), *rule.MaxAge
+	}
+	return *p.settings.LocalMaxAge, p.settings.CacheMaxAge
 }
 
 // printReal prints a command line for a key of the account.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"voxkv/allowlist"
 	"voxkv/internal/settings"
 )
 
@@ -75,7 +76,7 @@ func TestAboutMaxAge(t *testing.T) {
 	}{
 		{map[string]string{}, "about half", 43},
 		{map[string]string{"CACHE_SCOPE": "private", "CACHE_MAX_AGE": "10m"}, "what is left of them", 87},
-		{map[string]string{"CACHE_MAX_AGE": "20s"}, "which is CACHE_MAX_AGE", 20},
+		{map[string]string{"CACHE_MAX_AGE": "20s"}, "the most that the settings allow", 20},
 		{map[string]string{"CACHE_MAX_AGE": "0s"}, "", 0},
 	}
 	for _, tt := range tests {
@@ -125,6 +126,9 @@ func TestExampleKey(t *testing.T) {
 		{" x* , y", "x1001"},
 		{"*", "z"},
 		{".,..", ""},
+		{"order:{sub}:*,b", "order:42:1001"},
+		{"call:{sub} max-age=2s", "call:42"},
+		{"order:{phone}:*", ""},
 		{strings.Repeat("k", 198) + "*,b", "b"},
 	}
 	for _, tt := range tests {
@@ -132,7 +136,7 @@ func TestExampleKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := exampleKey(s, tt.list, "1001", "z"); got != tt.want {
+		if got := exampleKey(s, tt.list, "1001", allowlist.Caller{Claims: allowlist.Claims{"sub": "42"}}, "z"); got != tt.want {
 			t.Errorf("exampleKey(%q) = %q; want %q", tt.list, got, tt.want)
 		}
 	}

@@ -3,7 +3,7 @@ import { busy, fail as failToAnswer, showDirect, showHTTP, tick } from './answer
 import { asAWS, asClient, asCurl, asFetch } from './copy.js';
 import { $, clock, log, say } from './dom.js';
 import { ask, invoke, readyPayloads } from './requests.js';
-import { fail, keep, list, remove, search, showLives, stored, write } from './storage.js';
+import { become, fail, keep, list, remove, search, showLives, stored, write } from './storage.js';
 import { watch } from './watch.js';
 
 const { example, functionName, notFoundMaxAge } = document.body.dataset;
@@ -190,6 +190,7 @@ submit('read', () => {
   readAndShow();
 });
 submit('invoke', runInvocation);
+if ($('user')) submit('user', () => become($('claims').value.trim()));
 $('watch').addEventListener('click', () => {
   if (!stop) return startWatching();
   stopWatching();

@@ -1,7 +1,7 @@
 // The embedded storage: its keys, changes of it, and how it fails.
 import { $, clock, element, log, say, stopwatch, timeOfDay } from './dom.js';
 
-const { cacheMaxAge, localMaxAge, notFoundMaxAge } = document.body.dataset; // in milliseconds
+const { cacheMaxAge, notFoundMaxAge } = document.body.dataset; // in milliseconds
 const kept = new Map(); // by key, until when this browser keeps its copy
 let items = new Map(); // by key
 
@@ -96,12 +96,19 @@ function copiesOf(key, before) {
   if (!before) return [`Who was told before that there is no ${key} may go on to say so until ${timeOfDay(now + Number(notFoundMaxAge))} (NOT_FOUND_MAX_AGE).`];
   const until = (time) => timeOfDay(Math.min(time, before.expires_at * 1000));
   const copies = [];
-  if (localMaxAge > 0) copies.push(`The function may use a copy of the old value until ${until(now + Number(localMaxAge))} (LOCAL_MAX_AGE).`);
+  const { local_ms: local, cache_ms: cache } = before; // by the rule for the key
+  if (local > 0) copies.push(`The function may use a copy of the old value until ${until(now + local)} (LOCAL_MAX_AGE).`);
   if (kept.get(key) > now) copies.push(`This browser may use its copy until ${until(kept.get(key))}.`);
-  if (cacheMaxAge > 0) copies.push(`Other browsers and caches may use theirs until ${until(now + Number(cacheMaxAge))} (CACHE_MAX_AGE).`);
+  if (cache > 0) copies.push(`Other browsers and caches may use theirs until ${until(now + cache)} (${cache === Number(cacheMaxAge) ? 'CACHE_MAX_AGE' : 'the max-age of its rule'}).`);
   return copies.length > 0 ? copies : ['No copy may be used any more.'];
 }
 
 export function fail({ value, selectedOptions: [{ text }] }) {
   return send('failing', `storage ${text}`, '/playground/fault', { method: 'PUT', body: value, done: `The storage ${text} from now on.` });
+}
+
+// become makes another one ask. The browser's cache knows no users here, since no token tells them apart.
+export function become(claims) {
+  const done = claims ? 'These claims count from now on. The browser may still use copies of what was answered before.' : 'Nobody with claims asks from now on.';
+  return send('became', 'other claims', '/playground/claims', { method: 'PUT', body: claims, done });
 }
