@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -91,7 +92,7 @@ func (p *playground) printStart(w io.Writer, root string, v *variables) {
 	} else {
 		p.printReal(&rest, root)
 	}
-	printInvoke(&rest, root, p.options.functionName, p.read)
+	printInvoke(&rest, root, p.options.functionName, cmp.Or(p.read, "…"))
 	w.Write(rest.Bytes())
 }
 

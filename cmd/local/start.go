@@ -89,9 +89,13 @@ func (p *playground) printEmbedded(w io.Writer, root string) {
 		io.WriteString(w, p.aboutMaxAge())
 	}
 	local, cache := p.keptFor(p.write)
-	fmt.Fprintf(w, `After a PUT or DELETE copies may still answer: the function's for %v (LOCAL_MAX_AGE), one in a browser or another cache until
-%v (CACHE_MAX_AGE) after Voximplant was asked, and none past the end of the item.
-`, local, cache)
+	setting := "CACHE_MAX_AGE"
+	if p.settings.AllowedKeys.Decide(p.write, p.options.user.caller()).MaxAge != nil {
+		setting = "the max-age of the rule"
+	}
+	fmt.Fprintf(w, `After a PUT or DELETE copies may still answer: the function's for %v, one in a browser or another cache until %v
+(%s) after Voximplant was asked, and none past the end of the item.
+`, local, cache, setting)
 }
 
 // aboutMaxAge explains the max-age of an item that has just been written with 90 seconds to live.

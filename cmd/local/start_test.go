@@ -103,6 +103,45 @@ func TestAboutMaxAge(t *testing.T) {
 	}
 }
 
+// TestPrintedForRules: what is said of rules with claims and with a max-age.
+func TestPrintedForRules(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"-allowed-keys", "order:{sub}:*"}, []string{"No rule of ALLOWED_KEYS gives a key to paste here.", `{"key":"…"}`}},
+		{[]string{"-allowed-keys", "order:{sub}:*", "-claims", `{"sub":"42"}`}, []string{"/v1/items/order:42:1001\n", "/storage/order:42:2000?ttl=90s", "max-age=60, the most that the settings allow"}},
+		{[]string{"-allowed-keys", "order:* max-age=2s"}, []string{"max-age=2, the most that the settings allow", "the function's for 1s, one in a browser or another cache until 2s\n(the max-age of the rule)", "NOT_FOUND_MAX_AGE=2s"}},
+	}
+	for _, tt := range tests {
+		_, printed := start(t, map[string]string{}, tt.args...)
+		for _, part := range tt.want {
+			if !strings.Contains(printed, part) {
+				t.Errorf("%q: printed %s; want %q in it", tt.args, printed, part)
+			}
+		}
+	}
+}
+
+// TestKeptFor: how long copies may be used is what the rule for the key says, whoever asks.
+func TestKeptFor(t *testing.T) {
+	t.Parallel()
+	root, _ := start(t, map[string]string{}, "-allowed-keys", "order:*, status:{sub} max-age=3s, long max-age=2h")
+	for key, want := range map[string]string{
+		"order:1001": `"local_ms":10000,"cache_ms":60000`, "status:1": `"local_ms":1500,"cache_ms":3000`, "long": `"local_ms":10000,"cache_ms":7200000`,
+		"secret:token": `"local_ms":0,"cache_ms":0`,
+	} {
+		check(t, "PUT", root+"/storage/"+key, "v", 204, "")
+		_, list := send(t, "GET", root+"/storage/", "")
+		_, item, _ := strings.Cut(list, `{"key":"`+key+`"`)
+		item, _, _ = strings.Cut(item, "}")
+		if !strings.HasSuffix(item, want) {
+			t.Errorf("%s is listed as %s; want %s", key, item, want)
+		}
+	}
+}
+
 func TestPrintedCommandLineOfARealAccount(t *testing.T) {
 	t.Parallel()
 	root, printed := start(t, map[string]string{"VOXIMPLANT_API_URL": newAPI(t)}, "-credentials", credentialsFile(t), "-application-id", "42", "-allowed-keys", "order:*")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -125,21 +124,26 @@ func (v *variables) print(w io.Writer, s settings.Settings) {
 	fmt.Fprintf(w, "Read %s.\n", v.dotEnv)
 }
 
-// effective are the values of the settings by their variables, as somebody would write them, without those that a log must
-// not show.
+// effective are the values of the settings by their variables, without those that a log must not show. Rules for keys are
+// shown as they were written.
 func (v *variables) effective(s settings.Settings) map[string]string {
 	loggable := map[string]string{}
 	for _, attr := range s.LogValue().Group() {
-		loggable[attr.Key] = attr.Value.String()
+		text := strings.Trim(attr.Value.String(), "[]") // of a list
+		if strings.HasSuffix(text, "m0s") {
+			text = strings.TrimSuffix(text, "0s")
+		}
+		loggable[attr.Key] = text
 	}
 	values := map[string]string{"VOXIMPLANT_API_URL": loggable["api_host"]}
 	for _, variable := range settings.Variables() {
 		name := strings.ToLower(variable.Name)
 		if application, ok := strings.CutPrefix(name, "voximplant_"); !ok {
-			values[variable.Name] = cmp.Or(v.values[variable.Name], variable.Default, loggable[name])
+			values[variable.Name] = loggable[name]
 		} else if value, ok := loggable[application]; ok {
 			values[variable.Name] = value
 		}
 	}
+	values["ALLOWED_KEYS"] = v.values["ALLOWED_KEYS"]
 	return values
 }
