@@ -503,7 +503,9 @@ async function says(page, id, text, timeout = patience) {
 }
 
 // address is what the address bar has now; page.url() may lag behind.
-const address = (page) => page.evaluate(() => location.href);
+async function address(page) {
+  return page.evaluate(() => location.href);
+}
 
 async function states(page) {
   return page.locator('#way li').evaluateAll((steps) => steps.map((step) => step.className));

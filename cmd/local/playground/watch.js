@@ -5,7 +5,7 @@ const longest = 60 * second;
 
 // pauseAfter is for how many milliseconds an answer needs no other one. failures counts those in a row.
 export function pauseAfter(answer, failures, notFoundMaxAge) {
-  if (failures > 0) return Math.max(Number(answer?.response.headers.get('Retry-After')) * second, Math.min(2 ** failures * second, longest));
+  if (failures > 0) return Math.max(Number(answer?.response.headers.get('Retry-After') ?? 0) * second, Math.min(2 ** failures * second, longest));
   const absent = answer.response.status === 404 || answer.parsed === null;
   const pause = absent ? notFoundMaxAge : answer.fresh === null ? 0 : answer.fresh - answer.now();
   return Math.max(pause, second);
