@@ -56,12 +56,11 @@ export function createClient(options: ClientOptions): Client {
 
   /** Asks for keys in one request. good is the milliseconds for which asking again would give the same. */
   async function ask(keys: string[], fresh: boolean | undefined, signal?: AbortSignal): Promise<{ results: (Item | null | ItemError)[]; good: number }> {
-    const key = keys[0]!;
-    const { body, response, good } = await get(keys[1] ? queryOf(keys) : pathOf(key), fresh, signal);
-    const { items, errors } = keys[1] ? Object(body) : { items: { [key]: body } };
+    const { body, response, good } = await get(pathOf(keys), fresh, signal);
+    const { items, errors } = keys[1] ? Object(body) : { items: { [keys[0]!]: body } };
     const results = keys.map((key) => {
       const item = itemOf(items?.[key], key, clock);
-      const { errorMessage = 'this is no answer of voxkv', code = 'invalid_response' } = errors?.[key] ?? {};
+      const { errorMessage = 'no answer of voxkv', code = 'invalid_response' } = Object(errors?.[key]);
       return item === undefined ? errorOf(response, errorMessage, code) : item;
     });
     // Too old only if the browser has kept it for long. Where that is possible, let it ask.
@@ -76,17 +75,18 @@ export function createClient(options: ClientOptions): Client {
   }
 
   // One request after the other: gateways let few of these through in a second.
-  async function readAll(keys: string[], fresh: boolean | undefined, signal?: AbortSignal) {
-    const all = new Map<string, Item | null | ItemError>();
+  async function readAll(keys: string[], most: number, fresh: boolean | undefined, signal: AbortSignal | undefined, all: Map<string, Item | null | ItemError> = new Map()) {
     while (keys.length) {
-      const part = keys.slice(0, maxKeys);
-      while (queryOf(part).length > 6000) part.pop(); // gateways take some 10 kB, headers included
+      const part = keys.slice(0, most);
+      while (pathOf(part).length > 6000) part.pop(); // gateways take some 10 kB, headers included
       try {
         const { results } = await ask(part, fresh, signal);
         part.forEach((key, i) => all.set(key, results[i]!));
       } catch (error) {
         if (!(error instanceof ItemError)) throw error;
-        part.forEach((key) => all.set(key, error));
+        // One key may be to blame for all, or there are too many.
+        if (error.status === 400 && part[1]) await readAll(part, part.length >> 1, fresh, signal, all);
+        else part.forEach((key) => all.set(key, error));
       }
       keys = keys.slice(part.length);
     }
@@ -96,7 +96,7 @@ export function createClient(options: ClientOptions): Client {
   const watch = watching((key, signal) => read(key, !sharp(), signal), onError);
   return {
     get: (key, { fresh, signal } = {}) => read(check(key), fresh, signal).then(({ item }) => item),
-    getMany: (keys, { fresh, signal } = {}) => readAll([...new Set(keys.map(check))], fresh, signal),
+    getMany: (keys, { fresh, signal } = {}) => readAll([...new Set(keys.map(check))], maxKeys, fresh, signal),
     watch: (key, callback, options = {}) => watch(check(key), callback, options),
     changes: (key, options = {}) => changes(watch, check(key), { onError, ...options }),
   };
@@ -109,6 +109,7 @@ function check(key: string): string {
 }
 
 // No path can hold "." and "..".
-const pathOf = (key: string) => (/^\.\.?$/.test(key) ? queryOf([key]) : `/v1/optional/${encodeURIComponent(key)}`);
-
-const queryOf = (keys: string[]) => '/v1/items?' + keys.map((key) => 'key=' + encodeURIComponent(key)).join('&');
+const pathOf = (keys: string[]) =>
+  keys[1] || /^\.\.?$/.test(keys[0]!)
+    ? '/v1/items?' + keys.map((key) => 'key=' + encodeURIComponent(key)).join('&')
+    : '/v1/optional/' + encodeURIComponent(keys[0]!);
