@@ -67,7 +67,7 @@ export function http({ url, token, fetch }: HTTPOptions): HTTP {
 
   const ask = async (path: string, fresh: boolean | undefined, signal: AbortSignal) => {
     const elapsed = stopwatch(); // before the request: its way through the network counts
-    const response = await send(path, { signal, ...(cached && { cache: fresh ? 'no-cache' : 'default' }) });
+    const response = await send(path, { signal, ...(cached && fresh && { cache: 'no-cache' }) });
     const body = await bodyOf(response);
     // What is no JSON is from somebody else, such as the page of a hotel's network, whose clock does not count.
     const date = body === undefined ? NaN : dateOf(response);

@@ -15,20 +15,20 @@ export interface ItemState {
 const loading: ItemState = { item: null, error: undefined, loading: true };
 const idle: ItemState = { ...loading, loading: false };
 
-/** Keeps the item under key live for as long as the component is shown. Nothing is asked for without a key. */
+/** Keeps the item under key live for as long as the component is shown. Without a key, also an empty one, nothing is asked for. */
 export function useItem(client: Client, key: string | null | undefined): ItemState {
   const store = useMemo(() => storeOf(client, key), [client, key]);
   return useSyncExternalStore(store.subscribe, store.state, () => store.initial);
 }
 
 function storeOf(client: Client, key: string | null | undefined) {
-  const initial = key == null ? idle : loading;
+  const initial = key ? loading : idle;
   let state = initial;
   return {
     initial,
     state: () => state,
     subscribe(changed: () => void) {
-      if (key == null) return () => {};
+      if (!key) return () => {};
       const set = (next: Partial<ItemState>) => {
         state = { ...state, ...next, loading: false };
         changed();

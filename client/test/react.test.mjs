@@ -21,4 +21,5 @@ test('a server renders that it is loading, and asks nothing', () => {
 test('without a key there is nothing to load', () => {
   assert.deepEqual(show(null), { item: null, loading: false });
   assert.deepEqual(show(undefined), { item: null, loading: false });
+  assert.deepEqual(show(''), { item: null, loading: false });
 });

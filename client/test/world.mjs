@@ -77,7 +77,7 @@ export function world(t, { random = 0, ceiling = 60, isPrivate = false, latency 
   // The browser: it keeps what it may, from when it asked, and gives it again as it came.
   w.fetch = async (url, init) => {
     const kept = stored.get(url);
-    if (init.cache === 'default' && kept && truth - kept.at < kept.life) return kept.response.clone();
+    if (!init.cache && kept && truth - kept.at < kept.life) return kept.response.clone();
     const at = truth;
     const wait = async () => {
       const milliseconds = latency();
