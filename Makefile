@@ -116,9 +116,9 @@ live: ## ask the real API (VOXIMPLANT_CREDENTIALS, VOXIMPLANT_APPLICATION_ID)
 	go test -count=1 -v -run TestLive ./test/live/
 
 .PHONY: test-examples
-test-examples: ## the programs in examples/, in Node, Python and Chromium (needs npm and pip)
+test-examples: ## the programs in examples/, in Node, Python, Chromium and Firefox (needs npm and pip)
 	test/caches/install.sh -browser
-	VOXKV_EXAMPLES=1 go test -count=1 -v -timeout 10m ./test/examples
+	VOXKV_EXAMPLES=1 go test -count=1 -v -timeout 20m ./test/examples ./test/livepage
 
 .PHONY: types
 types: ## examples/javascript/types.d.ts from openapi.yaml (needs npm)
