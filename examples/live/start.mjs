@@ -22,10 +22,13 @@ const say = (text) => console.log(`${new Date().toLocaleTimeString('en-GB')}  ${
 function options() {
   const string = (standard) => ({ type: 'string', default: standard });
   const { values } = parseArgs({ options: {
-    port: string('8090'), scenario: string(join(root, 'examples/voxengine/order-status.js')), url: string(''), help: { type: 'boolean' },
+    port: string('8090'),
+    scenario: string(join(root, 'examples/voxengine/order-status.js')),
+    url: string(''),
+    help: { type: 'boolean' },
   } });
   if (!/^\d{1,5}$/.test(values.port) || values.port > 65535) throw new Error(`--port ${values.port}: accepted is a number from 0 to 65535`);
-  if (values.url && !/^https?:\/\/[^?#@]+$/.test(values.url)) throw new Error(`--url ${values.url}: accepted is one like https://kv.example.com`);
+  if (values.url && !(URL.canParse(values.url) && /^https?:\/\/[^?#@]+$/.test(values.url))) throw new Error(`--url ${values.url}: accepted is one like https://kv.example.com`);
   if (!existsSync(values.scenario)) throw new Error(`--scenario ${values.scenario}: there is no such file`);
   return { ...values, scenario: resolve(values.scenario) };
 }
@@ -46,7 +49,7 @@ async function buildClient() {
   const built = join(dir, 'dist/voxkv-client.min.js');
   const sources = readdirSync(join(dir, 'src')).map((name) => statSync(join(dir, 'src', name)).mtimeMs);
   if (existsSync(built) && statSync(built).mtimeMs >= Math.max(...sources)) return built;
-  if (!existsSync(join(dir, 'node_modules'))) {
+  if (!existsSync(join(dir, 'node_modules/.package-lock.json'))) { // which npm writes last
     console.log('Fetching what builds the client, with npm …');
     await run(dir, 'npm', 'https://nodejs.org', 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline');
   }

@@ -31,16 +31,20 @@ export class Voxkv {
     const child = this.#process = this.#command(this.url ? new URL(this.url).host : 'localhost:0');
     let said = '';
     createInterface(child.stderr).on('line', (line) => this.#log(said = line));
-    const lines = createInterface(child.stdout);
     child.on('error', (error) => { said = error.message; });
     child.on('close', () => {
       if (this.#process !== child) return;
       this.#process = undefined;
-      if (this.url) this.#log('voxkv has ended by itself; the page can bring it back');
+      if (this.url) this.#log('voxkv has ended by itself; “Bring back” on the page starts it again');
     });
-    const [line] = await Promise.race([once(lines, 'line'), once(child, 'close').then(() => [])]);
-    const url = /^voxkv is at (http:\S+)/.exec(line)?.[1];
-    if (!url) throw new Error(`cmd/local does not start: ${said || line || 'it printed nothing'}`);
+    const url = await new Promise((resolve) => {
+      createInterface(child.stdout).on('line', (line) => {
+        const told = /^voxkv is at (http:\S+)/.exec(line);
+        if (told) resolve(told[1]);
+      });
+      child.on('close', () => resolve());
+    });
+    if (!url) throw new Error(`cmd/local does not start: ${said || 'it has not said where it is'}`);
     this.url = url;
     for (const key of this.#items.keys()) this.#write(key);
     await this.#written;

@@ -22,6 +22,7 @@ let orders = 3000;
 const visits = {
   'sees a call that somebody answers': async (page) => {
     await says(page, '#status', /^No call yet$/);
+    await says(page, '#since', /^First seen at \d\d:\d\d:\d\d\.$/);
     await page.evaluate(() => { window.notReloaded = true; });
     await call(page, 'you');
     await says(page, '#status', /^Ringing$/);
@@ -57,12 +58,12 @@ const visits = {
   'keeps the last status while voxkv is down': async (page) => {
     await call(page, 'you');
     await says(page, '#status', /^Ringing$/);
-    await press(page, 'Take it down');
+    await press(page, 'Take down');
     await says(page, '#connection', /^Not live: voxkv cannot be reached\..*This is the last status that we know\./);
     await says(page, '#status', /^Ringing$/);
     await looksWell(page, 'down');
     await press(page, 'Answer'); // Voximplant is not down
-    await press(page, 'Bring it back');
+    await press(page, 'Bring back');
     await says(page, '#status', /^Connected$/);
     await says(page, '#connection', /^Live\.$/);
   },
@@ -70,20 +71,20 @@ const visits = {
   'shows no status after its end while voxkv is down': async (page) => {
     await call(page, 'you', 'short');
     await says(page, '#status', /^Ringing$/);
-    await press(page, 'Take it down');
+    await press(page, 'Take down');
     await says(page, '#status', /^Unknown$/);
     await says(page, '#connection', /^Not live: voxkv cannot be reached\./);
-    await press(page, 'Bring it back');
+    await press(page, 'Bring back');
     await says(page, '#connection', /^Live\.$/);
     await says(page, '#status', /^No status$/);
   },
 
   'is opened while voxkv is down': async (page) => {
-    await press(page, 'Take it down');
+    await press(page, 'Take down');
     await page.reload();
     await says(page, '#connection', /^Not live: voxkv cannot be reached\. We keep trying\.\s*$/);
     await says(page, '#status', /^…$/);
-    await press(page, 'Bring it back');
+    await press(page, 'Bring back');
     await says(page, '#status', /^No call yet$/);
   },
 

@@ -52,6 +52,7 @@ func TestLivePage(t *testing.T) {
 	}
 	t.Run("refusals", testRefusals)
 	t.Run("scenarios", testScenarios)
+	t.Run("end", testEnd)
 }
 
 // installClient puts what builds client/ where npm ci would put it, unless that was done.
@@ -111,7 +112,7 @@ func (r running) after(t *testing.T, prefix string) string {
 		}
 		if rest, found := strings.CutPrefix(line, prefix); found {
 			word, _, _ := strings.Cut(strings.Fields(rest)[0], "/?")
-			return word
+			return strings.TrimSuffix(word, ",")
 		}
 	}
 }

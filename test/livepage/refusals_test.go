@@ -1,6 +1,7 @@
 package livepage
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // testRefusals: where the command cannot do what it is for, it says why and what to do, and ends.
@@ -93,5 +95,30 @@ func testScenarios(t *testing.T) {
 				t.Errorf("afterwards: %d %s; want the page", status, body)
 			}
 		})
+	}
+}
+
+// testEnd: Ctrl-C ends voxkv too, and leaves nothing behind.
+func testEnd(t *testing.T) {
+	temporary := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "node", command, "--port", "0")
+	cmd.Env = append(os.Environ(), "TMPDIR="+temporary)
+	voxkv := running{"", bufio.NewReader(run(t, cmd))}.after(t, "voxkv is at http://")
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(temporary, "voxkv-*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %q, %v", left, err)
+	}
+	for {
+		connection, err := net.Dial("tcp", voxkv)
+		if err != nil {
+			return
+		}
+		connection.Close()
+		time.Sleep(100 * time.Millisecond) // it has been told to end
 	}
 }

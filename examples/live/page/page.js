@@ -26,10 +26,11 @@ function words() {
 function show() {
   const [status, meaning, kind] = words();
   $('status').textContent = status;
-  $('status').className = kind;
+  $('status').className = error && item ? 'old' : kind;
   $('meaning').textContent = meaning;
   document.title = `${status} – order ${order}`;
-  $('since').replaceChildren(...(changed ? ['The last change was seen at ', time(changed), '.'] : []));
+  const since = $('seen').children.length > 1 ? 'The last change was seen at ' : 'First seen at ';
+  $('since').replaceChildren(...(changed ? [since, time(changed), '.'] : []));
   $('connection').className = error ? 'bad' : 'good';
   $('connection').textContent = connection();
 }
