@@ -82,7 +82,7 @@ test-oracles: ## what http-cache-semantics makes of our headers (needs npm)
 .PHONY: test-emulator
 test-emulator: ## every file of events/ under AWS's Runtime Interface Emulator, beside our Runtime API
 	GOBIN=$(CURDIR)/.cache/bin go install $(RIE)
-	VOXKV_EMULATOR=$(CURDIR)/.cache/bin/aws-lambda-rie go test -count=1 -v ./test/emulator
+	VOXKV_EMULATOR=$(CURDIR)/.cache/bin/aws-lambda-rie go test -count=1 -v -run TestEmulator ./cmd/lambda
 
 .PHONY: build-VoxkvFunction
 build-VoxkvFunction: # what `sam build` runs; the same source gives the same bytes
@@ -116,7 +116,7 @@ live: ## ask the real API (VOXIMPLANT_CREDENTIALS, VOXIMPLANT_APPLICATION_ID)
 	go test -count=1 -v -run TestLive ./test/live/
 
 .PHONY: test-examples
-test-examples: ## the programs in examples/, in Node and Python (needs npm and pip)
+test-examples: ## the programs in examples/, and the AWS SDKs and CLI against cmd/local (needs npm and pip)
 	VOXKV_EXAMPLES=1 go test -count=1 -v -timeout 10m ./test/examples
 
 .PHONY: types
@@ -149,7 +149,7 @@ soak: ## load, changes and faults at once, for $(REQUESTS) requests each
 	VOXKV_SOAK=$(REQUESTS) go test -count=1 -v -timeout 60m ./test/soak
 
 .PHONY: bench
-bench: ## voxkv beside what else one could use: the tables and the plot of the README (a quarter of an hour)
+bench: ## voxkv beside what else one could use: the tables of the README and docs/performance.md, and the plot (a quarter of an hour)
 	go -C bench run . -docs README.md,docs/performance.md -json bench.json -svg docs/performance.svg
 
 .PHONY: test-bench

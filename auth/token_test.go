@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -126,11 +125,15 @@ func TestTokenReuse(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t)
-			first := d.token(t, "")
+			first, want := d.token(t, ""), oldAccount().KeyID
+			d.account = newerAccount() // by a rotation, which a new token takes up
 			d.now = d.now.Add(test.after)
 			second := d.token(t, "")
-			if reused, want := first == second, test.reads == 1; reused != want {
-				t.Errorf("token reused = %t; want %t", reused, want)
+			if test.reads == 2 {
+				want = newerAccount().KeyID
+			}
+			if (first == second) != (test.reads == 1) || keyID(t, second) != want {
+				t.Errorf("the second token is the first: %t, and of key %s; want one of %s", first == second, keyID(t, second), want)
 			}
 			d.checkReads(t, test.reads)
 		})
@@ -149,17 +152,6 @@ func TestCounts(t *testing.T) {
 		if signed, read := d.Counts(); signed != want[0] || read != want[1] {
 			t.Errorf("Counts = %d, %d; want %d, %d", signed, read, want[0], want[1])
 		}
-	}
-}
-
-func TestRenewalTakesUpTheRotatedKey(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t)
-	d.token(t, "")
-	d.account = newerAccount()
-	d.now = d.now.Add(time.Hour)
-	if got := keyID(t, d.token(t, "")); got != newerAccount().KeyID {
-		t.Errorf("kid = %s; want that of the rotated key, %s", got, newerAccount().KeyID)
 	}
 }
 
@@ -338,66 +330,58 @@ func TestTokenWaitsNoLongerThanItsContext(t *testing.T) {
 
 func TestKnownKeyServesWhereKeyFails(t *testing.T) {
 	t.Parallel()
-	for name, refuse := range map[string]bool{"renewal": false, "refusal": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			d := newDesk(t)
-			first, refused := d.token(t, ""), ""
-			d.err = errKey
-			d.now = d.now.Add(14 * time.Minute)
-			if refuse {
-				refused = first
-			}
-			second := d.token(t, refused)
-			if second == first || keyID(t, second) != oldAccount().KeyID {
-				t.Errorf("Token = the same token; want a new one of the known key")
-			}
-			for _, want := range []string{"level=WARN", errKey.Error()} {
-				if !strings.Contains(d.log.String(), want) {
-					t.Errorf("log = %q; want %q in it", d.log.String(), want)
-				}
-			}
-			checkNoSecret(t, "log", d.log.String())
-		})
+	for _, refuse := range []bool{false, true} { // a renewal, and after a refusal
+		d := newDesk(t)
+		first, refused := d.token(t, ""), ""
+		d.err = errKey
+		d.now = d.now.Add(14 * time.Minute)
+		if refuse {
+			refused = first
+		}
+		second := d.token(t, refused)
+		if second == first || keyID(t, second) != oldAccount().KeyID {
+			t.Errorf("refused %t: Token = the same token; want a new one of the known key", refuse)
+		}
+		if log := d.log.String(); !strings.Contains(log, "level=WARN") || !strings.Contains(log, errKey.Error()) {
+			t.Errorf("refused %t: log = %q; want a warning with the error of Key", refuse, log)
+		}
+		checkNoSecret(t, "log", d.log.String())
 	}
 }
 
 func TestKeyHanging(t *testing.T) {
 	t.Parallel()
+	account := parsed(t, oldAccount())
 	for known, want := range map[bool]time.Duration{true: 2 * time.Second, false: 10 * time.Second} {
-		t.Run(fmt.Sprint("key known ", known), func(t *testing.T) {
-			t.Parallel()
-			account := parsed(t, oldAccount())
-			synctest.Test(t, func(t *testing.T) {
-				hang := !known
-				source := &auth.TokenSource{
-					Key: func(ctx context.Context) (*auth.ServiceAccountKey, error) {
-						if hang {
-							<-ctx.Done()
-							return nil, ctx.Err()
-						}
-						return account, nil
-					},
-					Log: slog.New(slog.DiscardHandler),
-				}
-				if known {
-					if _, err := source.Token(t.Context()); err != nil {
-						t.Fatal(err)
+		synctest.Test(t, func(t *testing.T) {
+			hang := !known
+			source := &auth.TokenSource{
+				Key: func(ctx context.Context) (*auth.ServiceAccountKey, error) {
+					if hang {
+						<-ctx.Done()
+						return nil, ctx.Err()
 					}
-					hang = true
-					time.Sleep(time.Hour)
+					return account, nil
+				},
+				Log: slog.New(slog.DiscardHandler),
+			}
+			if known {
+				if _, err := source.Token(t.Context()); err != nil {
+					t.Fatal(err)
 				}
-				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-				defer cancel()
-				began := time.Now()
-				token, err := source.Token(ctx)
-				if got := time.Since(began); got != want {
-					t.Errorf("Token took %v; want %v", got, want)
-				}
-				if ok := err == nil && token != ""; ok != known || !known && !errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("Token = %.15q, %v; want a token only where a key is known", token, err)
-				}
-			})
+				hang = true
+				time.Sleep(time.Hour)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			began := time.Now()
+			token, err := source.Token(ctx)
+			if got := time.Since(began); got != want {
+				t.Errorf("key known %t: Token took %v; want %v", known, got, want)
+			}
+			if ok := err == nil && token != ""; ok != known || !known && !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("key known %t: Token = %.15q, %v; want a token only where a key is known", known, token, err)
+			}
 		})
 	}
 }

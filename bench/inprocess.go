@@ -17,6 +17,7 @@ import (
 	"voxkv/handler"
 	"voxkv/internal/function"
 	"voxkv/internal/gateway"
+	"voxkv/internal/settings"
 	"voxkv/internal/voximplanttest"
 )
 
@@ -42,7 +43,7 @@ func newLocal() (*local, error) {
 	key := func(context.Context) (*auth.ServiceAccountKey, error) {
 		return auth.ParseServiceAccountKey(account.Credentials())
 	}
-	settings, err := function.ReadSettings(map[string]string{
+	s, err := settings.Read(map[string]string{
 		"VOXIMPLANT_SECRET_ID":      "not-read",
 		"VOXIMPLANT_APPLICATION_ID": "1",
 		"VOXIMPLANT_API_URL":        server.URL + "/platform_api",
@@ -53,7 +54,7 @@ func newLocal() (*local, error) {
 		return nil, err
 	}
 	// The log lines are made, and go nowhere.
-	f, err := function.New(settings, key, "bench", slog.New(slog.NewJSONHandler(nowhere{}, nil)))
+	f, err := function.New(s, key, "bench", slog.New(slog.NewJSONHandler(nowhere{}, nil)))
 	if err != nil {
 		return nil, err
 	}

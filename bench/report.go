@@ -33,9 +33,6 @@ type row struct {
 	cell   func(c *contender) string
 }
 
-// important reports whether the README shows the row too.
-func (r row) important() bool { return strings.HasPrefix(r.figure, "**") }
-
 // table prints the figures with a column for each contender.
 func (r *results) table(w io.Writer, rows []row) {
 	header, line := "|", "|---|---|"
@@ -92,7 +89,7 @@ func (r *results) rows() []row {
 func (r *results) wait(w wait, under condition) row {
 	name := w.name + ", " + under.String()
 	if under.Megabytes == 256 {
-		name = "**" + name + "**" // as the template has it
+		name = "**" + name + "**" // the memory that the template gives
 	}
 	least := r.least(w, under)
 	return row{name, round(least), func(c *contender) string {
@@ -152,19 +149,51 @@ func (r *results) rest(w io.Writer) {
 	}
 }
 
+// summary prints the few figures that the README has, under the conditions that are usual.
+func (r *results) summary(w io.Writer) {
+	share := condition{r.usual(), 256}
+	contenders := slices.DeleteFunc(slices.Clone(r.Contenders), func(c *contender) bool {
+		return c.constant || strings.HasSuffix(c.Name, "per request")
+	})
+	header, line := "| median, Voximplant "+share.String()+" |", "|---|"
+	for _, c := range contenders {
+		header += " " + c.Name + " |"
+		line += "---|"
+	}
+	fmt.Fprintf(w, "%s\n%s\n", header, line)
+	for _, row := range []struct {
+		figure string
+		of     func(*contender) string
+	}{
+		{"cold start and first answer, ms", func(c *contender) string { return round(r.of(share, c.Name).Cold.p50()) }},
+		{"first answer after a pause, ms", func(c *contender) string { return round(r.of(share, c.Name).Pause.p50()) }},
+		{"the same key again, ms", func(c *contender) string { return round(r.of(share, c.Name).Hit.p50()) }},
+		{"calls to Voximplant for 1,000 requests", func(c *contender) string { return fmt.Sprint(r.Counts[c.Name].Upstream) }},
+	} {
+		fmt.Fprintf(w, "| %s |", row.figure)
+		for _, c := range contenders {
+			fmt.Fprintf(w, " %s |", row.of(c))
+		}
+		fmt.Fprintln(w)
+	}
+}
+
 // update puts the tables into documents, between <!-- bench: NAME --> and <!-- end -->.
 func (r *results) update(files []string) error {
 	var all, summary bytes.Buffer
 	r.table(&all, r.rows())
 	r.rest(&all)
-	r.table(&summary, slices.DeleteFunc(r.rows(), func(row row) bool { return !row.important() }))
+	r.summary(&summary)
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return err
 		}
-		text = between(text, "<!-- bench: all -->\n", all.Bytes())
-		text = between(text, "<!-- bench: summary -->\n", summary.Bytes())
+		text, found := between(text, "<!-- bench: all -->\n", all.Bytes())
+		text, too := between(text, "<!-- bench: summary -->\n", summary.Bytes())
+		if !found && !too {
+			return fmt.Errorf("%s has no place for a table: <!-- bench: all --> or <!-- bench: summary -->, then <!-- end -->", file)
+		}
 		if err := os.WriteFile(file, text, 0o644); err != nil {
 			return err
 		}
@@ -172,12 +201,12 @@ func (r *results) update(files []string) error {
 	return nil
 }
 
-// between replaces what stands between begin and the next end, if they are there.
-func between(text []byte, begin string, replacement []byte) []byte {
+// between replaces what stands between begin and the next end, and reports whether they are there.
+func between(text []byte, begin string, replacement []byte) ([]byte, bool) {
 	before, rest, found := bytes.Cut(text, []byte(begin))
 	_, after, ended := bytes.Cut(rest, []byte("<!-- end -->"))
 	if !found || !ended {
-		return text
+		return text, false
 	}
-	return slices.Concat(before, []byte(begin), replacement, []byte("<!-- end -->"), after)
+	return slices.Concat(before, []byte(begin), replacement, []byte("<!-- end -->"), after), true
 }

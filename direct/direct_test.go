@@ -1,6 +1,7 @@
 package direct_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,48 +12,17 @@ import (
 
 func TestDirect(t *testing.T) {
 	t.Parallel()
-	s := newSite(lookuptest.Living(100*time.Second, 0))
-	got, err := s.Invoke(t.Context(), []byte(`{"key":"order:1001","more":1}`))
-	if err != nil {
-		t.Fatal(err)
+	s := newSite(nil)
+	for left, maxAge := range map[time.Duration]int64{100 * time.Second: 60, 10 * time.Second: 8, time.Second: 0} {
+		s.Lookup = lookuptest.Living(left, 0)
+		s.check(t, `{"key":"k","more":1}`, fmt.Sprintf(`{"key":"k","value":"%s","expires_at":%d,"max_age":%d}`,
+			lookuptest.Value, lookuptest.At().Add(left).Unix(), maxAge))
 	}
-	item := decode[itemBody](t, got)
-	if item.Key != "order:1001" || item.Value != lookuptest.Value || *item.ExpiresAt != lookuptest.At().Add(100*time.Second).Unix() || *item.MaxAge != 60 {
-		t.Errorf("Invoke = %s", got)
-	}
-	s.Lookup = lookuptest.Living(10*time.Second, 0)
-	got, _ = s.Invoke(t.Context(), []byte(`{"key":"k"}`))
-	if item := decode[itemBody](t, got); *item.MaxAge != 8 {
-		t.Errorf("with 10 s to live, max_age = %d; want 8", *item.MaxAge)
-	}
-	s.Lookup = lookuptest.Living(time.Second, 0)
-	got, _ = s.Invoke(t.Context(), []byte(`{"key":"k"}`))
-	if item := decode[itemBody](t, got); *item.MaxAge != 0 {
-		t.Errorf("with 1 s to live, max_age = %d; want 0", *item.MaxAge)
-	}
+	s.Lookup = lookuptest.Failing(voximplant.ErrNotFound)
+	s.check(t, `{"key":"k"}`, "null")
 }
 
-func TestAbsent(t *testing.T) {
-	t.Parallel()
-	s := newSite(lookuptest.Failing(voximplant.ErrNotFound))
-	if got, err := s.Invoke(t.Context(), []byte(`{"key":"k"}`)); err != nil || string(got) != "null" {
-		t.Errorf("Invoke = %s, %v; want null", got, err)
-	}
-}
-
-func TestInvalid(t *testing.T) {
-	t.Parallel()
-	s := newSite(lookuptest.Living(time.Hour, 0))
-	for _, payload := range []string{`{}`, `{"key":null}`, `{"key":1}`, `{"key":["a"]}`, `{"key":""}`, `{"key":"a b"}`, `{"key":"a%2Bb"}`, `{"kay":"a"}`, `[]`, `nonsense`, `{"key":"a","x":"` + strings.Repeat("x", 1<<20) + `"}`} {
-		got, err := s.Invoke(t.Context(), []byte(payload))
-		if got != nil {
-			t.Errorf("Invoke(%.100s) = %s; want nothing", payload, got)
-		}
-		checkError(t, err, "InvalidRequest")
-	}
-}
-
-// TestDirectReadsStrictly: what readers of JSON would each mend in their own way is refused, and no word of it comes back.
+// TestReadsStrictly: what readers of JSON would each mend in their own way is refused, and no word of it comes back.
 func TestReadsStrictly(t *testing.T) {
 	t.Parallel()
 	const (
@@ -88,6 +58,15 @@ func TestReadsStrictly(t *testing.T) {
 		"\ufeff" + `{"key":"order:1"}`:       none,
 		`{"key":"order:1","more":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`: none,
 
+		`{}`:              "A direct invocation takes",
+		`{"key":null}`:    "A direct invocation takes",
+		`{"kay":"a"}`:     "A direct invocation takes",
+		`{"key":1}`:       `The member "key" has the wrong JSON type. A direct invocation takes`,
+		`{"key":["a"]}`:   `The member "key" has the wrong JSON type. A direct invocation takes`,
+		`{"key":""}`:      "Not a key: the key is empty.",
+		`{"key":"a b"}`:   "Not a key: the key has a character outside",
+		`{"key":"a%2Bb"}`: "Not a key: the key has a character outside",
+		`{"key":"a","x":"` + strings.Repeat("x", 1<<20) + `"}`: "1 MiB",
 		`{"Key":"order:1"}`:          "A direct invocation takes",
 		`{"KEYS":["order:1"]}`:       "A direct invocation takes",
 		`[{"Key":"order:1"}]`:        "Not a key: the key is empty.",
@@ -103,12 +82,10 @@ func TestReadsStrictly(t *testing.T) {
 			t.Errorf("Invoke(%.100s): the error repeats the payload: %v", payload, err)
 		}
 	}
-	if n := s.calls(); n != 0 {
-		t.Errorf("the API was called %d times; want never", n)
-	}
+	s.checkCalls(t, 0)
 }
 
-// TestDirectTellsNamesApart: a name in other letters is another name, and is ignored.
+// TestTellsNamesApart: a name in other letters is another name, and is ignored.
 func TestTellsNamesApart(t *testing.T) {
 	t.Parallel()
 	s := newItemsSite(t)

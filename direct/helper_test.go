@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -45,20 +47,12 @@ func newAPI(t *testing.T) (*voximplanttest.Server, *voximplant.Client) {
 	}
 }
 
-func newScope(t *testing.T, patterns string) lookup.Scope {
-	t.Helper()
-	scope, err := lookup.ParseScope(patterns)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return scope
-}
-
 // A site is a handler of direct invocations, and its log.
 type site struct {
 	*direct.Handler
-	log *requestlogtest.Lines
-	api *voximplanttest.Server // nil for one without operations
+	log    *requestlogtest.Lines
+	api    *voximplanttest.Server // nil for one without operations
+	forgot []string               // the keys written
 }
 
 func newSite(find lookup.Func) *site {
@@ -66,11 +60,14 @@ func newSite(find lookup.Func) *site {
 	return &site{Handler: &direct.Handler{Lookup: find, MaxAge: time.Minute, Log: log}, log: lines}
 }
 
-// newItemsSite is a site of the keys order:*, which may be written.
+// newItemsSite is a site of the keys order:* and exact, which may be written.
 func newItemsSite(t *testing.T) *site {
 	t.Helper()
 	api, client := newAPI(t)
-	scope := newScope(t, "order:*")
+	scope, err := lookup.ParseScope("order:*,exact")
+	if err != nil {
+		t.Fatal(err)
+	}
 	found, err := lookup.New(lookup.Config{
 		Scope: scope, Fetch: client.GetKeyValueItem, LocalMaxAge: time.Hour, NotFoundMaxAge: time.Hour, MaxItems: 10, Timeout: time.Minute,
 	})
@@ -79,8 +76,22 @@ func newItemsSite(t *testing.T) *site {
 	}
 	s := newSite(found.Item)
 	s.api = api
-	s.Items = &direct.Items{Client: client, Scope: scope, Forget: found.Forget, Writable: true, Timeout: 10 * time.Second}
+	forget := func(key string) {
+		s.forgot = append(s.forgot, key)
+		found.Forget(key)
+	}
+	s.Items = &direct.Items{Client: client, Scope: scope, Forget: forget, Writable: true, Timeout: 10 * time.Second}
 	return s
+}
+
+// answers has the API answer every call so.
+func (s *site) answers(status int, body string) {
+	s.api.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Retry-After", "3600") // no second try within the deadline
+		w.WriteHeader(status)
+		fmt.Fprint(w, body)
+		return true
+	})
 }
 
 // check makes a direct invocation and compares its answer.
@@ -120,12 +131,16 @@ func checkError(t *testing.T, err error, want string) {
 	}
 }
 
-// calls is how often the API was called, by all methods.
-func (s *site) calls() (n int) {
+// checkCalls compares how often the API was called, by all methods.
+func (s *site) checkCalls(t *testing.T, want int) {
+	t.Helper()
+	n := 0
 	for _, method := range []string{"SetKeyValueItem", "DelKeyValueItem", "GetKeyValueItem", "GetKeyValueItems", "GetKeyValueKeys"} {
 		n += s.api.Calls(method)
 	}
-	return n
+	if n != want {
+		t.Errorf("the API was called %d times; want %d", n, want)
+	}
 }
 
 type itemBody struct {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,11 @@ func TestOperations(t *testing.T) {
 	s.check(t, `{"operation":"list","prefix":"order:"}`, `{"items":[`+item+`],"next_offset":null}`)
 	s.check(t, `{"operation":"keys","prefix":"order:1"}`, fmt.Sprintf(`{"items":[{"key":"order:1","expires_at":%d}],"next_offset":null}`, end))
 	s.check(t, `{"operation":"delete","key":"order:1"}`, "null")
+	s.check(t, `{"operation":"delete","key":"order:1"}`, "null")
 	s.check(t, `{"key":"order:1"}`, "null")
+	if want := []string{"order:1", "order:1", "order:1", "order:1"}; !slices.Equal(s.forgot, want) {
+		t.Errorf("forgot %q; want the key of each write", s.forgot)
+	}
 	s.api.Put("order:1", lookuptest.Value, time.Time{})
 	s.check(t, `{"operation":"list","prefix":"order:"}`, `{"items":[{"key":"order:1","value":"`+lookuptest.Value+`","expires_at":null}],"next_offset":null}`)
 	s.check(t, `{"operation":"keys","prefix":"order:"}`, `{"items":[{"key":"order:1","expires_at":null}],"next_offset":null}`)
@@ -102,6 +107,7 @@ func TestOperationsRefused(t *testing.T) {
 		`{"operation":"set","key":"order:` + strings.Repeat("я", 195) + `","value":"v","ttl":60}`:  "Not a key: the key has more than 200 characters.",
 		`{"operation":"set","key":"order:1","value":"` + strings.Repeat("я", 2001) + `","ttl":60}`: "Not accepted: the value is text of at most 2000 characters.",
 		`{"operation":"set","key":"secret:token","value":"v","ttl":60}`:                            scope,
+		`{"operation":"set","key":"Order:1","value":"v","ttl":60}`:                                 scope,
 
 		`{"operation":"delete"}`:                               `delete takes {"operation":"delete","key":"…"}.`,
 		`{"operation":"delete","key":null}`:                    `delete takes`,
@@ -109,6 +115,7 @@ func TestOperationsRefused(t *testing.T) {
 		`{"operation":"delete","prefix":"order:"}`:             `delete takes`,
 		`{"operation":"delete","key":"order:*"}`:               outside,
 		`{"operation":"delete","key":"secret:token"}`:          scope,
+		`{"operation":"delete","key":"exactly"}`:               scope,
 		`{"operation":"list"}`:                                 `list takes {"operation":"list","prefix":"…"}`,
 		`{"operation":"list","key":"order:"}`:                  `list takes {"operation":"list","prefix":"…"}`,
 		`{"operation":"list","prefix":1}`:                      `The member "prefix" has the wrong JSON type.`,
@@ -122,9 +129,7 @@ func TestOperationsRefused(t *testing.T) {
 	} {
 		s.checkRefused(t, payload, "InvalidRequest", want)
 	}
-	if n := s.calls(); n != 0 {
-		t.Errorf("the API was called %d times; want never", n)
-	}
+	s.checkCalls(t, 0)
 	if log := s.log.String(); strings.Contains(log, "order") || strings.Contains(log, "secret") || strings.Contains(log, "List") {
 		t.Errorf("the log holds what callers sent: %s", log)
 	}
@@ -143,9 +148,7 @@ func TestWritesAreOff(t *testing.T) {
 	} {
 		s.checkRefused(t, payload, "InvalidRequest", "Writes are off; ALLOW_WRITES=true would allow them.")
 	}
-	if n := s.calls(); n != 0 {
-		t.Errorf("the API was called %d times; want never", n)
-	}
+	s.checkCalls(t, 0)
 	s.check(t, `{"operation":"keys","prefix":"order:"}`, `{"items":[{"key":"order:1","expires_at":null}],"next_offset":null}`)
 }
 
@@ -157,9 +160,9 @@ func TestOperationsNotOffered(t *testing.T) {
 	}
 }
 
-// TestPagesOfOperations follows next_offset to its end. What is outside the
+// TestListsInScope follows next_offset to its end. What is outside the
 // allow-list takes its place in a page and is not shown.
-func TestPagesOfOperations(t *testing.T) {
+func TestListsInScope(t *testing.T) {
 	t.Parallel()
 	s := newItemsSite(t)
 	for i := range 12 {
@@ -171,6 +174,7 @@ func TestPagesOfOperations(t *testing.T) {
 		{`"operation":"list","prefix":"order:","count":6`, "6 until 6, 6 until 12, 0"},
 		{`"operation":"list","prefix":"order:"`, "10 until 10, 2"},
 		{`"operation":"list","prefix":"order:","count":50`, "12"},
+		{`"operation":"list","prefix":"order:","count":12`, "12 until 12, 0"},
 		{`"operation":"list","prefix":"order:1"`, "2"},
 		{`"operation":"keys","prefix":"order:"`, "10 until 10, 2"},
 		{`"operation":"keys","prefix":"order:none"`, "0"},
@@ -184,6 +188,11 @@ func TestPagesOfOperations(t *testing.T) {
 			}
 			if err != nil || json.Unmarshal(got, &page) != nil || strings.Contains(string(got), "secret") {
 				t.Fatalf("Invoke(%s) = %s, %v; want a page", test.request, got, err)
+			}
+			for _, item := range page.Items {
+				if strings.Contains(test.request, "list") != (item.Value == "v") || !strings.HasPrefix(item.Key, "order:") {
+					t.Errorf("Invoke(%s) has %+v; want the value in a list alone", test.request, item)
+				}
 			}
 			words := fmt.Sprint(len(page.Items))
 			if offset = page.NextOffset; offset != nil {
@@ -201,42 +210,36 @@ func TestPagesOfOperations(t *testing.T) {
 func TestOperationsFail(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
-		name, body string
-		status     int
-		errorType  string
+		status    int
+		body      string
+		errorType string
 	}{
-		{"throttled", `{"error":{"code":340}}`, 200, "UpstreamBusy"},
-		{"status 429", "", 429, "UpstreamBusy"},
-		{"status 503", "", 503, "UpstreamUnavailable"},
-		{"fault", `{"error":{"code":1}}`, 200, "UpstreamFailure"},
-		{"role", `{"error":{"code":104}}`, 200, "UpstreamFailure"},
-		{"parameter", `{"error":{"code":497}}`, 200, "UpstreamFailure"},
-		{"HTML", "<html>", 200, "UpstreamFailure"},
-		{"wrong type", `{"result":"order"}`, 200, "UpstreamFailure"},
-		{"application", `{"error":{"code":116}}`, 200, "InternalError"},
+		{200, `{"error":{"code":340}}`, "UpstreamBusy"},
+		{429, "", "UpstreamBusy"},
+		{503, "", "UpstreamUnavailable"},
+		{200, `{"error":{"code":1}}`, "UpstreamFailure"},
+		{200, `{"error":{"code":104}}`, "UpstreamFailure"},
+		{200, `{"error":{"code":497}}`, "UpstreamFailure"},
+		{200, "<html>", "UpstreamFailure"},
+		{200, `{"message":"maintenance"}`, "UpstreamFailure"},
+		{200, `{"result":"order"}`, "UpstreamFailure"},
+		{200, `{"error":{"code":116}}`, "InternalError"},
 	} {
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			s := newItemsSite(t)
-			s.api.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
-				w.Header().Set("Retry-After", "3600") // no second try within the deadline
-				w.WriteHeader(row.status)
-				fmt.Fprint(w, row.body)
-				return true
-			})
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			for _, payload := range operations {
-				got, err := s.Invoke(ctx, []byte(payload))
-				if got != nil {
-					t.Errorf("Invoke(%s) = %s; want nothing", payload, got)
-				}
-				checkError(t, err, row.errorType)
+		s := newItemsSite(t)
+		s.answers(row.status, row.body)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		for _, payload := range operations {
+			got, err := s.Invoke(ctx, []byte(payload))
+			if got != nil {
+				t.Errorf("status %d, %s: Invoke(%s) = %s; want nothing", row.status, row.body, payload, got)
 			}
-			if n := s.calls(); n != 4 {
-				t.Errorf("the API was called %d times; want 4", n)
-			}
-		})
+			checkError(t, err, row.errorType)
+		}
+		cancel()
+		s.checkCalls(t, len(operations))
+		if !slices.Equal(s.forgot, []string{"order:1", "order:1"}) {
+			t.Errorf("status %d, %s: forgot %q; want the key of each write, done or not", row.status, row.body, s.forgot)
+		}
 	}
 }
 
@@ -266,9 +269,7 @@ func TestOperationsTimeOut(t *testing.T) {
 func TestSetWithoutAnswer(t *testing.T) {
 	t.Parallel()
 	s := newItemsSite(t)
-	s.api.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
-		fmt.Fprint(w, `{"result":{}}`)
-		return true
-	})
+	s.answers(200, `{"result":{}}`)
 	s.checkRefused(t, operations[0], "UpstreamFailure", "")
+	s.check(t, operations[1], "null") // deletion of nothing is a deletion
 }

@@ -50,9 +50,6 @@ func TestEnrichment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	if items := decode[[]*itemBody](t, got); len(items) != 3 || items[1] != nil || items[0].Key != "short" || *items[2].MaxAge != 40 {
 		t.Errorf("Invoke = %s, %v; want short, null, long", got, err)
 	}

@@ -1,7 +1,6 @@
 package handler_test
 
 import (
-	"context"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -17,9 +16,7 @@ import (
 func TestForms(t *testing.T) {
 	t.Parallel()
 	serve := func(value string) *site {
-		s := newSite(func(_ context.Context, key string) (lookup.Answer, error) {
-			return lookup.Answer{Item: &voximplant.KeyValueItem{Key: key, Value: value, ExpiresAt: lookuptest.At().Add(time.Hour)}, At: lookuptest.At(), Left: time.Hour}, nil
-		})
+		s := newSite(holding(value))
 		s.RawValues = true
 		return s
 	}

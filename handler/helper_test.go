@@ -1,8 +1,10 @@
 package handler_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +19,7 @@ import (
 	"voxkv/internal/openapitest"
 	"voxkv/internal/requestlogtest"
 	"voxkv/lookup"
+	"voxkv/voximplant"
 )
 
 // A site is a handler with the default settings, and its log.
@@ -34,6 +37,14 @@ func newSite(find lookup.Func) *site {
 		Origins:        []string{"*"},
 		Log:            log,
 	}}
+}
+
+// holding finds an item with value that has an hour to live.
+func holding(value string) lookup.Func {
+	return func(_ context.Context, key string) (lookup.Answer, error) {
+		item := &voximplant.KeyValueItem{Key: key, Value: value, ExpiresAt: lookuptest.At().Add(time.Hour)}
+		return lookup.Answer{Item: item, At: lookuptest.At(), Left: time.Hour}, nil
+	}
 }
 
 // A reply is a response with canonical header names.
@@ -54,6 +65,9 @@ func (s *site) ask(t testing.TB, method, target string, header ...string) reply 
 	}
 	got := s.serve(r)
 	checkEvery(t, got)
+	if s.anyOrigin() {
+		checkAnyOrigin(t, got)
+	}
 	openapitest.Validate(t, r, got.response())
 	if log := s.log.String(); strings.Contains(log, lookuptest.Value) {
 		t.Errorf("%s %s: the log holds the value: %s", method, target, log)
@@ -81,6 +95,19 @@ func (r reply) response() *http.Response {
 func (s *site) get(t testing.TB, target string, header ...string) reply {
 	t.Helper()
 	return s.ask(t, http.MethodGet, target, header...)
+}
+
+// anyOrigin reports whether pages of any origin may read the answers.
+func (s *site) anyOrigin() bool { return slices.Contains(s.Origins, "*") }
+
+// checkAnyOrigin is B3-26 and B3-28.
+func checkAnyOrigin(t testing.TB, r reply) {
+	t.Helper()
+	if r.header.Get("Access-Control-Allow-Origin") != "*" || r.header.Get("Vary") != "" ||
+		r.header.Get("Access-Control-Allow-Credentials") != "" ||
+		r.header.Get("Access-Control-Expose-Headers") != "ETag, Date, Age, Retry-After, X-Request-Id" {
+		t.Errorf("status %d: %v; want that a page of any origin may read it", r.status, r.header)
+	}
 }
 
 // checkEvery checks B3-5, B3-20, B3-25, E5-12 and E5-29.
@@ -112,23 +139,22 @@ func checkEvery(t testing.TB, r reply) {
 }
 
 // checkAbsolute checks that Expires and X-Accel-Expires say of each response
-// what Cache-Control does, for an nginx that ignores the latter.
+// what Cache-Control does, for caches that ignore the latter.
 func checkAbsolute(t testing.TB, r reply) {
 	t.Helper()
-	control, expires, accel := r.header.Get("Cache-Control"), r.header.Get("Expires"), r.header.Get("X-Accel-Expires")
-	until := "0"
-	if at, err := http.ParseTime(expires); err == nil && strings.Contains(control, "s-maxage=") {
-		until = "@" + strconv.FormatInt(at.Unix(), 10)
-	} else if expires != "Thu, 01 Jan 1970 00:00:00 GMT" {
-		t.Errorf("status %d: Cache-Control %q with Expires %q; want the epoch", r.status, control, expires)
+	expires, accel := "Thu, 01 Jan 1970 00:00:00 GMT", "0"
+	if shared, err := strconv.ParseInt(directives(t, r)["s-maxage"], 10, 64); err == nil {
+		at := lookuptest.At().Add(time.Duration(shared) * time.Second)
+		expires, accel = at.Format(http.TimeFormat), fmt.Sprint("@", at.Unix())
 	}
-	if accel != until {
-		t.Errorf("status %d: Cache-Control %q and Expires %q with X-Accel-Expires %q; want %q", r.status, control, expires, accel, until)
+	if r.header.Get("Expires") != expires || r.header.Get("X-Accel-Expires") != accel {
+		t.Errorf("status %d: Cache-Control %q with Expires %q and X-Accel-Expires %q; want %q and %q",
+			r.status, r.header.Get("Cache-Control"), r.header.Get("Expires"), r.header.Get("X-Accel-Expires"), expires, accel)
 	}
 }
 
 // directives reads a Cache-Control by RFC 9111 section 5.2. Each directive stands once.
-func directives(t *testing.T, r reply) map[string]string {
+func directives(t testing.TB, r reply) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for directive := range strings.SplitSeq(r.header.Get("Cache-Control"), ",") {
@@ -141,19 +167,33 @@ func directives(t *testing.T, r reply) map[string]string {
 	return all
 }
 
-// problem reads a problem document strictly.
-func (r reply) problem(t *testing.T) (p struct {
+type itemBody struct {
+	Key, Value string
+	ExpiresAt  *int64 `json:"expires_at"`
+}
+
+type problemBody struct {
 	Type, Title, Code, Detail string
 	Status                    int
 	RequestID                 string `json:"request_id"`
 	RetryAfter                int    `json:"retry_after"`
-}) {
+}
+
+// decode reads the JSON of a response strictly.
+func decode[Body any](t *testing.T, text string) (body Body) {
 	t.Helper()
-	decoder := json.NewDecoder(strings.NewReader(r.body))
+	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&p); err != nil {
-		t.Fatalf("body %q is no problem document: %v", r.body, err)
+	if err := decoder.Decode(&body); err != nil {
+		t.Fatalf("%s is not what is expected: %v", text, err)
 	}
+	return body
+}
+
+// problem reads a problem document strictly.
+func (r reply) problem(t *testing.T) problemBody {
+	t.Helper()
+	p := decode[problemBody](t, r.body)
 	if p.Status != r.status || p.RequestID != r.header.Get("X-Request-Id") {
 		t.Errorf("problem says status %d and request %q; the header fields say %d and %q", p.Status, p.RequestID, r.status, r.header.Get("X-Request-Id"))
 	}

@@ -2,7 +2,6 @@ package handler_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,19 +10,30 @@ import (
 	"voxkv/internal/lookuptest"
 )
 
-// TestPathHasNoAlias: an item has one path, and one more under the base path if
-// there is one. Only the key in it is decoded, once.
+// TestPathHasNoAlias is E5-3 and E5-4: an item has one path, and one more under the
+// base path if there is one. Only the key in it is decoded, once.
 func TestPathHasNoAlias(t *testing.T) {
 	t.Parallel()
+	const (
+		alphabet = "Not a key: the key has a character outside a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +."
+		slash    = "A key cannot have a slash. Leave out the one at the end of the path."
+		dots     = "A path cannot hold this key. Use /v1/items?key= for it."
+		without  = "The path ends without a key. It must be "
+	)
 	tests := []struct {
 		base, path string
-		want       string // the key, or the code of the problem
+		want       string // the key, or the code or the detail of the problem
 	}{
 		{"", "/v1/items/k", "k"},
 		{"", "/v1/items/%6B", "k"},
 		{"", "/v1/items/%D0%BA", "к"},
 		{"", "/v1/items/к", "к"},
 		{"", "/v1/items/a+b", "a+b"},
+		{"", "/v1/items/a%2Bb", "a+b"},
+		{"", "/v1/items/a%23b", "a#b"},
+		{"", "/v1/items/a;b", "a;b"},
+		{"", "/v1/items/a%3Bb", "a;b"},
+		{"", "/v1/items/" + strings.Repeat("%D1%8F", 200), strings.Repeat("я", 200)},
 		{"", "/v1/parsed/k", "k"},
 		{"/kv", "/v1/items/k", "k"},
 		{"/kv", "/kv/v1/items/k", "k"},
@@ -35,12 +45,26 @@ func TestPathHasNoAlias(t *testing.T) {
 		{"/v1/items", "/v1/items/k", "k"},
 		{"/v1/items", "/v1/items/v1/items/k", "k"},
 
-		{"", "/v1/items/%256B", "invalid_key"},
-		{"", "/v1/items/%zz", "invalid_key"},
-		{"", "/v1/items/a%2Fb", "invalid_key"},
-		{"", "/v1/items/a/v1/items/k", "invalid_key"},
-		{"/kv", "/kv/v1/items/k%2F", "invalid_key"},
+		{"", "/v1/items/%256B", alphabet},
+		{"", "/v1/items/%zz", alphabet},
+		{"", "/v1/items/%FF", alphabet},
+		{"", "/v1/items/a%2Fb", alphabet},
+		{"", "/v1/items/a/b", alphabet},
+		{"", "/v1/items/a/v1/items/k", alphabet},
+		{"", "/v1/items/k/", slash},
+		{"", "/v1/items/k//", slash},
+		{"", "/v1/items//", slash},
+		{"", "/v1/parsed/k/", slash},
+		{"/kv", "/kv/v1/items/k%2F", slash},
+		{"", "/v1/items/.", dots},
+		{"", "/v1/items/%2E%2e", dots},
+		{"", "/v1/items/", without + "/v1/items/{key}."},
+		{"", "/v1/parsed/", without + "/v1/parsed/{key}."},
+		{"", "/v1/values/", without + "/v1/values/{key}."},
 
+		{"", "/v1", "no_route"},
+		{"", "/v1/", "no_route"},
+		{"", "/v1/itemsk", "no_route"},
 		{"", "/anything/v1/items/k", "no_route"},
 		{"", "//v1/items/k", "no_route"},
 		{"", "/v1//items/k", "no_route"},
@@ -71,7 +95,7 @@ func TestPathHasNoAlias(t *testing.T) {
 	}
 	for _, tt := range tests {
 		s := newSite(lookuptest.Living(time.Hour, 0))
-		s.BasePath = tt.base
+		s.BasePath, s.RawValues = tt.base, true
 		// As net/http parses it, and as a gateway that decodes nothing hands it on.
 		parsed, err := url.ParseRequestURI(tt.path)
 		if err != nil {
@@ -82,10 +106,10 @@ func TestPathHasNoAlias(t *testing.T) {
 			decoded = tt.path
 		}
 		for _, u := range []*url.URL{parsed, {Path: decoded, RawPath: tt.path}} {
-			w := httptest.NewRecorder()
-			s.ServeHTTP(w, &http.Request{Method: http.MethodGet, URL: u, Header: http.Header{}})
-			if want := tt.want; !strings.Contains(w.Body.String(), `"key":"`+want+`"`) && !strings.Contains(w.Body.String(), `"code":"`+want+`"`) {
-				t.Errorf("BasePath %q: GET %s (%q, %q) = %d %s; want %s", tt.base, tt.path, u.Path, u.RawPath, w.Code, w.Body, want)
+			got := s.serve(&http.Request{Method: http.MethodGet, URL: u, Header: http.Header{}})
+			checkEvery(t, got)
+			if !strings.Contains(got.body, `":"`+tt.want+`"`) {
+				t.Errorf("BasePath %q: GET %s (%q, %q) = %d %s; want %s", tt.base, tt.path, u.Path, u.RawPath, got.status, got.body, tt.want)
 			}
 		}
 	}

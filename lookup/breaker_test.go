@@ -27,13 +27,9 @@ type failingUpstream struct {
 func newFailingUpstream(t *testing.T) *failingUpstream {
 	t.Helper()
 	p := &failingUpstream{bad: map[string]error{}, asked: map[string]int{}}
-	scope, err := lookup.ParseScope("*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.Lookup, err = lookup.New(lookup.Config{
-		Scope: scope, MaxItems: 10, Timeout: 5 * time.Second, StaleMaxAge: time.Hour,
-		Fetch: func(_ context.Context, key string) (*voximplant.KeyValueItem, error) {
+	p.Lookup = newLookup(t, func(c *lookup.Config) {
+		c.LocalMaxAge, c.StaleMaxAge, c.MaxItems = 0, time.Hour, 10
+		c.Fetch = func(_ context.Context, key string) (*voximplant.KeyValueItem, error) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			p.asked[key]++
@@ -41,12 +37,15 @@ func newFailingUpstream(t *testing.T) *failingUpstream {
 				return nil, err
 			}
 			return &voximplant.KeyValueItem{Key: key, ExpiresAt: time.Now().Add(24 * time.Hour)}, nil
-		},
+		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	return p
+}
+
+// whenUpstreamFails gives test a bubble, in which nothing takes real time, and an upstream.
+func whenUpstreamFails(t *testing.T, test func(t *testing.T, p *failingUpstream)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(t, newFailingUpstream(t)) })
 }
 
 // fail asks for each of keys, which must not succeed, and returns the last error.
@@ -96,8 +95,7 @@ func waits(t *testing.T, err error, kind voximplant.Kind, least, most time.Durat
 
 func TestFailingServiceOpensTheBreaker(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newFailingUpstream(t)
+	whenUpstreamFails(t, func(t *testing.T, p *failingUpstream) {
 		p.err = unavailable()
 		err := p.fail(t, names("k", 100)...)
 		if p.total() != 5 {
@@ -111,8 +109,7 @@ func TestFailingServiceOpensTheBreaker(t *testing.T) {
 // and no other key notices.
 func TestFailingKeyOpensItsCircuit(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newFailingUpstream(t)
+	whenUpstreamFails(t, func(t *testing.T, p *failingUpstream) {
 		p.bad["bad"] = unavailable()
 		for range 100 {
 			waits(t, p.fail(t, "bad"), voximplant.KindUnavailable, 0, 1500*time.Millisecond)
@@ -134,8 +131,7 @@ func TestFailingKeyOpensItsCircuit(t *testing.T) {
 // they are, and whatever hangs is given up by the time limit.
 func TestKeysOfOneBatch(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newFailingUpstream(t)
+	whenUpstreamFails(t, func(t *testing.T, p *failingUpstream) {
 		p.Fetch = func(ctx context.Context, key string) (*voximplant.KeyValueItem, error) {
 			if key == "good" {
 				return nil, voximplant.ErrNotFound
@@ -161,8 +157,7 @@ func TestKeysOfOneBatch(t *testing.T) {
 // between the failures was answered.
 func TestAnswersBetweenFailures(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newFailingUpstream(t)
+	whenUpstreamFails(t, func(t *testing.T, p *failingUpstream) {
 		for i := range 50 {
 			key := fmt.Sprint("bad", i)
 			p.bad[key] = unavailable()
@@ -182,26 +177,23 @@ func TestAnswersBetweenFailures(t *testing.T) {
 func TestCooldownsGrow(t *testing.T) {
 	t.Parallel()
 	for name, keys := range map[string]int{"one key": 1, "many keys": 1000} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				p := newFailingUpstream(t)
-				p.err = &voximplant.Error{Kind: voximplant.KindThrottled}
-				for i := range 6000 {
-					p.fail(t, fmt.Sprint("k", i%keys))
-					time.Sleep(100 * time.Millisecond)
+		inBubble(t, name, func(t *testing.T) {
+			p := newFailingUpstream(t)
+			p.err = &voximplant.Error{Kind: voximplant.KindThrottled}
+			for i := range 6000 {
+				p.fail(t, fmt.Sprint("k", i%keys))
+				time.Sleep(100 * time.Millisecond)
+			}
+			if p.total() < 5+600/30 || p.total() > 5+6+600/20 {
+				t.Errorf("in ten minutes of outage it was asked %d times; want 25 to 41", p.total())
+			}
+			p.err = nil
+			time.Sleep(31 * time.Second)
+			for range 3 {
+				for _, key := range names("k", min(keys, 7)) {
+					p.succeed(t, key)
 				}
-				if p.total() < 5+600/30 || p.total() > 5+6+600/20 {
-					t.Errorf("in ten minutes of outage it was asked %d times; want 25 to 41", p.total())
-				}
-				p.err = nil
-				time.Sleep(31 * time.Second)
-				for range 3 {
-					for _, key := range names("k", min(keys, 7)) {
-						p.succeed(t, key)
-					}
-				}
-			})
+			}
 		})
 	}
 }
@@ -210,8 +202,7 @@ func TestCooldownsGrow(t *testing.T) {
 // hangs another does after the next cooldown.
 func TestOneTries(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newFailingUpstream(t)
+	whenUpstreamFails(t, func(t *testing.T, p *failingUpstream) {
 		p.err = unavailable()
 		p.fail(t, names("k", 5)...)
 		time.Sleep(1500 * time.Millisecond)
@@ -254,8 +245,7 @@ func TestFailingKeysCloseNobodyOut(t *testing.T) {
 			}
 			t.Run(fmt.Sprint(name, " ", bad), func(t *testing.T) {
 				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					p := newFailingUpstream(t)
+				whenUpstreamFails(t, func(t *testing.T, p *failingUpstream) {
 					p.succeed(t, "good")
 					p.err = unavailable()
 					for _, key := range []string{"k0", "k1", "good", "k2", "k3"} { // an outage, over at once
@@ -286,8 +276,7 @@ func TestFailingKeysCloseNobodyOut(t *testing.T) {
 // counts as one failure, however long it takes.
 func TestRequestsFail(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newFailingUpstream(t)
+	whenUpstreamFails(t, func(t *testing.T, p *failingUpstream) {
 		p.err = unavailable()
 		item := func(ctx context.Context, key string) (lookup.Answer, error) { return p.Item(ctx, key) }
 		asked := p.total()
@@ -313,8 +302,7 @@ func TestRequestsFail(t *testing.T) {
 // from being asked for, as long as some are answered.
 func TestRequestsAnswerInPart(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newFailingUpstream(t)
+	whenUpstreamFails(t, func(t *testing.T, p *failingUpstream) {
 		var keys []string
 		for i := range 10 {
 			p.bad[fmt.Sprint("bad", i)] = unavailable()
@@ -342,8 +330,7 @@ func inTurn(item lookup.Func) lookup.Func {
 // TestOneTrialACooldown: however many keys wait, one is the trial.
 func TestOneTrialACooldown(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newFailingUpstream(t)
+	whenUpstreamFails(t, func(t *testing.T, p *failingUpstream) {
 		p.err = &voximplant.Error{Kind: voximplant.KindThrottled, RetryAfter: 25 * time.Second}
 		p.fail(t, names("k", 5)...)
 		for range 3 {
@@ -361,8 +348,7 @@ func TestOneTrialACooldown(t *testing.T) {
 func TestClockSetBackInAnOutage(t *testing.T) {
 	t.Parallel()
 	var behind time.Duration
-	synctest.Test(t, func(t *testing.T) {
-		p := newFailingUpstream(t)
+	whenUpstreamFails(t, func(t *testing.T, p *failingUpstream) {
 		p.Now = func() time.Time { return time.Now().Add(-behind) }
 		p.err = unavailable()
 		p.fail(t, names("k", 3)...)
@@ -381,8 +367,7 @@ func TestClockSetBackInAnOutage(t *testing.T) {
 // the next success.
 func TestManyFailingKeys(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newFailingUpstream(t)
+	whenUpstreamFails(t, func(t *testing.T, p *failingUpstream) {
 		p.err = unavailable()
 		for range 5 { // opens the circuits of keys that fail, and of no other
 			for i := range 900 {
@@ -426,8 +411,7 @@ func TestNoFailuresOfTheService(t *testing.T) {
 // hide that it fails.
 func TestOnlyAnswersProveHealth(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newFailingUpstream(t)
+	whenUpstreamFails(t, func(t *testing.T, p *failingUpstream) {
 		for i := range 10 {
 			p.err = unavailable()
 			p.fail(t, fmt.Sprint("k", i))
@@ -443,8 +427,7 @@ func TestOnlyAnswersProveHealth(t *testing.T) {
 // TestCopiesServeMeanwhile: a cooldown of upstream is none of the copies.
 func TestCopiesServeMeanwhile(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newFailingUpstream(t)
+	whenUpstreamFails(t, func(t *testing.T, p *failingUpstream) {
 		p.succeed(t, "k")
 		p.err = unavailable()
 		for range 20 {

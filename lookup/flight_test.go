@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -49,6 +50,7 @@ func slow(delay time.Duration, calls *atomic.Int32) func(context.Context, string
 	}
 }
 
+// TestConcurrentCallersShareOneFetch is E5-23 of docs/http-statements.md.
 func TestConcurrentCallersShareOneFetch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -122,64 +124,49 @@ func TestKeysDoNotWaitForEachOther(t *testing.T) {
 	})
 }
 
-func TestCancelledCallerLeavesTheOthers(t *testing.T) {
+// TestCallersWhoLeave leave the fetch to the others, who came before or come after.
+func TestCallersWhoLeave(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var calls atomic.Int32
-		l := newLookup(t, func(c *lookup.Config) { c.Fetch = slow(3*time.Second, &calls) })
-		ctx, cancel := context.WithCancel(t.Context())
-		first := ask(ctx, l) // whose context the question starts from
-		synctest.Wait()
-		other := ask(t.Context(), l)
-		time.Sleep(time.Second)
-		cancel()
-		synctest.Wait()
-		if !errors.Is(first.err, context.Canceled) || first.took != time.Second || first.Source != lookup.FromNowhere {
-			t.Errorf("cancelled: %+v; want context.Canceled at once, from nowhere", first)
-		}
-		later := ask(t.Context(), l)
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
-		for name, r := range map[string]*result{"other": other, "later": later} {
-			if r.err != nil || r.Item == nil || r.Item.Value != "1" {
-				t.Errorf("%s caller: %+v; want the answer to the first question", name, r)
+	for want, leaving := range map[error]func(context.Context) (context.Context, context.CancelFunc){
+		context.DeadlineExceeded: func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, time.Second)
+		},
+		context.Canceled: func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(time.Second, cancel)
+			return ctx, cancel
+		},
+	} {
+		inBubble(t, want.Error(), func(t *testing.T) {
+			var calls atomic.Int32
+			l := newLookup(t, func(c *lookup.Config) { c.Fetch = slow(4*time.Second, &calls) })
+			ctx, cancel := leaving(t.Context())
+			defer cancel()
+			first := ask(ctx, l) // whose context the fetch starts from
+			synctest.Wait()
+			other := ask(t.Context(), l)
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if !errors.Is(first.err, want) || first.took != time.Second || first.Source != lookup.FromNowhere {
+				t.Errorf("the caller who leaves: %+v; want %v at once, from nowhere", first, want)
 			}
-		}
-		if n := calls.Load(); n != 1 {
-			t.Errorf("upstream was asked %d times; want 1", n)
-		}
-	})
-}
-
-func TestDeadlineOfOneCaller(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var calls atomic.Int32
-		l := newLookup(t, func(c *lookup.Config) { c.Fetch = slow(4*time.Second, &calls) })
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		hurried, patient := ask(ctx, l), ask(t.Context(), l)
-		time.Sleep(time.Second)
-		synctest.Wait()
-		if !errors.Is(hurried.err, context.DeadlineExceeded) || hurried.took != time.Second {
-			t.Errorf("hurried caller: %+v; want its deadline's error after 1s", hurried)
-		}
-		next := ask(t.Context(), l) // waits for the same answer
-		time.Sleep(3 * time.Second)
-		synctest.Wait()
-		for name, r := range map[string]*result{"patient": patient, "next": next} {
-			if r.err != nil || r.Item == nil || r.Item.Value != "1" || r.Age != 4*time.Second {
-				t.Errorf("%s caller: %+v; want the answer to the first question, 4s old", name, r)
+			later := ask(t.Context(), l)
+			time.Sleep(3 * time.Second)
+			synctest.Wait()
+			for name, r := range map[string]*result{"other": other, "later": later} {
+				if r.err != nil || r.Item == nil || r.Item.Value != "1" || r.Age != 4*time.Second {
+					t.Errorf("%s caller: %+v; want the answer to the first question, 4s old", name, r)
+				}
 			}
-		}
-		if n := calls.Load(); n != 1 {
-			t.Errorf("upstream was asked %d times; want 1", n)
-		}
-	})
+			if n := calls.Load(); n != 1 {
+				t.Errorf("upstream was asked %d times; want 1", n)
+			}
+		})
+	}
 }
 
 // TestHurriedCallers: callers who wait less long than the answer takes share one
-// question, whether they come together or one after the other.
+// question, one after the other.
 func TestHurriedCallers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -187,13 +174,8 @@ func TestHurriedCallers(t *testing.T) {
 		l := newLookup(t, func(c *lookup.Config) { c.Fetch = slow(2*time.Second, &calls) })
 		for range 30 {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-			together, _ := ask(ctx, l), ask(ctx, l)
 			if _, err := l.Item(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("Item = _, %v; want the caller's deadline", err)
-			}
-			synctest.Wait()
-			if !errors.Is(together.err, context.DeadlineExceeded) {
-				t.Errorf("Item = _, %v; want the caller's deadline", together.err)
 			}
 			cancel()
 		}
@@ -201,30 +183,6 @@ func TestHurriedCallers(t *testing.T) {
 		if find(t, l, "a", "1", lookup.FromCache); calls.Load() != 1 {
 			t.Errorf("upstream was asked %d times; want 1", calls.Load())
 		}
-	})
-}
-
-// TestOverdueQuestion: a question that should have ended long ago, as after a
-// freeze, keeps nobody waiting.
-func TestOverdueQuestion(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		thaw := make(chan bool)
-		l := newLookup(t, func(c *lookup.Config) {
-			c.Fetch = firstWaits(func(context.Context) (*voximplant.KeyValueItem, error) {
-				<-thaw
-				return item("before"), nil
-			})
-		})
-		frozen := ask(t.Context(), l)
-		time.Sleep(time.Minute)
-		find(t, l, "a", "after", lookup.FromUpstream)
-		close(thaw)
-		synctest.Wait()
-		if frozen.err != nil || frozen.Item.Value != "before" || frozen.Age != time.Minute {
-			t.Errorf("the first caller got %+v; want its answer, a minute old", frozen)
-		}
-		find(t, l, "a", "after", lookup.FromCache)
 	})
 }
 
@@ -281,36 +239,77 @@ func TestFetchSeesTheCallersValues(t *testing.T) {
 	}
 }
 
-// TestOvertakenAnswer lets a question hang, be given up, and be answered after
-// a later one: what it brings is older than the copy there is.
+// firstWaits is an upstream that first answers what wait returns, and then from then on.
+// Under keys other than a it has items and absences.
+func firstWaits(wait func(context.Context) (*voximplant.KeyValueItem, error), then *voximplant.KeyValueItem) func(context.Context, string) (*voximplant.KeyValueItem, error) {
+	var asked atomic.Int32
+	return func(ctx context.Context, key string) (*voximplant.KeyValueItem, error) {
+		switch {
+		case strings.HasPrefix(key, "absent"):
+			return nil, voximplant.ErrNotFound
+		case key == "a" && asked.Add(1) == 1:
+			return wait(ctx)
+		}
+		return then, nil
+	}
+}
+
+// TestOvertakenAnswer lets a question hang, and be answered after a later one or
+// after a write. What it brings is older than what is known by then: its own caller
+// gets it, and nobody else, even if no copy is kept of the later answer.
 func TestOvertakenAnswer(t *testing.T) {
 	t.Parallel()
-	for name, late := range map[string]*voximplant.KeyValueItem{
-		"an item":   {Key: "a", Value: "before", ExpiresAt: time.Now().Add(time.Hour)},
-		"no item":   nil,
-		"no expiry": {Key: "a", Value: "before"},
+	before, after, endless := item("before"), item("after"), &voximplant.KeyValueItem{Key: "a", Value: "endless"}
+	huge := item(strings.Repeat("w", 8<<10+1))
+	for _, row := range []struct {
+		name          string
+		late, then    *voximplant.KeyValueItem
+		write, evicts bool
+		source        lookup.Source // of what is found when the late answer is there
+	}{
+		{"an item after an answer", before, after, false, false, lookup.FromCache},
+		{"no item after an answer", nil, after, false, false, lookup.FromCache},
+		{"no expiry after an answer", endless, after, false, false, lookup.FromCache},
+		{"an item after one without expiry", before, endless, false, false, lookup.FromUpstream},
+		{"an item after a huge one", before, huge, false, false, lookup.FromUpstream},
+		{"an item after an answer that was evicted", before, after, false, true, lookup.FromUpstream},
+		{"an item after a write", before, after, true, false, lookup.FromUpstream},
+		{"no item after a write", nil, after, true, false, lookup.FromUpstream},
+		{"no expiry after a write", endless, after, true, false, lookup.FromUpstream},
+		{"an item after a write that was evicted", before, after, true, true, lookup.FromUpstream},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				arrive := make(chan bool)
-				var calls atomic.Int32
-				l := newLookup(t, func(c *lookup.Config) {
-					c.Fetch = func(context.Context, string) (*voximplant.KeyValueItem, error) {
-						if calls.Add(1) == 1 {
-							<-arrive
-							return late, nil
-						}
-						return item("after"), nil
-					}
-				})
-				ask(t.Context(), l)
-				time.Sleep(5 * time.Second)
-				find(t, l, "a", "after", lookup.FromUpstream)
-				close(arrive)
-				synctest.Wait()
-				find(t, l, "a", "after", lookup.FromCache)
+		inBubble(t, row.name, func(t *testing.T) {
+			arrive := make(chan bool)
+			l := newLookup(t, func(c *lookup.Config) {
+				c.MaxItems = 3
+				c.Fetch = firstWaits(func(context.Context) (*voximplant.KeyValueItem, error) {
+					<-arrive
+					return row.late, nil
+				}, row.then)
 			})
+			waiting := ask(t.Context(), l)
+			synctest.Wait()
+			if row.write {
+				l.Forget("a")
+			} else {
+				time.Sleep(time.Minute) // the question is overdue, as after a freeze, and keeps nobody waiting
+				find(t, l, "a", row.then.Value, lookup.FromUpstream)
+			}
+			for i := range 3 {
+				if row.evicts {
+					find(t, l, fmt.Sprint("absent", i), "", lookup.FromUpstream)
+					find(t, l, fmt.Sprint("other", i), row.then.Value, lookup.FromUpstream)
+				}
+			}
+			close(arrive)
+			synctest.Wait()
+			if waiting.Item != row.late || waiting.Age != waiting.took || (waiting.err == nil) != (row.late != nil) {
+				t.Errorf("the first caller got %+v; want its own answer, as old as its question", waiting)
+			}
+			find(t, l, "a", row.then.Value, row.source)
+			if row.then == after {
+				find(t, l, "a", "after", lookup.FromCache)
+			}
 		})
 	}
 }
@@ -321,14 +320,12 @@ func TestAnswerReadAfterAFreeze(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		thaw := make(chan bool)
-		var calls atomic.Int32
-		l := newLookup(t, func(c *lookup.Config) {
-			c.Fetch = func(context.Context, string) (*voximplant.KeyValueItem, error) {
-				if calls.Add(1) == 1 {
-					<-thaw
-					return item("before"), nil
-				}
-				return nil, errDown
+		var s upstream
+		s.put("before", time.Hour)
+		l := s.lookup(t, func(c *lookup.Config) {
+			c.Fetch = func(ctx context.Context, key string) (*voximplant.KeyValueItem, error) {
+				defer func() { <-thaw }()
+				return s.fetch(ctx, key)
 			}
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -337,6 +334,7 @@ func TestAnswerReadAfterAFreeze(t *testing.T) {
 		time.Sleep(time.Minute)
 		close(thaw)
 		synctest.Wait()
+		s.err = errDown
 		if a, err := l.Item(t.Context(), "a"); !errors.Is(err, errDown) || a.Item != nil {
 			t.Errorf("Item = %+v, %v; want %v: the answer is a minute old", a, err, errDown)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"voxkv/lookup"
@@ -12,15 +13,29 @@ import (
 
 var errDown = errors.New("upstream is down")
 
-// newLookup returns a Lookup of every key, after edit has changed its Config.
-func newLookup(t testing.TB, edit func(*lookup.Config)) *lookup.Lookup {
+// inBubble runs test as the part name of t, in a bubble in which nothing takes real time.
+func inBubble(t *testing.T, name string, test func(t *testing.T)) {
 	t.Helper()
-	scope, err := lookup.ParseScope("*")
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, test)
+	})
+}
+
+func scopeOf(t testing.TB, list string) lookup.Scope {
+	t.Helper()
+	scope, err := lookup.ParseScope(list)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return scope
+}
+
+// newLookup returns a Lookup of every key, after edit has changed its Config.
+func newLookup(t testing.TB, edit func(*lookup.Config)) *lookup.Lookup {
+	t.Helper()
 	c := lookup.Config{
-		Scope:          scope,
+		Scope:          scopeOf(t, "*"),
 		LocalMaxAge:    10 * time.Second,
 		NotFoundMaxAge: 5 * time.Second,
 		StaleMaxAge:    time.Minute,

@@ -18,12 +18,7 @@ func TestOutOfScope(t *testing.T) {
 	t.Parallel()
 	var s upstream
 	s.put("v", time.Hour)
-	l := s.lookup(t, func(c *lookup.Config) {
-		var err error
-		if c.Scope, err = lookup.ParseScope("status:*"); err != nil {
-			t.Fatal(err)
-		}
-	})
+	l := s.lookup(t, func(c *lookup.Config) { c.Scope = scopeOf(t, "status:*") })
 	a := find(t, l, "status-secret", "", lookup.FromScope)
 	if s.asked != 0 || a.At.IsZero() {
 		t.Errorf("upstream was asked %d times, At = %v; want never, and the time", s.asked, a.At)
@@ -31,31 +26,39 @@ func TestOutOfScope(t *testing.T) {
 	find(t, l, "status:1", "v", lookup.FromUpstream)
 }
 
-func TestCopyIsUsedUntilLocalMaxAge(t *testing.T) {
+// TestHowLongEntriesAreFresh: an entry, of an item or of an absence, answers as long as its setting says.
+func TestHowLongEntriesAreFresh(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		limit, age time.Duration
-		want       lookup.Source
+		value                 string // "" for an absence
+		local, notFound, want time.Duration
 	}{
-		{10 * time.Second, 0, lookup.FromCache},
-		{10 * time.Second, 10*time.Second - 1, lookup.FromCache},
-		{10 * time.Second, 10 * time.Second, lookup.FromUpstream},
-		{time.Nanosecond, 0, lookup.FromCache},
-		{0, 0, lookup.FromUpstream},
+		{"old", 10 * time.Second, 5 * time.Second, 10 * time.Second},
+		{"old", time.Nanosecond, 5 * time.Second, time.Nanosecond},
+		{"old", 0, 5 * time.Second, 0},
+		{"", 10 * time.Second, 5 * time.Second, 5 * time.Second},
+		{"", 10 * time.Second, 30 * time.Second, 10 * time.Second},
+		{"", 10 * time.Second, 0, 0},
+		{"", 0, 5 * time.Second, 0},
 	}
 	for _, tt := range tests {
-		t.Run(fmt.Sprintf("limit %v, age %v", tt.limit, tt.age), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				var s upstream
-				s.put("old", time.Hour)
-				l := s.lookup(t, func(c *lookup.Config) { c.LocalMaxAge = tt.limit })
-				find(t, l, "a", "old", lookup.FromUpstream)
-				s.put("new", time.Hour)
-				time.Sleep(tt.age)
-				value := map[lookup.Source]string{lookup.FromCache: "old", lookup.FromUpstream: "new"}[tt.want]
-				find(t, l, "a", value, tt.want)
-			})
+		inBubble(t, fmt.Sprintf("%q, LocalMaxAge %v, NotFoundMaxAge %v", tt.value, tt.local, tt.notFound), func(t *testing.T) {
+			var s upstream
+			if tt.value != "" {
+				s.put(tt.value, time.Hour)
+			}
+			l := s.lookup(t, func(c *lookup.Config) { c.LocalMaxAge, c.NotFoundMaxAge = tt.local, tt.notFound })
+			find(t, l, "a", tt.value, lookup.FromUpstream)
+			s.put("new", time.Hour)
+			if tt.want > 0 {
+				find(t, l, "a", tt.value, lookup.FromCache)
+				time.Sleep(tt.want - 1)
+				if a := find(t, l, "a", tt.value, lookup.FromCache); a.Age != tt.want-1 {
+					t.Errorf("Age = %v; want %v", a.Age, tt.want-1)
+				}
+				time.Sleep(time.Nanosecond)
+			}
+			find(t, l, "a", "new", lookup.FromUpstream)
 		})
 	}
 }
@@ -66,11 +69,7 @@ func TestOutOfScopeAges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLookup(t, func(c *lookup.Config) {
-			scope, err := lookup.ParseScope("order:*")
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Scope = scope
+			c.Scope = scopeOf(t, "order:*")
 			c.Fetch = func(context.Context, string) (*voximplant.KeyValueItem, error) {
 				time.Sleep(20 * time.Millisecond)
 				return nil, voximplant.ErrNotFound
@@ -101,13 +100,7 @@ func TestRefusedKeysEvictNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s upstream
-		l := s.lookup(t, func(c *lookup.Config) {
-			scope, err := lookup.ParseScope("order:*")
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Scope, c.MaxItems = scope, 3
-		})
+		l := s.lookup(t, func(c *lookup.Config) { c.Scope, c.MaxItems = scopeOf(t, "order:*"), 3 })
 		find(t, l, "order:1", "", lookup.FromUpstream)
 		for i := range 10 {
 			find(t, l, fmt.Sprint("secret", i), "", lookup.FromScope)
@@ -159,6 +152,7 @@ func TestNoTimeHasAMonotonicReading(t *testing.T) {
 }
 
 // TestEnd holds an item's end to the nanosecond, for a fresh answer and a copy.
+// It is B3-4, B3-16 and E5-22 of docs/http-statements.md.
 func TestEnd(t *testing.T) {
 	t.Parallel()
 	const life = 3 * time.Hour
@@ -178,26 +172,23 @@ func TestEnd(t *testing.T) {
 		{"2 h behind", true, -2 * time.Hour, life},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := upstream{date: tt.date, ahead: tt.ahead}
-				s.put("v", life)
-				l := s.lookup(t, func(c *lookup.Config) { c.LocalMaxAge = 24 * time.Hour })
-				a := find(t, l, "a", "v", lookup.FromUpstream)
-				if a.Left != tt.want || a.Skew != tt.ahead {
-					t.Errorf("Left = %v, Skew = %v; want %v, %v", a.Left, a.Skew, tt.want, tt.ahead)
-				}
-				time.Sleep(tt.want - 1)
-				if a := find(t, l, "a", "v", lookup.FromCache); a.Left != 1 || a.Skew != tt.ahead {
-					t.Errorf("copy: Left = %v, Skew = %v; want 1ns, %v", a.Left, a.Skew, tt.ahead)
-				}
-				time.Sleep(time.Nanosecond)
-				// Upstream still has it: what has ended here is absent even so.
-				if a := find(t, l, "a", "", lookup.FromUpstream); a.Left != 0 {
-					t.Errorf("ended: Left = %v; want 0", a.Left)
-				}
-			})
+		inBubble(t, tt.name, func(t *testing.T) {
+			s := upstream{date: tt.date, ahead: tt.ahead}
+			s.put("v", life)
+			l := s.lookup(t, func(c *lookup.Config) { c.LocalMaxAge = 24 * time.Hour })
+			a := find(t, l, "a", "v", lookup.FromUpstream)
+			if a.Left != tt.want || a.Skew != tt.ahead {
+				t.Errorf("Left = %v, Skew = %v; want %v, %v", a.Left, a.Skew, tt.want, tt.ahead)
+			}
+			time.Sleep(tt.want - 1)
+			if a := find(t, l, "a", "v", lookup.FromCache); a.Left != 1 || a.Skew != tt.ahead {
+				t.Errorf("copy: Left = %v, Skew = %v; want 1ns, %v", a.Left, a.Skew, tt.ahead)
+			}
+			time.Sleep(time.Nanosecond)
+			// Upstream still has it: what has ended here is absent even so.
+			if a := find(t, l, "a", "", lookup.FromUpstream); a.Left != 0 {
+				t.Errorf("ended: Left = %v; want 0", a.Left)
+			}
 		})
 	}
 }
@@ -249,65 +240,34 @@ func TestNotKept(t *testing.T) {
 		{"an unknown end", "v", 0, false},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				var s upstream
-				s.put("first", time.Hour)
-				l := s.lookup(t, nil)
-				find(t, l, "a", "first", lookup.FromUpstream)
-				time.Sleep(10 * time.Second)
+		inBubble(t, tt.name, func(t *testing.T) {
+			var s upstream
+			s.put("first", time.Hour)
+			l := s.lookup(t, nil)
+			find(t, l, "a", "first", lookup.FromUpstream)
+			time.Sleep(10 * time.Second)
 
-				s.put(tt.value, tt.ttl)
-				find(t, l, "a", tt.value, lookup.FromUpstream)
-				want := lookup.FromUpstream
-				if tt.kept {
-					want = lookup.FromCache
-				}
-				if a := find(t, l, "a", tt.value, want); a.Left != tt.ttl || a.Age != 0 {
-					t.Errorf("Left = %v, Age = %v; want %v, 0s", a.Left, a.Age, tt.ttl)
-				}
-				s.err = errDown
-				time.Sleep(10 * time.Second)
-				a, err := l.Item(t.Context(), "a")
-				if kept := err == nil; kept != tt.kept {
-					t.Errorf("upstream down: Item = %v, %v; want it kept: %t", a.Source, err, tt.kept)
-				}
-			})
+			s.put(tt.value, tt.ttl)
+			find(t, l, "a", tt.value, lookup.FromUpstream)
+			want := lookup.FromUpstream
+			if tt.kept {
+				want = lookup.FromCache
+			}
+			if a := find(t, l, "a", tt.value, want); a.Left != tt.ttl || a.Age != 0 {
+				t.Errorf("Left = %v, Age = %v; want %v, 0s", a.Left, a.Age, tt.ttl)
+			}
+			s.err = errDown
+			time.Sleep(10 * time.Second)
+			a, err := l.Item(t.Context(), "a")
+			if kept := err == nil; kept != tt.kept {
+				t.Errorf("upstream down: Item = %v, %v; want it kept: %t", a.Source, err, tt.kept)
+			}
 		})
 	}
 }
 
-func TestAbsenceIsRemembered(t *testing.T) {
-	t.Parallel()
-	tests := []struct{ notFound, local, want time.Duration }{
-		{5 * time.Second, 10 * time.Second, 5 * time.Second},
-		{30 * time.Second, 10 * time.Second, 10 * time.Second},
-		{0, 10 * time.Second, 0},
-		{5 * time.Second, 0, 0},
-	}
-	for _, tt := range tests {
-		t.Run(fmt.Sprintf("%v of %v", tt.notFound, tt.local), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				var s upstream
-				l := s.lookup(t, func(c *lookup.Config) { c.NotFoundMaxAge, c.LocalMaxAge = tt.notFound, tt.local })
-				find(t, l, "a", "", lookup.FromUpstream)
-				s.put("v", time.Hour)
-				if tt.want > 0 {
-					time.Sleep(tt.want - 1)
-					if a := find(t, l, "a", "", lookup.FromCache); a.Age != tt.want-1 {
-						t.Errorf("Age = %v; want %v", a.Age, tt.want-1)
-					}
-					time.Sleep(time.Nanosecond)
-				}
-				find(t, l, "a", "v", lookup.FromUpstream)
-			})
-		})
-	}
-}
-
-// TestChangesUpstream follows one key through its life while copies exist.
+// TestChangesUpstream follows one key through its life while entries exist. What
+// is absent does not come back by one that is older than the absence.
 func TestChangesUpstream(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -326,8 +286,13 @@ func TestChangesUpstream(t *testing.T) {
 		find(t, l, "a", "", lookup.FromUpstream)
 		find(t, l, "a", "", lookup.FromCache)
 
-		s.put("three", 8*time.Second)
+		s.err = errDown
 		time.Sleep(5 * time.Second)
+		if a, err := l.Item(t.Context(), "a"); !errors.Is(err, errDown) || a.Item != nil {
+			t.Errorf("Item = %+v, %v; want no item and %v", a, err, errDown)
+		}
+		s.err = nil
+		s.put("three", 3*time.Second)
 		find(t, l, "a", "three", lookup.FromUpstream)
 		time.Sleep(3*time.Second - 1)
 		find(t, l, "a", "three", lookup.FromCache)
@@ -341,25 +306,7 @@ func TestChangesUpstream(t *testing.T) {
 	})
 }
 
-// TestDeletedItemDoesNotComeBack checks that no copy older than the absence stands in.
-func TestDeletedItemDoesNotComeBack(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var s upstream
-		s.put("v", time.Hour)
-		l := s.lookup(t, nil)
-		find(t, l, "a", "v", lookup.FromUpstream)
-		s.item = nil
-		time.Sleep(10 * time.Second)
-		find(t, l, "a", "", lookup.FromUpstream)
-		s.err = errDown
-		time.Sleep(5 * time.Second)
-		if a, err := l.Item(t.Context(), "a"); !errors.Is(err, errDown) || a.Item != nil {
-			t.Errorf("Item = %+v, %v; want no item and %v", a, err, errDown)
-		}
-	})
-}
-
+// TestUpstreamFails is E5-20 of docs/http-statements.md.
 func TestUpstreamFails(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -379,33 +326,30 @@ func TestUpstreamFails(t *testing.T) {
 		{"ended and too old", 30 * time.Second, time.Minute, lookup.FromNowhere, errDown},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				var s upstream
-				s.put("v", tt.ttl)
-				l := s.lookup(t, nil)
-				find(t, l, "a", "v", lookup.FromUpstream)
-				s.err = errDown
-				time.Sleep(tt.age)
-				a, err := l.Item(t.Context(), "a")
-				if !errors.Is(err, tt.err) || a.Source != tt.source || (a.Item != nil) != (tt.err == nil) {
-					t.Errorf("Item = %+v, %v; want source %s, %v", a, err, tt.source, tt.err)
-				}
-				if failed := a.UpstreamErr != nil; failed != (tt.source == lookup.FromStaleCache) {
-					t.Errorf("UpstreamErr = %v with source %s", a.UpstreamErr, a.Source)
-				}
-				if a.Item != nil && (a.Age != tt.age || a.Left != tt.ttl-tt.age) {
-					t.Errorf("Age = %v, Left = %v; want %v, %v", a.Age, a.Left, tt.age, tt.ttl-tt.age)
-				}
+		inBubble(t, tt.name, func(t *testing.T) {
+			var s upstream
+			s.put("v", tt.ttl)
+			l := s.lookup(t, nil)
+			find(t, l, "a", "v", lookup.FromUpstream)
+			s.err = errDown
+			time.Sleep(tt.age)
+			a, err := l.Item(t.Context(), "a")
+			if !errors.Is(err, tt.err) || a.Source != tt.source || (a.Item != nil) != (tt.err == nil) {
+				t.Errorf("Item = %+v, %v; want source %s, %v", a, err, tt.source, tt.err)
+			}
+			if failed := a.UpstreamErr != nil; failed != (tt.source == lookup.FromStaleCache) {
+				t.Errorf("UpstreamErr = %v with source %s", a.UpstreamErr, a.Source)
+			}
+			if a.Item != nil && (a.Age != tt.age || a.Left != tt.ttl-tt.age) {
+				t.Errorf("Age = %v, Left = %v; want %v, %v", a.Age, a.Left, tt.age, tt.ttl-tt.age)
+			}
 
-				s.err = nil
-				if tt.ttl > tt.age {
-					s.put("new", time.Hour)
-					time.Sleep(10 * time.Second)
-					find(t, l, "a", "new", lookup.FromUpstream)
-				}
-			})
+			s.err = nil
+			if tt.ttl > tt.age {
+				s.put("new", time.Hour)
+				time.Sleep(10 * time.Second)
+				find(t, l, "a", "new", lookup.FromUpstream)
+			}
 		})
 	}
 }

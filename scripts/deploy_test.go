@@ -327,7 +327,7 @@ func TestDeployAfterAFailure(t *testing.T) {
 	if got := c.commands(); !slices.Equal(got, want) {
 		t.Errorf("it did %q; want %q", got, want)
 	}
-	for status, text := range map[string]string{"UPDATE_IN_PROGRESS": "is being changed", "UPDATE_ROLLBACK_FAILED": "needs a hand"} {
+	for status, text := range map[string]string{"UPDATE_IN_PROGRESS": "is being changed", "UPDATE_ROLLBACK_FAILED": "which you must resolve first"} {
 		c.stacks["voxkv"].status = status
 		clone.refused(t, nil, text)
 	}

@@ -104,8 +104,10 @@ func TestDocumentedCommands(t *testing.T) {
 
 const introduction = `# A first run
 
-What a newcomer sees, from ` + "`git clone`" + ` to an item in ten lines of typing; [deploy.md](deploy.md) explains them. This page is written by
-a test, ` + "`go test ./scripts/ -run TestFirstRun -update`" + `, and shows no AWS: **` + "`aws` and `sam` are stand-ins** that check what they are" + `
+For whoever wants to see a deployment before making one: all that is printed from ` + "`git clone`" + ` to an item, in ten lines of typing.
+
+[deploy.md](deploy.md) explains the commands. This page is written by
+a test, ` + "`go test ./scripts/ -update`" + `, and shows no AWS: **` + "`aws` and `sam` are stand-ins** that check what they are" + `
 asked and keep secrets and stacks, so the many lines that the real ones print are missing, and the storage is the embedded
 one. The scripts and the function that answers are the real ones. Addresses and directories are replaced; … is left out.
 `

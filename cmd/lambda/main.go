@@ -8,46 +8,41 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"voxkv/auth"
-	"voxkv/handler"
 	"voxkv/internal/function"
-	"voxkv/internal/gateway"
+	"voxkv/internal/settings"
+	"voxkv/internal/transport"
 )
 
 // version is set by the linker.
 var version = "dev"
 
-// margin is the time kept free at the end of an invocation, so that an answer saying that time ran out still arrives.
-const margin = 500 * time.Millisecond
-
 func main() {
-	environ := function.Environment()
-	settings, err := function.ReadSettings(environ)
-	log := function.NewLog(os.Stdout, settings)
+	environ := settings.Environment()
+	s, err := settings.Read(environ)
+	log := function.NewLog(os.Stdout, s)
 	// What libraries write to the standard log becomes JSON lines too.
 	stdlog.SetFlags(0)
-	stdlog.SetOutput(libraryLog{function.DiscreetLog(slog.NewLogLogger(log.Handler(), slog.LevelError).Writer())})
-	f, err := build(settings, err, environ, log)
+	stdlog.SetOutput(libraryLog{transport.RedactingLog(slog.NewLogLogger(log.Handler(), slog.LevelError).Writer())})
+	f, err := build(s, err, environ, log)
 	if err != nil {
 		for problem := range strings.Lines(err.Error()) {
 			log.Error("cannot start: " + strings.TrimSpace(problem))
 		}
 		os.Exit(1)
 	}
-	function.LogStart(log, version, settings)
+	settings.LogStart(log, version, s)
 	f.Warm(context.Background())
-	g := &gateway.Gateway{HTTP: f, Headers: handler.RequestHeaders(), Direct: f.Direct, Margin: margin, Log: log}
-	invocations := &failures{Handler: g, log: log}
+	invocations := &failures{Handler: f.Gateway(), log: log}
 	invocations.watchDefaultTransport()
 	lambda.Start(invocations)
 }
 
 // build returns the function. Its error joins settingsErr with the other reasons why the function cannot start.
-func build(s function.Settings, settingsErr error, environ map[string]string, log *slog.Logger) (*function.Function, error) {
+func build(s settings.Settings, settingsErr error, environ map[string]string, log *slog.Logger) (*function.Function, error) {
 	client, err := function.SecretsManager(environ)
 	if err := errors.Join(settingsErr, err); err != nil {
 		return nil, err

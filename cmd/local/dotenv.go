@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// addDotEnv is environ with what the file at path holds besides, if there is such a file.
+// addDotEnv returns environ with the variables of the file at path, if there is one. A variable that both have keeps its
+// value of environ.
 func addDotEnv(environ map[string]string, path string) (map[string]string, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -19,12 +20,12 @@ func addDotEnv(environ map[string]string, path string) (map[string]string, error
 	if err != nil {
 		return nil, err
 	}
-	held, err := parseDotEnv(string(text))
+	variables, err := parseDotEnv(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("%s %w", path, err)
 	}
-	maps.Copy(held, environ)
-	return held, nil
+	maps.Copy(variables, environ)
+	return variables, nil
 }
 
 // parseDotEnv reads lines of NAME=value. The error does not show the line, which may hold a secret.
@@ -36,8 +37,8 @@ func parseDotEnv(text string) (map[string]string, error) {
 		}
 		name, value, assigns := strings.Cut(line, "=")
 		name = strings.TrimSpace(strings.TrimPrefix(name, "export "))
-		value, whole := unquote(strings.TrimSpace(value))
-		if !assigns || !whole || !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
+		value, ok := unquote(strings.TrimSpace(value))
+		if !assigns || !ok || !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
 			return nil, fmt.Errorf(`line %d is malformed; accepted: NAME=value, NAME="value", NAME='value' and # comment`, i+1)
 		}
 		environ[name] = value
@@ -45,9 +46,9 @@ func parseDotEnv(text string) (map[string]string, error) {
 	return environ, nil
 }
 
-// unquote is what stands in quotes, or what stands before a comment. It reports false where a quote does not end, or
-// anything but a comment follows.
-func unquote(text string) (value string, whole bool) {
+// unquote returns the text in quotes, or without quotes the text before a comment. ok is false if the closing quote is
+// missing, or if anything but a comment follows it.
+func unquote(text string) (value string, ok bool) {
 	if text == "" || text[0] != '"' && text[0] != '\'' {
 		value, _, _ = strings.Cut(" "+text, " #")
 		return strings.TrimSpace(value), true

@@ -9,7 +9,7 @@ import (
 
 const noFault = "off"
 
-// slowness is more than anybody waits for willingly, and less than the function waits before it tries again.
+// slowness is a noticeable wait that is still shorter than the time after which the function tries again.
 const slowness = 1500 * time.Millisecond
 
 // A fault is a way for the embedded storage to fail.
@@ -67,7 +67,7 @@ func faultNames() string {
 	return strings.Join(names, ", ")
 }
 
-// setFault makes the storage fail in the named way from now on, and reports whether there is such a way.
+// setFault makes the storage fail in the named way from now on. It reports false if there is no fault of this name.
 func (s *embeddedAPI) setFault(name string) bool {
 	f, ok := faultNamed(name)
 	if !ok {
@@ -88,7 +88,7 @@ func (s *embeddedAPI) fault() string {
 
 // serveFault takes the name of a fault.
 func (s *embeddedAPI) serveFault(w http.ResponseWriter, r *http.Request) {
-	name, _ := io.ReadAll(http.MaxBytesReader(w, r.Body, 100)) // what is longer is no name either
+	name, _ := io.ReadAll(http.MaxBytesReader(w, r.Body, 100)) // a longer name is none of a fault
 	if !s.setFault(string(name)) {
 		http.Error(w, "accepted: "+faultNames(), http.StatusBadRequest)
 		return

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"voxkv/internal/function"
+	"voxkv/internal/settings"
 )
 
 // served logs one request the way the handler does.
@@ -36,6 +36,12 @@ func TestReadableLog(t *testing.T) {
 			"GET     \x1b[36m304\x1b[0m  miss       " + ms + "/v1/items?key=."},
 		{"several keys", slog.LevelInfo, []slog.Attr{slog.Int("status", 200), slog.String("route", "/v1/items"), slog.Int("keys", 3)},
 			"GET     \x1b[32m200\x1b[0m             " + ms + "/v1/items (3 keys)"},
+		{"an invocation", slog.LevelInfo, []slog.Attr{slog.Int("status", 200), slog.String("route", "direct"), slog.String("key", "order:1"), slog.String("cache", "hit")},
+			"GET     \x1b[32m200\x1b[0m  hit        " + ms + "direct order:1"},
+		{"a write", slog.LevelInfo, []slog.Attr{slog.Int("status", 200), slog.String("route", "direct set"), slog.String("key", "order:1")},
+			"GET     \x1b[32m200\x1b[0m             " + ms + "direct set order:1"},
+		{"a list", slog.LevelInfo, []slog.Attr{slog.Int("status", 200), slog.String("route", "direct list")},
+			"GET     \x1b[32m200\x1b[0m             " + ms + "direct list"},
 		{"no route", slog.LevelInfo, []slog.Attr{slog.Int("status", 404), slog.String("route", ""), slog.String("code", "no_route")},
 			"GET     \x1b[33m404\x1b[0m             " + ms + "(no route)  no_route"},
 		{"a failure", slog.LevelWarn, []slog.Attr{slog.Int("status", 503), slog.String("route", "/v1/items/{key}"), slog.String("key", "a"), slog.String("cache", "none"), slog.String("code", "upstream_busy"), slog.String("error", "two\nlines \x1b[0m")},
@@ -50,7 +56,7 @@ func TestReadableLog(t *testing.T) {
 					want = regexp.MustCompile("\x1b\\[[0-9]+m").ReplaceAllString(want, "")
 				}
 				var out bytes.Buffer
-				served(newLog(&out, function.Settings{}, false, colour), tt.level, tt.attrs...)
+				served(newLog(&out, settings.Settings{}, false, colour), tt.level, tt.attrs...)
 				when, got, _ := strings.Cut(out.String(), "  ")
 				if got != want+"\n" || !regexp.MustCompile(`^\d\d:\d\d:\d\d$`).MatchString(when) {
 					t.Errorf("logged %q; want the time and %q", out.String(), want)
@@ -63,7 +69,7 @@ func TestReadableLog(t *testing.T) {
 func TestReadableLogOfTheRest(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	newLog(&out, function.Settings{}, false, true).Warn("no token yet", "error", errors.New("no key"))
+	newLog(&out, settings.Settings{}, false, true).Warn("no token yet", "error", errors.New("no key"))
 	if !regexp.MustCompile(`^time=\d\d:\d\d:\d\d level=WARN msg="no token yet" error="no key"\n$`).MatchString(out.String()) {
 		t.Errorf("logged %q", out.String())
 	}
@@ -71,7 +77,7 @@ func TestReadableLogOfTheRest(t *testing.T) {
 
 func TestLogLevel(t *testing.T) {
 	t.Parallel()
-	settings, err := function.ReadSettings(map[string]string{
+	s, err := settings.Read(map[string]string{
 		"LOG_LEVEL": "error", "VOXIMPLANT_SECRET_ID": "x", "VOXIMPLANT_APPLICATION_ID": "1", "ALLOWED_KEYS": "*",
 	})
 	if err != nil {
@@ -79,7 +85,7 @@ func TestLogLevel(t *testing.T) {
 	}
 	for _, asJSON := range []bool{false, true} {
 		var out bytes.Buffer
-		log := newLog(&out, settings, asJSON, false)
+		log := newLog(&out, s, asJSON, false)
 		served(log, slog.LevelWarn, slog.Int("status", 503))
 		served(log, slog.LevelError, slog.Int("status", 502))
 		if strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), "502") {

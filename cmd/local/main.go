@@ -18,14 +18,15 @@ import (
 	"syscall"
 	"time"
 
-	"voxkv/internal/function"
+	"voxkv/internal/settings"
+	"voxkv/internal/transport"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	log.SetOutput(function.DiscreetLog(os.Stderr))
-	switch err := run(ctx, os.Args[1:], function.Environment(), os.Stdout, os.Stderr); {
+	log.SetOutput(transport.RedactingLog(os.Stderr))
+	switch err := run(ctx, os.Args[1:], settings.Environment(), os.Stdout, os.Stderr); {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "local:", strings.ReplaceAll(err.Error(), "\n", "; "))
@@ -57,6 +58,7 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 		return err
 	}
 	printStart(stdout, root(o.addr, listener.Addr()), p.embedded != nil)
+	printInvoke(stdout, root(o.addr, listener.Addr()), o)
 	return serve(ctx, listener, p, stderr)
 }
 
@@ -83,8 +85,6 @@ Open it to try things out; the storage is embedded and has demo items. In a term
   curl -i -X PUT '%[1]s/storage/order:2000?ttl=90s' -d 'on its way'
   curl -i %[1]s/v1/items/order:2000
   curl -i -X DELETE %[1]s/storage/order:2000
-
-Ctrl-C ends it.
 `, root)
 }
 
@@ -104,7 +104,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 func serve(ctx context.Context, listener net.Listener, h http.Handler, stderr io.Writer) error {
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog: log.New(function.DiscreetLog(stderr), "", log.LstdFlags),
+		ErrorLog: log.New(transport.RedactingLog(stderr), "", log.LstdFlags),
 	}
 	finished := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

@@ -9,6 +9,7 @@ import (
 
 	"voxkv/auth"
 	"voxkv/internal/function"
+	"voxkv/internal/settings"
 )
 
 // realAPI is the function with a key from a file.
@@ -35,17 +36,19 @@ func realAPI(ctx context.Context, o options, environ map[string]string, stderr i
 	if err != nil {
 		return nil, err
 	}
-	return newPlayground(f, nil, f.Origins), nil
+	p := newPlayground(f, nil, f.Origins)
+	p.lambda = &lambdaAPI{o.functionName, f.Gateway()}
+	return p, nil
 }
 
 // build makes the function just as cmd/lambda does, but for where the key comes from and how the log looks.
 func build(ctx context.Context, o options, environ map[string]string, key func(context.Context) (*auth.ServiceAccountKey, error), stderr io.Writer) (*function.Function, error) {
-	settings, err := function.ReadSettings(environ)
+	s, err := settings.Read(environ)
 	if err != nil {
 		return nil, err
 	}
 	colour := isTerminal(stderr) && environ["NO_COLOR"] == ""
-	f, err := function.New(settings, key, "local", newLog(stderr, settings, o.json, colour))
+	f, err := function.New(s, key, "local", newLog(stderr, s, o.json, colour))
 	if err != nil {
 		return nil, err
 	}

@@ -8,13 +8,14 @@ import (
 	"sync"
 )
 
-// markHeader names a request of the page, so that the page can ask what became of it. No cache heeds it.
+// markHeader is the header with which the page names a request, so that it can ask for its log line later. No cache
+// varies by it.
 const markHeader = "Playground-Request"
 
 // maxVisits is how many requests of the page are remembered.
 const maxVisits = 50
 
-// A visit is a request of the page that got to the function, past the browser's cache.
+// A visit is a request of the page that reached the function, because the browser's cache did not answer it.
 type visit struct {
 	Status     int     `json:"status"`
 	Cache      string  `json:"cache"`
@@ -33,7 +34,7 @@ type visits struct {
 	latest []*visit
 }
 
-// serve has the function serve r, and remembers it if it is the page's.
+// serve passes r to the function, and records it if it comes from the page.
 func (v *visits) serve(function http.Handler, w http.ResponseWriter, r *http.Request) {
 	mark := r.Header.Get(markHeader)
 	if mark == "" {
@@ -53,7 +54,8 @@ func (v *visits) begin(mark string) *visit {
 	return this
 }
 
-// marked returns the visit once it has ended, or nil if the function has not seen one.
+// marked waits for the end of the visit with this mark and returns it. It returns nil if no such request reached the
+// function.
 func (v *visits) marked(ctx context.Context, mark string) *visit {
 	v.mu.Lock()
 	i := slices.IndexFunc(v.latest, func(seen *visit) bool { return seen.mark == mark })
@@ -73,7 +75,7 @@ func (v *visits) marked(ctx context.Context, mark string) *visit {
 	}
 }
 
-// A witness notes what the log says of a visit, whatever level the log has.
+// A witness is a log handler that records the log line of each visit, also below the level of the log.
 type witness struct{ slog.Handler }
 
 func (h witness) Enabled(ctx context.Context, level slog.Level) bool {

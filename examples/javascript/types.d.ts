@@ -24,7 +24,7 @@ export interface paths {
         delete?: never;
         /**
          * CORS preflight
-         * @description Browsers ask this by themselves where a page sets `If-None-Match`. Without `Origin` and
+         * @description Browsers send this by themselves if a page sets `If-None-Match`. Without `Origin` and
          *     `Access-Control-Request-Method` the answer is the list of methods, in `Allow`.
          */
         options: operations["optionsItem"];
@@ -75,8 +75,8 @@ export interface paths {
         };
         /**
          * Read an item, its value parsed
-         * @description As `/v1/items/{key}`, and where the value is JSON it stands in `value_json` as well, byte for byte. That saves a page
-         *     one `JSON.parse`. `value` is always there, and always a string.
+         * @description As `/v1/items/{key}`. If the value is JSON, it is also in `value_json`, byte for byte, which saves a page one
+         *     `JSON.parse`. `value` is always there, and always a string.
          */
         get: operations["getParsedItem"];
         put?: never;
@@ -104,10 +104,10 @@ export interface paths {
         };
         /**
          * Read a value alone
-         * @description The value as it stands, as plain text: for shell scripts and the like. When it expires only caches are told. A
-         *     browser that is sent here downloads it and shows nothing.
+         * @description The value as it is stored, as plain text: for shell scripts and the like. Only the cache headers tell when it expires. A
+         *     browser that opens this address downloads the value and does not show it.
          *
-         *     The operator has to switch this on, with `RAW_VALUES=true`. Until then everything here is 404 `no_route`.
+         *     The operator has to switch this on, with `RAW_VALUES=true`. Otherwise the answer is 404 `no_route`.
          */
         get: operations["getValue"];
         put?: never;
@@ -135,13 +135,14 @@ export interface paths {
         };
         /**
          * Read one item or several, by query
-         * @description With one `key`: as `/v1/items/{key}`, for the keys `.` and `..`, which a URL cannot carry in its path.
+         * @description With one `key`, the answer is that of `/v1/items/{key}`. This is for the keys `.` and `..`, which the path of a URL cannot hold.
          *
-         *     With several, up to 10 unless the operator has set `MAX_KEYS` (1 to 50): a batch, which answers key by key. Its status is 200 whatever became of the keys: one that has no item
-         *     is `null` in `items`, one that could not be looked up is in `errors`.
+         *     With several keys, up to 10 unless the operator has set `MAX_KEYS` (1 to 50), the answer is a batch: each key is answered
+         *     by itself, and the status is always 200. A key that has no item is `null` in `items`; one that could not be looked up is in
+         *     `errors`.
          *
-         *     Any key may be asked for, but only the browser's own cache keeps the answer: it is always `private`. A batch is kept
-         *     as long as the shortest-lived of its items, and not at all unless every key has one.
+         *     The answer is always `private`: only the browser's own cache keeps it. A batch is kept as long as the item with the shortest
+         *     life allows, and not at all if a key has no item.
          */
         get: operations["getItemsByQuery"];
         put?: never;
@@ -169,7 +170,7 @@ export interface paths {
         };
         /**
          * See whether the function runs
-         * @description Answers without asking the storage, and so says nothing about it.
+         * @description The storage is not asked, so the answer tells nothing about it.
          */
         get: operations["getHealth"];
         put?: never;
@@ -196,7 +197,7 @@ export interface components {
         Item: {
             /** @description The key that you asked for. */
             key: string;
-            /** @description What is stored under it, as it stands. If that is JSON, parse it. */
+            /** @description What is stored under the key. If that is JSON, parse it. */
             value: string;
             /**
              * Format: int64
@@ -207,13 +208,13 @@ export interface components {
         /** @description An item, with its value parsed if that is JSON. */
         ParsedItem: components["schemas"]["Item"] & {
             /**
-             * @description The value as JSON, byte for byte. Absent if it is none. JavaScript rounds numbers beyond 2^53, and takes the
-             *     last of members with the same name; `value` holds them all.
+             * @description The value as JSON, byte for byte. Absent if the value is not JSON. JavaScript rounds numbers beyond 2^53, and takes
+             *     the last of several members with the same name; `value` is exact.
              */
             value_json?: Record<string, unknown> | unknown[] | string | number | boolean | null;
         };
         /**
-         * @description What became of each key. Every key that you asked for is in `items` or in `errors`. Ignore members that you do not
+         * @description The answer for each key. Every key that you asked for is in `items` or in `errors`. Ignore members that you do not
          *     know.
          */
         Batch: {
@@ -229,12 +230,12 @@ export interface components {
         /** @description What went wrong with one key of a batch. */
         BatchError: {
             /**
-             * @description What went wrong, in the word that a problem document has for it.
+             * @description What went wrong, as the `code` of a problem document.
              * @enum {string}
              */
             code: "invalid_key" | "internal_error" | "upstream_failure" | "upstream_busy" | "upstream_unavailable" | "upstream_timeout";
             /**
-             * @description The same, in the word that a direct invocation of the function has for it.
+             * @description The same, as the `errorType` of a direct invocation.
              * @enum {string}
              */
             errorType: "InvalidRequest" | "InternalError" | "UpstreamFailure" | "UpstreamBusy" | "UpstreamUnavailable" | "UpstreamTimeout";
@@ -250,10 +251,10 @@ export interface components {
             type: "about:blank";
             /** @description The name of the status. */
             title: string;
-            /** @description The status, again. */
+            /** @description The HTTP status. */
             status: number;
             /**
-             * @description What went wrong, in a word to switch on.
+             * @description What went wrong, for programs.
              * @enum {string}
              */
             code: "invalid_key" | "invalid_request" | "too_many_keys" | "not_found" | "no_route" | "method_not_allowed" | "internal_error" | "upstream_failure" | "upstream_busy" | "upstream_unavailable" | "upstream_timeout";
@@ -287,7 +288,7 @@ export interface components {
                 "application/json": components["schemas"]["Item"];
             };
         };
-        /** @description What you hold is still good, for as long as these headers say. */
+        /** @description The copy that you have is still good, for as long as these headers say. */
         NotModified: {
             headers: {
                 "Cache-Control": components["headers"]["CacheControl"];
@@ -348,7 +349,7 @@ export interface components {
                 "application/json": components["schemas"]["ParsedItem"];
             };
         };
-        /** @description The item, or for several keys a batch. */
+        /** @description The item, or a batch if there are several keys. */
         ItemOrBatch: {
             headers: {
                 "Cache-Control": components["headers"]["PrivateCacheControl"];
@@ -369,7 +370,7 @@ export interface components {
                 "application/json": components["schemas"]["Item"] | components["schemas"]["Batch"];
             };
         };
-        /** @description What you hold is still good, for as long as these headers say. */
+        /** @description The copy that you have is still good, for as long as these headers say. */
         PrivateNotModified: {
             headers: {
                 "Cache-Control": components["headers"]["PrivateCacheControl"];
@@ -411,7 +412,7 @@ export interface components {
                 "text/plain": string;
             };
         };
-        /** @description What you hold is still good, for as long as these headers say. */
+        /** @description The copy that you have is still good, for as long as these headers say. */
         ValueNotModified: {
             headers: {
                 "Content-Disposition": components["headers"]["ContentDisposition"];
@@ -431,7 +432,7 @@ export interface components {
             };
             content?: never;
         };
-        /** @description What a page may send, or the methods. */
+        /** @description What a page may send, or the methods that are accepted. */
         Options: {
             headers: {
                 "Access-Control-Allow-Methods": components["headers"]["AllowMethods"];
@@ -484,7 +485,7 @@ export interface components {
                 };
             };
         };
-        /** @description The request asks for no possible key. */
+        /** @description The key is not valid. */
         InvalidKey: {
             headers: {
                 "Cache-Control": components["headers"]["NoStore"];
@@ -509,7 +510,7 @@ export interface components {
                 };
             };
         };
-        /** @description The request asks for no possible key, for too many, or is none that can be read. */
+        /** @description A key is not valid, there are too many keys, or the query cannot be read. */
         InvalidQuery: {
             headers: {
                 "Cache-Control": components["headers"]["NoStore"];
@@ -534,7 +535,7 @@ export interface components {
                 };
             };
         };
-        /** @description There is no such item, it has expired, or it is not yours to read. These are alike in everything but `request_id`. */
+        /** @description There is no such item, it has expired, or you may not read it. The answers to all three are the same but for `request_id`. */
         NotFound: {
             headers: {
                 "Cache-Control": components["headers"]["CacheControlOfAbsence"];
@@ -559,7 +560,7 @@ export interface components {
                 };
             };
         };
-        /** @description There is no such item, it has expired, or it is not yours to read. These are alike in everything but `request_id`. */
+        /** @description There is no such item, it has expired, or you may not read it. The answers to all three are the same but for `request_id`. */
         PrivateNotFound: {
             headers: {
                 "Cache-Control": components["headers"]["PrivateCacheControlOfAbsence"];
@@ -584,7 +585,7 @@ export interface components {
                 };
             };
         };
-        /** @description There is no such item, it has expired, or it is not yours to read; or values are not served here. */
+        /** @description There is no such item, it has expired, or you may not read it; or this route is not switched on. */
         NotFoundOrOff: {
             headers: {
                 "Cache-Control": components["headers"]["CacheControlOfAbsence"];
@@ -634,7 +635,7 @@ export interface components {
                 };
             };
         };
-        /** @description This path has no such method. */
+        /** @description The path does not accept this method. */
         MethodNotAllowed: {
             headers: {
                 Allow: components["headers"]["Allow"];
@@ -660,7 +661,7 @@ export interface components {
                 };
             };
         };
-        /** @description The function is wrong, or set up wrongly. */
+        /** @description The function has a fault, or its settings are wrong. */
         InternalError: {
             headers: {
                 "Cache-Control": components["headers"]["NoStore"];
@@ -765,7 +766,7 @@ export interface components {
     parameters: {
         /** @description The key: 1 to 200 characters (not bytes) out of `a-z A-Z 0-9 а-я А-Я ё Ё _ - : ; . # +`, but neither `.` nor `..`. */
         KeyInPath: string;
-        /** @description Anything. The answer does not depend on it. */
+        /** @description Any text. The answer does not depend on it. */
         AnyInPath: string;
         /**
          * @description The key, or `key` repeated for several, up to `MAX_KEYS`: `?key=a&key=b`. A key has 1 to 200 characters (not bytes) out of
@@ -783,31 +784,31 @@ export interface components {
     requestBodies: never;
     headers: {
         /**
-         * @description How long a cache may reuse the item: never (`no-store`), or for `max-age` seconds, and not a second longer; a cache
-         *     shared by many, such as a CDN, for `s-maxage` seconds. It is `private` in the last seconds of an item, in answers to
-         *     queries, and everywhere if the operator says so.
+         * @description How long a cache may reuse the item: never (`no-store`), or for `max-age` seconds and not longer; a shared cache, such
+         *     as a CDN, for `s-maxage` seconds. It is `private` in the last seconds of an item, in answers to queries, and
+         *     everywhere if the operator says so.
          * @example public, max-age=60, s-maxage=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0
          */
         CacheControl: string;
         /**
-         * @description That of an item, or of an absence: caches shared by many may keep `null` for `s-maxage` seconds, and a browser asks
-         *     every time.
+         * @description That of an item, or of an absence: shared caches may keep `null` for `s-maxage` seconds, and a browser asks every
+         *     time.
          * @example public, max-age=60, s-maxage=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0
          */
         CacheControlOfOptionalItem: string;
         /**
-         * @description How long a browser may reuse the answer: never (`no-store`), or for `max-age` seconds, and not a second longer. No
-         *     cache shared by many keeps it.
+         * @description How long a browser may reuse the answer: never (`no-store`), or for `max-age` seconds and not longer. No shared cache
+         *     keeps it.
          * @example private, max-age=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0
          */
         PrivateCacheControl: string;
         /**
-         * @description A browser asks every time whether there still is no such item, and no cache shared by many remembers it.
+         * @description A browser asks every time whether there still is no such item. No shared cache keeps the answer.
          * @example private, max-age=0, must-revalidate, stale-while-revalidate=0, stale-if-error=0
          */
         PrivateCacheControlOfAbsence: "no-store" | "private, max-age=0, must-revalidate, stale-while-revalidate=0, stale-if-error=0";
         /**
-         * @description Caches shared by many may remember for `s-maxage` seconds that there is no such item. A browser asks every time.
+         * @description Shared caches may keep the answer that there is no such item for `s-maxage` seconds. A browser asks every time.
          * @example public, max-age=0, s-maxage=5, must-revalidate, stale-while-revalidate=0, stale-if-error=0
          */
         CacheControlOfAbsence: string;
@@ -817,30 +818,29 @@ export interface components {
          */
         NoStore: "no-store";
         /**
-         * @description Until when a cache shared by many may keep the answer, as `s-maxage` says in seconds; long ago if it may not. Browsers
-         *     go by `max-age`. It is not when the item expires, which `expires_at` tells.
+         * @description The time until which a shared cache may keep the answer; `s-maxage` says the same in seconds. It is a time long ago if
+         *     no shared cache may. Browsers use `max-age`. When the item expires is in `expires_at`, and not here.
          * @example Mon, 23 Nov 2026 10:34:20 GMT
          */
         Expires: string;
         /**
-         * @description Long ago, since no cache shared by many may keep the answer.
+         * @description A time long ago, since no shared cache may keep the answer.
          * @example Thu, 01 Jan 1970 00:00:00 GMT
          */
         NeverFresh: "Thu, 01 Jan 1970 00:00:00 GMT";
         /**
-         * @description The same as `Expires` for nginx, which takes it off: `@` and the Unix time, or `0`.
+         * @description The same as `Expires`, for nginx, which removes it: `@` and the Unix time, or `0`.
          * @example @1795430000
          */
         AccelExpires: string;
         /**
-         * @description The same as `Expires` for nginx, which takes it off.
+         * @description The same as `Expires`, for nginx, which removes it.
          * @example 0
          */
         NoAccel: "0";
         /**
-         * @description Names this answer. While the item's end limits `Cache-Control`, it changes every second, so that no cache prolongs a life;
-         *     and it changes with the operator's settings.
-         *     Absent with `no-store`.
+         * @description Identifies this answer. Near the end of the item it changes every second, so that no cache keeps an answer for longer than
+         *     it may. It also changes with the operator's settings. Absent with `no-store`.
          * @example "q83vASNFZ4mrze8B"
          */
         ETag: string;
@@ -850,22 +850,22 @@ export interface components {
          */
         RetryAfter: number;
         /**
-         * @description The methods that every path here has.
+         * @description The methods that every path accepts.
          * @example GET, HEAD, OPTIONS
          */
         Allow: "GET, HEAD, OPTIONS";
         /**
-         * @description The methods that every path here has. Only where the request was no preflight.
+         * @description The methods that every path accepts. Only if the request was not a preflight.
          * @example GET, HEAD, OPTIONS
          */
         AllowWithoutOrigin: "GET, HEAD, OPTIONS";
         /**
-         * @description Names this request in the operator's logs.
+         * @description Identifies this request in the operator's logs.
          * @example 8f507cfb-bd4a-4a3e-9d0e-6f1ba3a3f0a1
          */
         RequestId: string;
         /**
-         * @description `*`, or your page's origin if the operator has listed it. Absent if not: a browser then hides the answer from the page.
+         * @description `*`, or the origin of your page if the operator has listed it. Otherwise it is absent, and a browser hides the answer from the page.
          * @example *
          */
         AllowOrigin: string;
@@ -880,48 +880,48 @@ export interface components {
          */
         AllowMethods: "GET, HEAD";
         /**
-         * @description The headers that a page may set. `Authorization` is among them if the operator has callers authenticated, and
-         *     then those that the gateway in front asks for (`CORS_HEADERS`). Only in answers to a preflight.
+         * @description The headers that a page may set. `Authorization` is one of them if callers are authenticated, and so are the headers
+         *     of `CORS_HEADERS`, which the gateway in front needs. Only in answers to a preflight.
          * @example If-None-Match, traceparent
          */
         AllowHeaders: string;
         /**
-         * @description For how many seconds a browser remembers this. Only in answers to a preflight.
+         * @description How many seconds a browser may keep this answer. Only in answers to a preflight.
          * @example 7200
          */
         MaxAge: 7200;
         /**
-         * @description Present where the operator has listed origins, since the answer then depends on yours.
+         * @description Present if the operator has listed origins, since the answer then depends on the origin of your page.
          * @example Origin
          */
         Vary: "Origin" | "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
         /**
-         * @description The `Content-Type` is meant as it stands.
+         * @description Browsers must not guess a type other than `Content-Type`.
          * @example nosniff
          */
         ContentTypeOptions: "nosniff";
         /**
-         * @description An answer that is opened as a page may do nothing.
+         * @description If a browser opens the answer as a page, the page may load and run nothing.
          * @example default-src 'none'; frame-ancestors 'none'
          */
         ContentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'";
         /**
-         * @description A value that is opened as a page may do nothing, and is a stranger to your site.
+         * @description If a browser opens the value as a page, the page may load and run nothing, and has no access to your site.
          * @example sandbox; default-src 'none'
          */
         ContentSecurityPolicyOfValue: "sandbox; default-src 'none'";
         /**
-         * @description A browser that is sent here downloads the value.
+         * @description A browser that opens this address downloads the value.
          * @example attachment; filename="value.txt"
          */
         ContentDisposition: "attachment; filename=\"value.txt\"";
         /**
-         * @description No other site may embed an answer as a script or a picture. It does not concern `fetch`.
+         * @description No other site may embed the answer as a script or an image. `fetch` is not affected.
          * @example same-origin
          */
         ResourcePolicy: "same-origin";
         /**
-         * @description An answer that is opened as a page tells its address, and so the key, to nobody.
+         * @description If a browser opens the answer as a page, it does not send the address, which holds the key, to other sites.
          * @example no-referrer
          */
         ReferrerPolicy: "no-referrer";
@@ -963,7 +963,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Anything. The answer does not depend on it. */
+                /** @description Any text. The answer does not depend on it. */
                 key: components["parameters"]["AnyInPath"];
             };
             cookie?: never;
@@ -1033,7 +1033,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Anything. The answer does not depend on it. */
+                /** @description Any text. The answer does not depend on it. */
                 key: components["parameters"]["AnyInPath"];
             };
             cookie?: never;
@@ -1103,7 +1103,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Anything. The answer does not depend on it. */
+                /** @description Any text. The answer does not depend on it. */
                 key: components["parameters"]["AnyInPath"];
             };
             cookie?: never;
@@ -1174,7 +1174,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Anything. The answer does not depend on it. */
+                /** @description Any text. The answer does not depend on it. */
                 key: components["parameters"]["AnyInPath"];
             };
             cookie?: never;

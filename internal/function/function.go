@@ -5,17 +5,9 @@ package function
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/tls"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -25,26 +17,14 @@ import (
 	"voxkv/direct"
 	"voxkv/handler"
 	"voxkv/internal/requestlog"
+	"voxkv/internal/settings"
+	"voxkv/internal/transport"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
 
-const (
-	// warmTimeout bounds Warm. Lambda's Init phase has 10 s.
-	warmTimeout = 3 * time.Second
-
-	// dialTimeout bounds a TCP connection, and apart from it a TLS handshake.
-	dialTimeout = 1500 * time.Millisecond
-
-	// idleTimeout is less than the minute after which common load balancers
-	// drop an idle connection. net/http compares it with the wall clock, so it
-	// holds through a freeze of the sandbox.
-	idleTimeout = 50 * time.Second
-
-	// maxHeader bounds the header of an answer in bytes, that of the
-	// informational answers (1xx) before it included.
-	maxHeader = 64 << 10
-)
+// warmTimeout bounds Warm. Lambda's Init phase has 10 s.
+const warmTimeout = 3 * time.Second
 
 // A Function is voxkv, ready to serve.
 type Function struct {
@@ -54,20 +34,20 @@ type Function struct {
 	log    *slog.Logger
 }
 
-// New puts a Function together. key reads the service-account key; version
-// goes into the User-Agent.
-func New(s Settings, key func(context.Context) (*auth.ServiceAccountKey, error), version string, log *slog.Logger) (*Function, error) {
+// New builds a Function. key reads the service-account key, and version is part of
+// the User-Agent.
+func New(s settings.Settings, key func(context.Context) (*auth.ServiceAccountKey, error), version string, log *slog.Logger) (*Function, error) {
 	tokens := &auth.TokenSource{Key: key, Log: log}
 	client := &voximplant.Client{
 		Tokens:          tokens,
 		ApplicationID:   s.ApplicationID,
 		ApplicationName: s.ApplicationName,
 		BaseURL:         string(s.APIURL),
-		Transport:       transport(),
+		Transport:       transport.New(),
 		UserAgent:       "voxkv/" + version,
 		NotFoundCodes:   s.NotFoundCodes,
 	}
-	found, err := lookup.New(lookup.Config{
+	items, err := lookup.New(lookup.Config{
 		Scope:          s.AllowedKeys,
 		Fetch:          client.GetKeyValueItem,
 		LocalMaxAge:    *s.LocalMaxAge,
@@ -79,13 +59,13 @@ func New(s Settings, key func(context.Context) (*auth.ServiceAccountKey, error),
 	if err != nil {
 		return nil, fmt.Errorf("function: %w", err)
 	}
-	requests := &requestlog.Log{Logger: log, HashKey: keyHash(s.LogKeys), Metrics: s.Metrics, TokenCounts: tokens.Counts}
-	return &Function{client: client, log: log, Handler: newHandler(s, found, requests), direct: newDirect(s, found, client, requests)}, nil
+	requests := &requestlog.Log{Logger: log, HashKey: requestlog.KeyHash(s.LogKeys), Metrics: s.Metrics, TokenCounts: tokens.Counts}
+	return &Function{client: client, log: log, Handler: newHandler(s, items, requests), direct: newDirect(s, items, client, requests)}, nil
 }
 
-func newHandler(s Settings, found *lookup.Lookup, requests *requestlog.Log) *handler.Handler {
+func newHandler(s settings.Settings, items *lookup.Lookup, requests *requestlog.Log) *handler.Handler {
 	return &handler.Handler{
-		Lookup:         found.Item,
+		Lookup:         items.Item,
 		BasePath:       string(s.BasePath),
 		MaxAge:         s.CacheMaxAge,
 		NotFoundMaxAge: s.NotFoundMaxAge,
@@ -98,15 +78,15 @@ func newHandler(s Settings, found *lookup.Lookup, requests *requestlog.Log) *han
 	}
 }
 
-func newDirect(s Settings, found *lookup.Lookup, client *voximplant.Client, requests *requestlog.Log) *direct.Handler {
+func newDirect(s settings.Settings, items *lookup.Lookup, client *voximplant.Client, requests *requestlog.Log) *direct.Handler {
 	return &direct.Handler{
-		Lookup: found.Item,
+		Lookup: items.Item,
 		MaxAge: s.CacheMaxAge,
 		Log:    requests,
 		Items: &direct.Items{
 			Client:   client,
 			Scope:    s.AllowedKeys,
-			Forget:   found.Forget,
+			Forget:   items.Forget,
 			Writable: s.AllowWrites,
 			Timeout:  s.UpstreamTimeout,
 		},
@@ -118,9 +98,8 @@ func (f *Function) Direct(ctx context.Context, payload []byte) ([]byte, error) {
 	return f.direct.Invoke(ctx, payload)
 }
 
-// Warm makes a token and opens a connection, side by side, so that the first
-// request need not. What fails here is tried again by the request, so it is
-// only logged.
+// Warm makes a token and opens a connection at the same time, so that the first
+// request finds both. A failure is only logged, because the request tries again.
 func (f *Function) Warm(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, warmTimeout)
 	defer cancel()
@@ -131,79 +110,15 @@ func (f *Function) Warm(ctx context.Context) {
 		}
 	})
 	both.Go(func() {
-		if err := connect(ctx, f.client.Transport, f.client.BaseURL); err != nil {
+		if err := transport.Preconnect(ctx, f.client.Transport, f.client.BaseURL); err != nil {
 			f.log.WarnContext(ctx, "no connection yet", "error", err.Error())
 		}
 	})
 	both.Wait()
 }
 
-// transport speaks HTTP/1.1 only: a sandbox serves one request at a time, and a
-// dead HTTP/1.1 connection is given up with the try that met it. A connection
-// that is made again resumes its TLS session, which takes less CPU, and with
-// TLS 1.2 one round trip less.
-func transport() http.RoundTripper {
-	var http1 http.Protocols
-	http1.SetHTTP1(true)
-	return discreetTransport{&http.Transport{
-		Proxy:                  proxy,
-		DialContext:            opens(dialInTime),
-		TLSClientConfig:        &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(0)},
-		TLSHandshakeTimeout:    dialTimeout,
-		IdleConnTimeout:        idleTimeout,
-		MaxIdleConnsPerHost:    16,
-		MaxResponseHeaderBytes: maxHeader,
-		Protocols:              &http1,
-	}}
-}
-
-// proxy is what the environment names for https. A plain http request holds a
-// token or a secret that a proxy could read, and goes to this machine or a
-// private network, which need no proxy.
-func proxy(r *http.Request) (*url.URL, error) {
-	if r.URL.Scheme == "http" {
-		return nil, nil
-	}
-	return http.ProxyFromEnvironment(r)
-}
-
-// dialer is the context key of WithDial.
-type dialer struct{}
-
-// WithDial lets what is done under the context open its connections with dial,
-// which is as net.Dialer.DialContext. Without sockets the function can run by
-// the clock of testing/synctest.
-func WithDial(ctx context.Context, dial func(ctx context.Context, network, address string) (net.Conn, error)) context.Context {
-	return context.WithValue(ctx, dialer{}, dial)
-}
-
-// dialInTime opens a connection within dialTimeout.
-func dialInTime(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	if other, ok := ctx.Value(dialer{}).(func(context.Context, string, string) (net.Conn, error)); ok {
-		return other(ctx, network, address)
-	}
-	return new(net.Dialer).DialContext(ctx, network, address)
-}
-
-// keyHash returns what logs show of a key: the key itself, or a keyed hash.
-// Its secret is made anew for each process, since anyone could try out all
-// phone numbers against a plain hash.
-func keyHash(plain bool) func(string) string {
-	if plain {
-		return func(key string) string { return key }
-	}
-	secret := []byte(rand.Text())
-	return func(key string) string {
-		mac := hmac.New(sha256.New, secret)
-		io.WriteString(mac, key)
-		return hex.EncodeToString(mac.Sum(nil)[:8])
-	}
-}
-
 // NewLog returns a logger of JSON lines with the member names of Lambda's own.
-func NewLog(w io.Writer, s Settings) *slog.Logger {
+func NewLog(w io.Writer, s settings.Settings) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{
 		Level:       slog.Level(s.LogLevel),
 		ReplaceAttr: lambdacontext.ReplaceAttr,

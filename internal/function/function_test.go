@@ -21,6 +21,7 @@ import (
 
 	"voxkv/auth"
 	"voxkv/internal/function"
+	"voxkv/internal/settings"
 	"voxkv/internal/voximplanttest"
 )
 
@@ -64,6 +65,33 @@ func newAPI(t *testing.T) *api {
 	t.Cleanup(server.Close)
 	a.URL = server.URL + "/platform_api"
 	return a
+}
+
+// environ returns the least that is required, with changes.
+func environ(changes ...string) map[string]string {
+	return with(map[string]string{
+		"VOXIMPLANT_SECRET_ID":      "voxkv/key",
+		"VOXIMPLANT_APPLICATION_ID": "42",
+		"ALLOWED_KEYS":              "status:*,greeting",
+	}, changes...)
+}
+
+// with returns base changed by name, value, name, value, ….
+func with(base map[string]string, changes ...string) map[string]string {
+	for i := 0; i < len(changes); i += 2 {
+		base[changes[i]] = changes[i+1]
+	}
+	return base
+}
+
+// read returns the settings in an environment that must be good.
+func read(t *testing.T, e map[string]string) settings.Settings {
+	t.Helper()
+	s, err := settings.Read(e)
+	if err != nil {
+		t.Fatalf("Read(%v) = _, %v; want no error", e, err)
+	}
+	return s
 }
 
 // newFunction builds a Function from an environment, whose log lines go to log.
@@ -283,9 +311,9 @@ func TestNewLog(t *testing.T) {
 // TestNewLogOfWrongSettings is how cmd/lambda tells why it cannot start.
 func TestNewLogOfWrongSettings(t *testing.T) {
 	t.Parallel()
-	s, err := function.ReadSettings(nil)
+	s, err := settings.Read(nil)
 	if err == nil {
-		t.Fatal("ReadSettings(nil) = _, nil; want an error")
+		t.Fatal("settings.Read(nil) = _, nil; want an error")
 	}
 	var out bytes.Buffer
 	function.NewLog(&out, s).Error("cannot start")

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"voxkv/auth"
+	"voxkv/internal/settings"
+	"voxkv/internal/transport"
 	"voxkv/internal/voximplanttest"
 )
 
@@ -98,9 +100,9 @@ func (p peer) serve(t *testing.T, c net.Conn) {
 // connect has the transport of client talk to p, without a socket, so that it
 // can run in a synctest bubble. served waits for what each connection began.
 func (p peer) connect(t *testing.T, client *http.Client, certificates []tls.Certificate, served *sync.WaitGroup) {
-	transport := client.Transport.(discreetTransport).Transport
-	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
-	transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+	its := client.Transport.(transport.Redacting)
+	its.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+	its.DialContext = func(context.Context, string, string) (net.Conn, error) {
 		ours, theirs := net.Pipe()
 		if certificates != nil {
 			theirs = tls.Server(theirs, &tls.Config{Certificates: certificates})
@@ -170,7 +172,7 @@ func testKey(t *testing.T) func(context.Context) (*auth.ServiceAccountKey, error
 // newTestFunction builds a function for the API at root.
 func newTestFunction(t *testing.T, root string, key func(context.Context) (*auth.ServiceAccountKey, error)) *Function {
 	t.Helper()
-	s, err := ReadSettings(map[string]string{
+	s, err := settings.Read(map[string]string{
 		"VOXIMPLANT_SECRET_ID": "voxkv", "VOXIMPLANT_APPLICATION_ID": "42", "ALLOWED_KEYS": "*", "VOXIMPLANT_API_URL": root,
 	})
 	if err != nil {

@@ -17,6 +17,8 @@ import (
 	"voxkv/auth"
 	"voxkv/internal/relaytest"
 	"voxkv/internal/secretsmanagertest"
+	"voxkv/internal/settings"
+	"voxkv/internal/transport"
 	"voxkv/internal/voximplanttest"
 )
 
@@ -53,9 +55,13 @@ func newDistant(h http.Handler, version uint16, roundTrip, own time.Duration) *d
 
 // reach makes a client of the function reach d, and trust it.
 func (d *distant) reach(client *http.Client) {
-	transport := client.Transport.(discreetTransport)
-	transport.DialContext = opens(func(context.Context, string, string) (net.Conn, error) { return d.near.Dial() })
-	transport.TLSClientConfig.RootCAs = d.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	its := client.Transport.(transport.Redacting)
+	dial := its.DialContext
+	its.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx = transport.WithDial(ctx, func(context.Context, string, string) (net.Conn, error) { return d.near.Dial() })
+		return dial(ctx, network, address)
+	}
+	its.TLSClientConfig.RootCAs = d.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 }
 
 func (d *distant) close() {
@@ -107,7 +113,8 @@ func testTheLeast(t *testing.T, account *voximplanttest.ServiceAccount, distance
 	defer api.close()
 	defer manager.close()
 	f := distantFunction(t, api, manager)
-	defer (&http.Client{Transport: f.client.Transport}).CloseIdleConnections()
+	connections := f.client.Transport.(transport.Redacting)
+	defer connections.CloseIdleConnections()
 
 	takes := func(what string, want time.Duration, do func()) {
 		t.Helper()
@@ -133,10 +140,10 @@ func testTheLeast(t *testing.T, account *voximplanttest.ServiceAccount, distance
 	manager.want(t, "Init", counts{1, 1, 1})
 	takes("the first request", distance+apiTime, get)
 	api.want(t, "the first request", counts{1, 1, 1})
-	time.Sleep(idleTimeout - time.Second)
+	time.Sleep(connections.IdleConnTimeout - time.Second)
 	takes("a request just before the idle limit", distance+apiTime, get)
 	api.want(t, "a request just before the idle limit", counts{1, 1, 2})
-	time.Sleep(idleTimeout + time.Second)
+	time.Sleep(connections.IdleConnTimeout + time.Second)
 	// The session is resumed: with TLS 1.2 that spares a round trip (RFC 5077 section 3.1).
 	takes("a request after a pause", 3*distance+apiTime, get)
 	api.want(t, "a request after a pause", counts{2, 2, 3})
@@ -161,7 +168,7 @@ func distantFunction(t *testing.T, api, manager *distant) *Function {
 		"AWS_SESSION_TOKEN":                "session token",
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": manager.URL,
 	}
-	settings, err := ReadSettings(environ)
+	s, err := settings.Read(environ)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,8 +177,8 @@ func distantFunction(t *testing.T, api, manager *distant) *Function {
 		t.Fatal(err)
 	}
 	manager.reach(client.Options().HTTPClient.(*http.Client))
-	secret := &auth.Secret{ID: settings.SecretID, GetSecretValue: client.GetSecretValue}
-	f, err := New(settings, secret.Key, "test", slog.New(slog.NewJSONHandler(io.Discard, nil)))
+	secret := &auth.Secret{ID: s.SecretID, GetSecretValue: client.GetSecretValue}
+	f, err := New(s, secret.Key, "test", slog.New(slog.NewJSONHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

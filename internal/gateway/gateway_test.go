@@ -128,51 +128,56 @@ func TestStatus(t *testing.T) {
 		{"early hints are not final", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(503) }, 503, "503 Service Unavailable"},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			g := &gateway.Gateway{HTTP: tt.serve}
-			out, err := g.Invoke(t.Context(), read(t, "alb-item.json"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := albAnswer(t, out); got.status != tt.want || got.description != tt.description {
-				t.Errorf("status = %d %q; want %d %q", got.status, got.description, tt.want, tt.description)
-			}
-		})
+		g := &gateway.Gateway{HTTP: tt.serve}
+		out, err := g.Invoke(t.Context(), read(t, "alb-item.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := albAnswer(t, out); got.status != tt.want || got.description != tt.description {
+			t.Errorf("%s: status = %d %q; want %d %q", tt.name, got.status, got.description, tt.want, tt.description)
+		}
 	}
 }
 
+// TestDirect: what is no event of a gateway reaches Direct as it is. An empty member
+// beside a key counts as absent.
 func TestDirect(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name, payload string
-	}{
-		{"a key", `{"key":"order:1001"}`},
-		{"a key of a wrong type", `{"key":null}`},
-		{"white space before the object", " \r\n\t{}"},
-		{"nothing of ours", `{"colour":"red"}`},
-		{"own data named httpMethod", `{"httpMethod":"GET","path":"/v1/items/k"}`},
-		{"own data of other types", `{"headers":5,"version":2,"path":{}}`},
-		{"a key beside an event's members", `{"key":"k","Records":[],"requestContext":{"elb":{}}}`},
-		{"keys beside a broken context", `{"requestContext":"x","keys":["a"]}`},
-		{"an operation", `{"operation":"get","source":"s","detail-type":"d"}`},
-		{"a source alone", `{"source":"crm"}`},
-		{"a context of null", `{"requestContext":null}`},
-		{"a list of no records", `{"colour":"red","Records":[]}`},
-		{"an array, as a pipe sends it", `[{"key":"order:1001"}]`},
+	payloads := []string{
+		`{"key":"order:1001"}`,
+		`{"key":null}`,
+		" \r\n\t{}",
+		`{"colour":"red"}`,
+		`{"httpMethod":"GET","path":"/v1/items/k"}`, // the caller's own data
+		`{"headers":5,"version":2,"path":{}}`,
+		`{"key":"k","Records":[],"requestContext":{"elb":{}}}`,
+		`{"requestContext":"x","keys":["a"]}`,
+		`{"operation":"get","source":"s","detail-type":"d"}`,
+		`{"source":"crm"}`,
+		`{"requestContext":null}`,
+		`{"colour":"red","Records":[]}`,
+		`[{"key":"order:1001"}]`, // as a pipe sends it
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			g := &gateway.Gateway{
-				HTTP:   unreachable(t),
-				Direct: func(_ context.Context, got []byte) ([]byte, error) { return append([]byte("got "), got...), nil },
+	for _, file := range files(t, "direct-*.json") {
+		payloads = append(payloads, string(read(t, file)))
+	}
+	for _, payload := range []string{`{"key":"k"}`, `{"keys":["k"]}`, `{"operation":"keys"}`} {
+		for _, member := range append([]string{"requestContext"}, members...) {
+			for _, empty := range empties {
+				if !strings.Contains(member, ".") && !strings.Contains(payload, `"`+member+`"`) {
+					payloads = append(payloads, string(set(t, []byte(payload), member, empty)))
+				}
 			}
-			got, err := g.Invoke(t.Context(), []byte(tt.payload))
-			if want := "got " + tt.payload; err != nil || string(got) != want {
-				t.Errorf("Invoke = %q, %v; want %q", got, err, want)
-			}
-		})
+		}
+	}
+	g := &gateway.Gateway{
+		HTTP:   unreachable(t),
+		Direct: func(_ context.Context, got []byte) ([]byte, error) { return append([]byte("got "), got...), nil },
+	}
+	for _, payload := range payloads {
+		if got, err := g.Invoke(t.Context(), []byte(payload)); err != nil || string(got) != "got "+payload {
+			t.Errorf("Invoke(%s) = %s, %v; want what Direct makes of it", payload, got, err)
+		}
 	}
 }
 
@@ -233,11 +238,6 @@ func TestRefusal(t *testing.T) {
 // in letter case are different names. Only headers of such names are one header with both values (RFC 9110 section 5.3).
 func TestDuplicateNames(t *testing.T) {
 	t.Parallel()
-	const (
-		v1  = `{"httpMethod":"GET","path":"/v1/items/k","requestContext":{},`
-		v2  = `{"version":"2.0","rawPath":"/v1/items/k","requestContext":{"http":{"method":"GET"}},`
-		alb = `{"httpMethod":"GET","path":"/v1/items/k","requestContext":{"elb":{}},`
-	)
 	tests := []struct {
 		name, payload, twice string
 	}{
@@ -260,19 +260,16 @@ func TestDuplicateNames(t *testing.T) {
 		{"map of queries", v1 + `%s}`, `"multiValueQueryStringParameters":null`},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			reached := 0
-			g := &gateway.Gateway{
-				HTTP:   http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached++ }),
-				Direct: func(context.Context, []byte) ([]byte, error) { reached++; return nil, nil },
-			}
-			payload := strings.ReplaceAll(tt.payload, "%s", tt.twice+","+tt.twice)
-			_, err := g.Invoke(t.Context(), []byte(payload))
-			if got, ok := errors.AsType[messages.InvokeResponse_Error](err); !ok || got.Type != "InvalidRequest" || reached > 0 {
-				t.Errorf("Invoke(%s) error = %v; want InvalidRequest", payload, err)
-			}
-		})
+		reached := 0
+		g := &gateway.Gateway{
+			HTTP:   http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached++ }),
+			Direct: func(context.Context, []byte) ([]byte, error) { reached++; return nil, nil },
+		}
+		payload := strings.ReplaceAll(tt.payload, "%s", tt.twice+","+tt.twice)
+		_, err := g.Invoke(t.Context(), []byte(payload))
+		if got, ok := errors.AsType[messages.InvokeResponse_Error](err); !ok || got.Type != "InvalidRequest" || reached > 0 {
+			t.Errorf("%s: Invoke(%s) error = %v; want InvalidRequest", tt.name, payload, err)
+		}
 	}
 }
 
@@ -328,7 +325,8 @@ func TestPanic(t *testing.T) {
 
 type badKey struct{ detail string }
 
-func (e badKey) Error() string     { return e.detail }
+func (e badKey) Error() string { return e.detail }
+
 func (e badKey) ErrorType() string { return "BadKey" }
 
 func TestDirectErrors(t *testing.T) {
@@ -345,15 +343,12 @@ func TestDirectErrors(t *testing.T) {
 		{"out of time", context.DeadlineExceeded, internal},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			g := &gateway.Gateway{Direct: func(context.Context, []byte) ([]byte, error) { return []byte("{}"), tt.err }}
-			out, err := g.Invoke(t.Context(), []byte(`{"key":"k"}`))
-			got, ok := err.(messages.InvokeResponse_Error) //nolint:errorlint // The runtime looks at the value itself, too.
-			if !ok || out != nil || got.Type != tt.want.Type || got.Message != tt.want.Message {
-				t.Errorf("Invoke = %q, %v; want %v", out, err, tt.want)
-			}
-		})
+		g := &gateway.Gateway{Direct: func(context.Context, []byte) ([]byte, error) { return []byte("{}"), tt.err }}
+		out, err := g.Invoke(t.Context(), []byte(`{"key":"k"}`))
+		got, ok := err.(messages.InvokeResponse_Error) //nolint:errorlint // The runtime looks at the value itself, too.
+		if !ok || out != nil || got.Type != tt.want.Type || got.Message != tt.want.Message {
+			t.Errorf("%s: Invoke = %q, %v; want %v", tt.name, out, err, tt.want)
+		}
 	}
 }
 

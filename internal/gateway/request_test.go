@@ -1,7 +1,6 @@
 package gateway_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -19,6 +18,13 @@ const (
 	gateways = "http-api rest-api"
 	fronts   = gateways + " function-url alb"
 	senders  = fronts + " alb-multi-value"
+)
+
+// The beginnings of events: of a REST API, of an HTTP API, and of a load balancer.
+const (
+	v1  = `{"httpMethod":"GET","path":"/v1/items/k","requestContext":{},`
+	v2  = `{"version":"2.0","rawPath":"/v1/items/k","requestContext":{"http":{"method":"GET"}},`
+	alb = `{"httpMethod":"GET","path":"/v1/items/k","requestContext":{"elb":{}},`
 )
 
 // requests holds the HTTP request in each file of events/. A file is named <sender>-<situation>.json, for each of senders.
@@ -73,24 +79,6 @@ func TestEventBecomesRequest(t *testing.T) {
 	}
 }
 
-func TestDirectEventsPassUntouched(t *testing.T) {
-	t.Parallel()
-	for _, file := range files(t, "direct-*.json") {
-		t.Run(file, func(t *testing.T) {
-			t.Parallel()
-			payload := read(t, file)
-			g := &gateway.Gateway{
-				HTTP:   unreachable(t),
-				Direct: func(_ context.Context, got []byte) ([]byte, error) { return got, nil },
-			}
-			got, err := g.Invoke(t.Context(), payload)
-			if err != nil || string(got) != string(payload) {
-				t.Errorf("Invoke = %q, %v; want the payload back", got, err)
-			}
-		})
-	}
-}
-
 func TestEveryEventFileIsKnown(t *testing.T) {
 	t.Parallel()
 	known := make(map[string]bool)
@@ -126,19 +114,12 @@ func TestPath(t *testing.T) {
 		{"escaped letters", "/v1/items/" + strings.Repeat("%D1%8F", 200), "/v1/items/" + strings.Repeat("я", 200)},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			payloads := []string{
-				`{"version":"2.0","rawPath":"` + tt.path + `","requestContext":{"http":{"method":"GET"}}}`,
-				`{"httpMethod":"GET","path":"` + tt.path + `","requestContext":{}}`,
-				`{"httpMethod":"GET","path":"` + tt.path + `","requestContext":{"elb":{}}}`,
+		for _, event := range []string{v1, v2, alb} {
+			payload := strings.Replace(event, "/v1/items/k", tt.path, 1) + `"isBase64Encoded":false}`
+			if got := request(t, []byte(payload)).URL; got.Path != tt.want || got.RawPath != tt.path {
+				t.Errorf("%s: path of %s = %q, sent as %q; want %q", tt.name, payload, got.Path, got.RawPath, tt.want)
 			}
-			for _, payload := range payloads {
-				if got := request(t, []byte(payload)).URL; got.Path != tt.want || got.RawPath != tt.path {
-					t.Errorf("path of %s = %q, sent as %q; want %q", payload, got.Path, got.RawPath, tt.want)
-				}
-			}
-		})
+		}
 	}
 }
 
@@ -185,11 +166,6 @@ func TestStage(t *testing.T) {
 
 func TestQuery(t *testing.T) {
 	t.Parallel()
-	const (
-		v1  = `{"httpMethod":"GET","path":"/v1/items","requestContext":{},`
-		v2  = `{"version":"2.0","rawPath":"/v1/items","requestContext":{"http":{"method":"GET"}},`
-		alb = `{"httpMethod":"GET","path":"/v1/items","requestContext":{"elb":{}},`
-	)
 	tests := []struct {
 		name, payload string
 		want          []string
@@ -213,21 +189,17 @@ func TestQuery(t *testing.T) {
 		{"load balancer repeated", alb + `"multiValueQueryStringParameters":{"key":["a","%D0%BA"]}}`, []string{"a", "к"}},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			raw := request(t, []byte(tt.payload)).URL.RawQuery
-			query, err := url.ParseQuery(raw)
-			if err != nil || strings.Join(query["key"], "|") != strings.Join(tt.want, "|") {
-				t.Errorf("query %q has key = %q, %v; want %q", raw, query["key"], err, tt.want)
-			}
-		})
+		raw := request(t, []byte(tt.payload)).URL.RawQuery
+		query, err := url.ParseQuery(raw)
+		if err != nil || strings.Join(query["key"], "|") != strings.Join(tt.want, "|") {
+			t.Errorf("%s: query %q has key = %q, %v; want %q", tt.name, raw, query["key"], err, tt.want)
+		}
 	}
 }
 
 func TestRepeatedHeaderReachesHandlerWhole(t *testing.T) {
 	t.Parallel()
-	r := request(t, []byte(`{"httpMethod":"GET","path":"/v1/items/k","requestContext":{},
-		"headers":{"if-none-match":"\"b\""},"multiValueHeaders":{"if-none-match":["\"a\"","\"b\""]}}`))
+	r := request(t, []byte(v1+`"headers":{"if-none-match":"\"b\""},"multiValueHeaders":{"if-none-match":["\"a\"","\"b\""]}}`))
 	if got := strings.Join(r.Header.Values("If-None-Match"), ","); got != `"a","b"` {
 		t.Errorf(`If-None-Match = %s; want "a","b"`, got)
 	}
@@ -236,7 +208,6 @@ func TestRepeatedHeaderReachesHandlerWhole(t *testing.T) {
 // TestWantedHeaders: the handler gets the headers that it reads and no others, whichever map holds them.
 func TestWantedHeaders(t *testing.T) {
 	t.Parallel()
-	const event = `{"httpMethod":"GET","path":"/v1/items/k","requestContext":{},`
 	for _, maps := range []string{
 		`"headers":{"oRIGIN":"o","cookie":"c"}}`,
 		`"multiValueHeaders":{"Origin":["o"],"Cookie":["c"]}}`,
@@ -247,7 +218,7 @@ func TestWantedHeaders(t *testing.T) {
 			HTTP:    http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }),
 			Headers: []string{"Accept", "Origin"},
 		}
-		if _, err := g.Invoke(t.Context(), []byte(event+maps)); err != nil || len(got) != 1 || got.Get("Origin") != "o" {
+		if _, err := g.Invoke(t.Context(), []byte(v1+maps)); err != nil || len(got) != 1 || got.Get("Origin") != "o" {
 			t.Errorf("header of %s = %v, %v; want Origin alone", maps, got, err)
 		}
 	}

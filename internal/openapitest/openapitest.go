@@ -1,4 +1,4 @@
-// Package openapitest holds responses against the API's description, openapi.yaml in the module's root.
+// Package openapitest checks responses against the description of the API, openapi.yaml in the root of the module.
 package openapitest
 
 import (
@@ -86,17 +86,17 @@ func validate(t testing.TB, doc *openapi3.T, r *http.Request, res *http.Response
 	if err := undocumented(documented, header); err != nil {
 		return err
 	}
-	in := input(doc, withoutProven(documented, header), header, body)
-	// A function answers HEAD with the body of GET, and leaves it to what is in front to strip it.
+	in := input(doc, withoutValidated(documented, header), header, body)
+	// The function answers HEAD with the body of GET, which the gateway removes.
 	in.Options.ExcludeResponseBody = r.Method == http.MethodHead
 	if err := openapi3filter.ValidateResponse(t.Context(), in); err != nil {
 		return err
 	}
 	for name := range documented.Headers {
 		if name == "X-Request-Id" || name == "ETag" || name == "Expires" || name == "X-Accel-Expires" {
-			continue // ever new, and would fill the memory of a fuzzing run
+			continue // its value is always a new one, which would fill the memory of a fuzzing run
 		}
-		proven.Store(proof{documented, name, header.Get(name)}, true)
+		validated.Store(headerValue{documented, name, header.Get(name)}, true)
 	}
 	return nil
 }
@@ -114,7 +114,7 @@ func response(doc *openapi3.T, r *http.Request, status int) (*openapi3.Response,
 	}
 	switch {
 	case status == http.StatusNotFound && (item.Options == nil || item.Options.Responses.Status(status) != nil):
-		// Only where a path may be switched off does OPTIONS not find it.
+		// OPTIONS is answered with 404 only on a path that a setting can turn off.
 		return doc.Components.Responses["NoRoute"].Value, nil
 	case status == http.StatusMethodNotAllowed && item.Options != nil:
 		return doc.Components.Responses["MethodNotAllowed"].Value, nil
@@ -122,8 +122,8 @@ func response(doc *openapi3.T, r *http.Request, status int) (*openapi3.Response,
 	return nil, errors.New("the path or the method is not documented; want NoRoute or MethodNotAllowed")
 }
 
-// path returns the path item for path. A template ends with its only parameter, which takes all the rest: what
-// is no key has to be refused as such.
+// path returns the path item for path. The only parameter of a template stands at its end, and here it matches the whole
+// rest of path, because the function answers also if the rest is not a key.
 func path(doc *openapi3.T, path string) *openapi3.PathItem {
 	for template, item := range doc.Paths.Map() {
 		prefix, _, parameter := strings.Cut(template, "{")
@@ -134,7 +134,7 @@ func path(doc *openapi3.T, path string) *openapi3.PathItem {
 	return nil
 }
 
-// transport are headers that net/http adds, and no part of the API.
+// transport are headers that net/http adds. They are not part of the API.
 var transport = map[string]bool{"Content-Type": true, "Content-Length": true, "Date": true}
 
 func undocumented(documented *openapi3.Response, header http.Header) error {
@@ -153,29 +153,30 @@ func undocumented(documented *openapi3.Response, header http.Header) error {
 	return nil
 }
 
-// A proof is a header value that has passed for a response. The validator compiles the schema of each header each time,
-// and most of them never change, so this makes it five times as fast.
-type proof struct {
+// A headerValue is the value of a header of a response. The validator compiles the schema of each header each time that it
+// validates one, so remembering the values that were valid makes it five times as fast.
+type headerValue struct {
 	documented  *openapi3.Response
 	name, value string
 }
 
-var proven sync.Map
+// validated has the headerValues that were valid.
+var validated sync.Map
 
-// withoutProven returns documented without the headers that need not be looked at again.
-func withoutProven(documented *openapi3.Response, header http.Header) *openapi3.Response {
+// withoutValidated returns documented without the headers whose values were valid before.
+func withoutValidated(documented *openapi3.Response, header http.Header) *openapi3.Response {
 	rest := *documented
 	rest.Headers = openapi3.Headers{}
 	for name, h := range documented.Headers {
-		if _, ok := proven.Load(proof{documented, name, header.Get(name)}); !ok {
+		if _, ok := validated.Load(headerValue{documented, name, header.Get(name)}); !ok {
 			rest.Headers[name] = h
 		}
 	}
 	return &rest
 }
 
-// input makes the validator look at responses that it would let pass for their status (304) or method (HEAD): it is shown
-// an answer of 200 to GET, for which documented holds.
+// input returns what the validator checks: the response as if it answered GET with status 200, as documented says. The
+// validator would not check a response with status 304, or to HEAD.
 func input(doc *openapi3.T, documented *openapi3.Response, header http.Header, body []byte) *openapi3filter.ResponseValidationInput {
 	operation := &openapi3.Operation{Responses: openapi3.NewResponses(
 		openapi3.WithStatus(http.StatusOK, &openapi3.ResponseRef{Value: documented}))}

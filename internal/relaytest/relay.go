@@ -1,5 +1,5 @@
-// Package relaytest puts a distance between clients and a server: its relay
-// delays what goes through it as the way there would, without limiting how much.
+// Package relaytest puts a distance between clients and a server: its relay delays
+// data as a long network path would, without limiting how much is sent.
 package relaytest
 
 import (

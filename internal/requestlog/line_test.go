@@ -87,6 +87,7 @@ func outcome(ctx context.Context, key string) (lookup.Answer, error) {
 // TestLines is what each kind of request leaves in the log: every member of the
 // line. Beside want stand time, message, request id and, but for a second
 // request, the cold start.
+// It is B3-16, B3-19 and E5-22 of docs/http-statements.md.
 func TestLines(t *testing.T) {
 	t.Parallel()
 	const (

@@ -63,6 +63,7 @@ const (
 	confirmed = "confirmed:item"
 )
 
+// TestBrowser is B3-30 and E5-26 of docs/http-statements.md.
 func TestBrowser(t *testing.T) {
 	if os.Getenv("VOXKV_BROWSER") == "" {
 		t.Skip("VOXKV_BROWSER is not set")

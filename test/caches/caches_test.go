@@ -29,11 +29,33 @@ var sites = cachetest.Sites{
 	cachetest.LateSite: {"LOCAL_MAX_AGE": "0s"},
 }
 
-func TestCaches(t *testing.T) {
+// gated skips t, which runs beside the others, unless VOXKV_CACHES is set.
+func gated(t *testing.T) {
+	t.Helper()
 	if os.Getenv("VOXKV_CACHES") == "" {
 		t.Skip("VOXKV_CACHES is not set")
 	}
 	t.Parallel()
+}
+
+// withEachCache runs test for each kind of cache that is here, side by side.
+func withEachCache(t *testing.T, test func(t *testing.T, kind cachetest.Kind)) {
+	t.Helper()
+	gated(t)
+	for _, kind := range cachetest.Kinds() {
+		t.Run(kind.Name, func(t *testing.T) {
+			t.Parallel()
+			if reason := kind.Missing(); reason != "" {
+				t.Skip(reason)
+			}
+			test(t, kind)
+		})
+	}
+}
+
+// TestCaches is B3-30, E5-25 and E5-26 of docs/http-statements.md.
+func TestCaches(t *testing.T) {
+	gated(t)
 	s := cachetest.NewStage(t, sites, slices.Concat(cachetest.Kinds(), cachetest.ObstinateKinds(), cachetest.StaleKinds()))
 	fronts, stale := apart(s.Fronts)
 	healthy, _ := apart(s.Of(cachetest.Healthy))

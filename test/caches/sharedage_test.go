@@ -3,7 +3,6 @@ package caches
 import (
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -23,23 +22,13 @@ const (
 // TestSharedMaxAge measures whether caches obey s-maxage on a 200 (RFC 9111
 // section 5.2.2.10): each asks again long before max-age is over.
 func TestSharedMaxAge(t *testing.T) {
-	if os.Getenv("VOXKV_CACHES") == "" {
-		t.Skip("VOXKV_CACHES is not set")
-	}
-	t.Parallel()
-	for _, kind := range cachetest.Kinds() {
-		t.Run(kind.Name, func(t *testing.T) {
-			t.Parallel()
-			if reason := kind.Missing(); reason != "" {
-				t.Skip(reason)
-			}
-			origin := httptest.NewServer(numbered())
-			t.Cleanup(origin.Close)
-			c := cachetest.Start(t, kind, origin.Listener.Addr().String())
-			c.Await(t)
-			judgeSharedMaxAge(t, c)
-		})
-	}
+	withEachCache(t, func(t *testing.T, kind cachetest.Kind) {
+		origin := httptest.NewServer(numbered())
+		t.Cleanup(origin.Close)
+		c := cachetest.Start(t, kind, origin.Listener.Addr().String())
+		c.Await(t)
+		judgeSharedMaxAge(t, c)
+	})
 }
 
 // numbered answers each request with a number of its own.

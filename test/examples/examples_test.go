@@ -19,6 +19,7 @@ import (
 
 	"voxkv/auth"
 	"voxkv/internal/function"
+	"voxkv/internal/settings"
 	"voxkv/internal/voximplanttest"
 )
 
@@ -75,8 +76,8 @@ func fail(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// newFunction is the function before s, with settings put over its own.
-func newFunction(t *testing.T, s storage, settings map[string]string) *function.Function {
+// newFunction is the function before s, with variables put over its own.
+func newFunction(t *testing.T, s storage, variables map[string]string) *function.Function {
 	t.Helper()
 	environ := map[string]string{
 		"VOXIMPLANT_SECRET_ID":      "embedded",
@@ -85,8 +86,8 @@ func newFunction(t *testing.T, s storage, settings map[string]string) *function.
 		"ALLOWED_KEYS":              "*",
 		"UPSTREAM_TIMEOUT":          "5s",
 	}
-	maps.Copy(environ, settings)
-	read, err := function.ReadSettings(environ)
+	maps.Copy(environ, variables)
+	read, err := settings.Read(environ)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,6 +132,16 @@ func (p program) run(t *testing.T) (stdout, stderr string, code int) {
 		t.Fatal(err)
 	}
 	return strings.TrimSpace(out.String()), strings.TrimSpace(err.String()), cmd.ProcessState.ExitCode()
+}
+
+// output returns what the program prints. It must succeed.
+func (p program) output(t *testing.T) string {
+	t.Helper()
+	stdout, stderr, code := p.run(t)
+	if code != 0 {
+		t.Fatalf("%q: exit code %d\n%s%s", p.command, code, stdout, stderr)
+	}
+	return stdout
 }
 
 // need returns the path of a program, or skips the test.

@@ -6,15 +6,15 @@ import (
 	"testing"
 )
 
-// TestDocumentedOperations makes each direct invocation of the table in the README, in an order that gives its answers.
+// TestDocumentedOperations makes each direct invocation of the table in docs/direct-invocation.md, in an order that gives its answers.
 func TestDocumentedOperations(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile(invokeDir + "/README.md")
+	page, err := os.ReadFile("../../docs/direct-invocation.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	rows := map[string][2]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `(\\{\"operation\":\"([a-z]+)\".*?\\})` \\| (?:`(.*?)`|(.*?))[ ,|]").FindAllStringSubmatch(string(readme), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `(\\{\"operation\":\"([a-z]+)\".*?\\})` \\| (?:`(.*?)`|(.*?))[ ,|]").FindAllStringSubmatch(string(page), -1) {
 		rows[row[2]] = [2]string{row[1], row[3]}
 	}
 	f := newFunction(t, newStorage(t), map[string]string{"ALLOWED_KEYS": "order:1001*", "ALLOW_WRITES": "true"})

@@ -15,6 +15,8 @@ var update = flag.Bool("update", false, "write docs/faults.md")
 
 const introduction = `# When something breaks
 
+For whoever runs voxkv, and for callers who want to know what failures look like.
+
 What a caller of the function gets while something around it is broken, what that costs upstream, and what the one who
 reads the logs sees. This page is written by its own test, ` + "`test/faults`" + `, which runs all that the binary is made of, by
 a clock of its own, and breaks one thing after another: ` + "`go test ./test/faults/ -run TestDocument -update`" + `; ` + "`make faults`" + `
@@ -40,6 +42,24 @@ counted from outside. *N* is ` + "`CACHE_MAX_AGE`" + `, or ` + "`NOT_FOUND_MAX_A
 
 Two levels matter: an ERROR needs somebody to do something, a WARN may pass by itself.
 `
+
+// A section is a part of docs/faults.md.
+type section struct {
+	title string
+	rows  []row
+}
+
+func sections() []section {
+	return []section{
+		{"Voximplant answers with an error code", codeRows()},
+		{"Voximplant answers with an HTTP status and no error code", statusRows()},
+		{"Voximplant answers something else", answerRows()},
+		{"The way to Voximplant", wayRows()},
+		{"Time", timeRows()},
+		{"Secrets Manager, before there is a key", noKeyRows()},
+		{"Secrets Manager, once there is a key", keyRows()},
+	}
+}
 
 // TestDocument compares the page with the rows, or writes it.
 func TestDocument(t *testing.T) {

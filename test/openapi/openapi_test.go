@@ -20,6 +20,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"voxkv/handler"
+	"voxkv/internal/lookuptest"
 	"voxkv/internal/openapitest"
 	"voxkv/internal/requestlog"
 	"voxkv/lookup"
@@ -30,7 +31,7 @@ import (
 type call struct {
 	name, method, target string
 	header               http.Header
-	lookup               func() (lookup.Answer, error)
+	lookup               lookup.Func
 	private, noValues    bool
 	origin               string
 	absentFor            time.Duration
@@ -47,19 +48,16 @@ const (
 )
 
 // living is an item that has left to live; 0 means that nobody knows.
-func living(left time.Duration) func() (lookup.Answer, error) { return holding("<b>ё</b>", left) }
+func living(left time.Duration) lookup.Func { return holding("<b>ё</b>", left) }
 
-func holding(value string, left time.Duration) func() (lookup.Answer, error) {
-	at := time.Unix(1795430000, 0)
-	item := &voximplant.KeyValueItem{Key: "order:1001", Value: value}
-	if left > 0 {
-		item.ExpiresAt = at.Add(left)
+func holding(value string, left time.Duration) lookup.Func {
+	return func(ctx context.Context, key string) (lookup.Answer, error) {
+		a, err := lookuptest.Living(left, 0)(ctx, key)
+		if a.Item.Value = value; left == 0 {
+			a.Item.ExpiresAt = time.Time{}
+		}
+		return a, err
 	}
-	return func() (lookup.Answer, error) { return lookup.Answer{Item: item, At: at, Left: left}, nil }
-}
-
-func failing(err error) func() (lookup.Answer, error) {
-	return func() (lookup.Answer, error) { return lookup.Answer{At: time.Unix(1795430000, 0)}, err }
 }
 
 // calls bring about every answer that there is.
@@ -70,15 +68,15 @@ func calls() []call {
 		{name: "private item", method: "GET", target: byPath, lookup: living(time.Hour), private: true},
 		{name: "item for a listed origin", method: "GET", target: byPath, lookup: living(time.Hour), header: preflight, origin: page},
 		{name: "item for no listed origin", method: "GET", target: byPath, lookup: living(time.Hour), origin: page},
-		{name: "absence that nobody remembers", method: "GET", target: byPath, lookup: failing(voximplant.ErrNotFound), absentFor: 1},
-		{name: "private absence", method: "GET", target: byPath, lookup: failing(voximplant.ErrNotFound), private: true},
+		{name: "absence that nobody remembers", method: "GET", target: byPath, lookup: lookuptest.Failing(voximplant.ErrNotFound), absentFor: 1},
+		{name: "private absence", method: "GET", target: byPath, lookup: lookuptest.Failing(voximplant.ErrNotFound), private: true},
 		{name: "preflight", method: "OPTIONS", target: byPath, header: preflight},
 		{name: "private preflight", method: "OPTIONS", target: byPath, header: preflight, private: true},
 		{name: "preflight from a listed origin", method: "OPTIONS", target: byQuery, header: preflight, origin: page},
 		{name: "preflight for a bad key", method: "OPTIONS", target: "/v1/items/%00", header: preflight},
 		{name: "preflight", method: "OPTIONS", target: optional, header: preflight},
-		{name: "absence that nobody remembers", method: "GET", target: optional, lookup: failing(voximplant.ErrNotFound), absentFor: 1},
-		{name: "private absence", method: "GET", target: optional, lookup: failing(voximplant.ErrNotFound), private: true},
+		{name: "absence that nobody remembers", method: "GET", target: optional, lookup: lookuptest.Failing(voximplant.ErrNotFound), absentFor: 1},
+		{name: "private absence", method: "GET", target: optional, lookup: lookuptest.Failing(voximplant.ErrNotFound), private: true},
 		{name: "preflight", method: "OPTIONS", target: parsed, header: preflight},
 		{name: "preflight", method: "OPTIONS", target: alone, header: preflight},
 		{name: "options", method: "OPTIONS", target: "/v1/health"},
@@ -113,25 +111,25 @@ func calls() []call {
 }
 
 // outcomes are what may become of a lookup.
-func outcomes() map[string]func() (lookup.Answer, error) {
-	all := map[string]func() (lookup.Answer, error){
+func outcomes() map[string]lookup.Func {
+	all := map[string]lookup.Func{
 		"item":                          living(time.Hour),
 		"item about to expire":          living(5 * time.Second),
 		"item that no cache may keep":   living(3 * time.Second),
 		"item that may live for ever":   living(0),
-		"panic":                         func() (lookup.Answer, error) { panic("a bug") },
-		"absence":                       failing(voximplant.ErrNotFound),
-		"time ran out":                  failing(context.DeadlineExceeded),
-		"caller went away":              failing(context.Canceled),
-		"unknown error":                 failing(errors.New("a bug")),
-		"throttled, with advice":        failing(&voximplant.Error{Kind: voximplant.KindThrottled, RetryAfter: time.Hour}),
-		"kind that nobody has heard of": failing(&voximplant.Error{Kind: "?"}),
+		"panic":                         func(context.Context, string) (lookup.Answer, error) { panic("a bug") },
+		"absence":                       lookuptest.Failing(voximplant.ErrNotFound),
+		"time ran out":                  lookuptest.Failing(context.DeadlineExceeded),
+		"caller went away":              lookuptest.Failing(context.Canceled),
+		"unknown error":                 lookuptest.Failing(errors.New("a bug")),
+		"throttled, with advice":        lookuptest.Failing(&voximplant.Error{Kind: voximplant.KindThrottled, RetryAfter: time.Hour}),
+		"kind that nobody has heard of": lookuptest.Failing(&voximplant.Error{Kind: "?"}),
 	}
 	for _, kind := range []voximplant.Kind{
 		voximplant.KindCredentials, voximplant.KindConfiguration, voximplant.KindThrottled,
 		voximplant.KindUnavailable, voximplant.KindFailed, voximplant.KindMalformed,
 	} {
-		all[string(kind)] = failing(&voximplant.Error{Kind: kind})
+		all[string(kind)] = lookuptest.Failing(&voximplant.Error{Kind: kind})
 	}
 	return all
 }
@@ -139,7 +137,7 @@ func outcomes() map[string]func() (lookup.Answer, error) {
 // answer returns the handler's answer to c.
 func (c call) answer() (*http.Request, *http.Response) {
 	h := &handler.Handler{
-		Lookup:         func(context.Context, string) (lookup.Answer, error) { return c.lookup() },
+		Lookup:         c.lookup,
 		MaxAge:         time.Minute,
 		NotFoundMaxAge: 5 * time.Second,
 		Private:        c.private,

@@ -124,6 +124,7 @@ type verdict struct {
 	Stale    []any   `json:"stale"`    // how it would be reused at the end of them
 }
 
+// TestHTTPCacheSemanticsAgrees is E5-28 of docs/http-statements.md.
 func TestHTTPCacheSemanticsAgrees(t *testing.T) {
 	if os.Getenv("VOXKV_ORACLES") == "" {
 		t.Skip("VOXKV_ORACLES is not set")

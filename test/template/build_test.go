@@ -5,7 +5,6 @@ import (
 	"debug/buildinfo"
 	"debug/elf"
 	"fmt"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,9 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"voxkv/internal/e2etest"
 	"voxkv/internal/runtimetest"
-	"voxkv/internal/secretsmanagertest"
-	"voxkv/internal/voximplanttest"
 )
 
 var architectures = []struct {
@@ -119,19 +117,27 @@ func runnable(t *testing.T, bootstrap, goarch, emulator string) string {
 	return wrapper
 }
 
-// start runs bootstrap with the environment of the template against the stand-ins, and
+// start runs bootstrap with the environment of the template among the stand-ins, and
 // reads an item.
 func start(t *testing.T, bootstrap string) {
 	t.Helper()
-	p, err := runtimetest.Start(t.Context(), bootstrap, standIns(t))
+	world, err := e2etest.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer world.Close()
+	world.Voximplant.Put("order:1001", "on its way", time.Now().Add(time.Hour))
+	s := deploy(t, "template.yaml", map[string]string{"SecretArn": world.Secrets.ARN(e2etest.SecretID), "ApplicationId": fmt.Sprint(e2etest.ApplicationID)})
+	var settings []string
+	for name, value := range environment(s) {
+		settings = append(settings, fmt.Sprintf("%s=%v", name, value))
+	}
+	p, err := world.Start(t.Context(), bootstrap, append(settings, "VOXIMPLANT_API_URL="+world.APIURL())...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Stop()
-	event, err := os.ReadFile(filepath.Join(root, "events/http-api-item.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	event := read(t, filepath.Join(root, "events/http-api-item.json"))
 	result, err := p.Invoke(t.Context(), runtimetest.Invocation{Payload: event, Deadline: time.Now().Add(time.Minute)})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, p.Output())
@@ -142,33 +148,4 @@ func start(t *testing.T, bootstrap string) {
 	if !strings.Contains(p.Output(), "v0.0.0-test") {
 		t.Errorf("the version is not stamped:\n%s", p.Output())
 	}
-}
-
-// standIns starts a Secrets Manager and a Voximplant with one item, and returns the
-// environment of a function that knows them.
-func standIns(t *testing.T) []string {
-	t.Helper()
-	account, err := voximplanttest.NewServiceAccount(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	storage := &voximplanttest.Server{AccountID: 1, ApplicationID: 1}
-	storage.AddKey(account.KeyID, &account.PrivateKey.PublicKey)
-	storage.Put("order:1001", "on its way", time.Now().Add(time.Hour))
-	voximplant := httptest.NewServer(storage)
-	t.Cleanup(voximplant.Close)
-	secrets := new(secretsmanagertest.Server)
-	secrets.Put("voxkv", string(account.Credentials()))
-	aws := httptest.NewServer(secrets)
-	t.Cleanup(aws.Close)
-
-	s := deploy(t, "template.yaml", map[string]string{"SecretArn": secrets.ARN("voxkv")})
-	var env []string
-	for name, value := range environment(s) {
-		env = append(env, fmt.Sprintf("%s=%v", name, value))
-	}
-	return append(env,
-		"VOXIMPLANT_API_URL="+voximplant.URL+"/platform_api",
-		"AWS_ENDPOINT_URL_SECRETS_MANAGER="+aws.URL,
-		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=test")
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -106,6 +107,35 @@ func (s *stack) output(name string) any {
 		return nil
 	}
 	return s.value(o["Value"])
+}
+
+// at is what stands at path: the name of a resource or of an output, and those of
+// members and the numbers of elements, separated by dots. It is nil where nothing does.
+func (s *stack) at(path string) any {
+	s.t.Helper()
+	names := strings.Split(path, ".")
+	declared := object(object(s.template["Resources"])[names[0]])
+	switch {
+	case declared == nil && object(s.template["Outputs"])[path] == nil:
+		s.t.Fatalf("the template has neither a resource nor an output %s", names[0])
+	case declared == nil:
+		return s.output(path)
+	case !s.exists(declared):
+		return nil
+	}
+	v := s.value(declared["Properties"])
+	for _, name := range names[1:] {
+		if members, ok := v.([]any); ok {
+			i, err := strconv.Atoi(name)
+			if err != nil || i >= len(members) {
+				return nil
+			}
+			v = members[i]
+		} else {
+			v = object(v)[name]
+		}
+	}
+	return v
 }
 
 func (s *stack) holds(condition string) bool {

@@ -21,6 +21,8 @@ var another = map[string]string{
 	"JwtIssuer":              "https://other.example.com",
 	"JwtAudience":            "other",
 	"JwtScopes":              "read",
+	"LinkPublicKey":          linkKey,
+	"LinkPublicKey2":         otherLinkKey,
 	"BasePath":               "/other",
 	"CorsOrigins":            "https://other.example.com",
 	"CallerRoles":            "other",
@@ -169,19 +171,4 @@ func createOnly(t *testing.T) map[string][]string {
 	t.Helper()
 	return decode[map[string][]string](t, python(t, "createonly.py", "AWS::Lambda::Version", "AWS::Lambda::Function",
 		"AWS::AppConfig::Application", "AWS::AppConfig::ConfigurationProfile", "AWS::AppConfig::HostedConfigurationVersion"))
-}
-
-// All ways in lead to the alias, where there is one.
-func TestCallersReachTheAlias(t *testing.T) {
-	s := deploy(t, "template.yaml", openStack)
-	if got := s.resource("HttpApiIntegration")["IntegrationUri"].(string); !strings.HasSuffix(got, "VoxkvFunction.Arn:live/invocations") {
-		t.Errorf("the HTTP API invokes %s", got)
-	}
-	if got := s.with(cloudFrontStack).resource("FunctionUrl")["Qualifier"]; got != "live" {
-		t.Errorf("CloudFront invokes %v", got)
-	}
-	description := s.resource("VoxkvFunctionEventInvokeConfig")
-	if description["Qualifier"] != "live" {
-		t.Errorf("EventInvokeConfig is for %v", description["Qualifier"])
-	}
 }

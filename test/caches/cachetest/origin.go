@@ -14,6 +14,7 @@ import (
 
 	"voxkv/auth"
 	"voxkv/internal/function"
+	"voxkv/internal/settings"
 	"voxkv/internal/voximplanttest"
 )
 
@@ -115,14 +116,14 @@ func newFunction(a *voximplanttest.ServiceAccount, storage string, environ map[s
 		"ALLOWED_KEYS":              "*",
 	}
 	maps.Copy(all, environ)
-	settings, err := function.ReadSettings(all)
+	s, err := settings.Read(all)
 	if err != nil {
 		return nil, err
 	}
 	key := func(context.Context) (*auth.ServiceAccountKey, error) {
 		return auth.ParseServiceAccountKey(a.Credentials())
 	}
-	return function.New(settings, key, "cachetest", slog.New(slog.DiscardHandler))
+	return function.New(s, key, "cachetest", slog.New(slog.DiscardHandler))
 }
 
 // Turn changes the origin's state.
