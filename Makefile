@@ -82,7 +82,7 @@ test-oracles: ## what http-cache-semantics makes of our headers (needs npm)
 .PHONY: test-emulator
 test-emulator: ## every file of events/ under AWS's Runtime Interface Emulator, beside our Runtime API
 	GOBIN=$(CURDIR)/.cache/bin go install $(RIE)
-	VOXKV_EMULATOR=$(CURDIR)/.cache/bin/aws-lambda-rie go test -count=1 -v ./test/emulator
+	VOXKV_EMULATOR=$(CURDIR)/.cache/bin/aws-lambda-rie go test -count=1 -v -run TestEmulator ./cmd/lambda
 
 .PHONY: build-VoxkvFunction
 build-VoxkvFunction: # what `sam build` runs; the same source gives the same bytes
@@ -116,13 +116,17 @@ live: ## ask the real API (VOXIMPLANT_CREDENTIALS, VOXIMPLANT_APPLICATION_ID)
 	go test -count=1 -v -run TestLive ./test/live/
 
 .PHONY: test-examples
-test-examples: ## the programs in examples/, in Node, Python, Chromium and Firefox (needs npm and pip)
-	test/caches/install.sh -browser
-	VOXKV_EXAMPLES=1 go test -count=1 -v -timeout 20m ./test/examples ./test/livepage
+test-examples: ## the programs in examples/, and the AWS SDKs and CLI against cmd/local (needs npm and pip)
+	VOXKV_EXAMPLES=1 go test -count=1 -v -timeout 10m ./test/examples
 
 .PHONY: types
 types: ## examples/javascript/types.d.ts from openapi.yaml (needs npm)
 	VOXKV_EXAMPLES=1 go test -count=1 -run TestTypes ./test/examples/ -update
+
+.PHONY: test-client
+test-client: ## the npm package of client/, in Chromium, Firefox, Node.js and a worker; examples/live (installs browsers with apt as root; needs npm)
+	test/caches/install.sh -browser
+	VOXKV_CLIENT=1 go test -count=1 -v -timeout 20m -p 1 ./test/client ./test/livepage
 
 .PHONY: test-playground
 test-playground: ## the page of cmd/local in Chromium (installs it with apt as root; needs npm)

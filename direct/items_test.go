@@ -2,6 +2,7 @@ package direct_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -111,6 +112,25 @@ func TestEmptyPages(t *testing.T) {
 				t.Errorf("pages of %v each: %v, next %d, %v after %d calls; want none, next %d after %d", takes, items, next, err, calls, 8+2*want, want)
 			}
 		})
+	}
+}
+
+// TestFallbackFails: what the second question comes to is what the list comes to.
+func TestFallbackFails(t *testing.T) {
+	t.Parallel()
+	s := newItemsSite(t)
+	s.api.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Form.Get("key") == "order" {
+			return false
+		}
+		io.WriteString(w, `{"error":{"code":104}}`)
+		return true
+	})
+	for name, list := range s.listers() {
+		got, next, err := list(t.Context(), "order:", voximplant.Page{})
+		if failed, ok := errors.AsType[*voximplant.Error](err); !ok || failed.Code != 104 || got != nil || next != 0 {
+			t.Errorf("%s = %v, %d, %v; want code 104 alone", name, got, next, err)
+		}
 	}
 }
 

@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto"
+	"crypto/sha256"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,6 +28,7 @@ import (
 
 	"voxkv/auth"
 	"voxkv/handler"
+	"voxkv/internal/cloudfronttest"
 	"voxkv/internal/function"
 	"voxkv/internal/gateway"
 	"voxkv/internal/settings"
@@ -108,6 +114,7 @@ type cloud struct {
 	secrets map[string]*secret // by name
 	stacks  map[string]*stack
 	serving *function.Function
+	trusted map[string]crypto.PublicKey // the link keys of what is served, by their Key-Pair-Id
 }
 
 type secret struct {
@@ -146,10 +153,14 @@ func serve(t *testing.T, h http.Handler) string {
 // visit serves what is deployed.
 func (c *cloud) visit(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
-	f := c.serving
+	f, trusted := c.serving, c.trusted
 	c.mu.Unlock()
 	if f == nil {
 		http.Error(w, "nothing is deployed", http.StatusBadGateway)
+		return
+	}
+	if len(trusted) > 0 {
+		(&cloudfronttest.Distribution{Keys: trusted, Origin: f}).ServeHTTP(w, r)
 		return
 	}
 	f.ServeHTTP(w, r)
@@ -277,6 +288,11 @@ func (c *cloud) describeStacks(o options) (string, error) {
 		return "", errors.New("stand-in: text is wanted")
 	}
 	outputs := map[string]string{"Url": c.url, "AliasArn": c.alias(o["stack-name"])}
+	for parameter, output := range linkKeys {
+		if s.parameters[parameter] != "" {
+			outputs[output] = keyPairID(s.parameters[parameter])
+		}
+	}
 	if name, ok := strings.CutPrefix(o["query"], "Stacks[0].Outputs[?OutputKey=='"); ok {
 		return outputs[strings.TrimSuffix(name, "'].OutputValue")], nil
 	}
@@ -414,13 +430,51 @@ func (c *cloud) deploy(asked call, o options) (string, error) {
 	} else if s.status == "ROLLBACK_COMPLETE" {
 		return "", fmt.Errorf("Stack:%s is in ROLLBACK_COMPLETE state and can not be updated", name)
 	}
+	before := maps.Clone(s.parameters)
 	if err := s.set(defaults(string(template)), words[1:]); err != nil {
+		return "", err
+	}
+	if c.trusted, err = trust(before, s.parameters); err != nil {
 		return "", err
 	}
 	s.status, s.tags = "CREATE_COMPLETE", o["tags"]
 	c.stacks[name] = s
 	c.serving, err = c.function(s.parameters)
 	return "Successfully created/updated stack - " + name + " in " + region, err
+}
+
+// linkKeys are the parameters with a public key, and the outputs with its Key-Pair-Id.
+var linkKeys = map[string]string{"LinkPublicKey": "LinkKeyId", "LinkPublicKey2": "LinkKeyId2"}
+
+// keyPairID is what CloudFront could call a key.
+func keyPairID(key string) string { return fmt.Sprintf("K%X", sha256.Sum256([]byte(key)))[:14] }
+
+// trust returns the public keys of the parameters, as CloudFormation and CloudFront take them: none may be changed.
+func trust(before, after map[string]string) (map[string]crypto.PublicKey, error) {
+	keys := map[string]crypto.PublicKey{}
+	for parameter := range linkKeys {
+		was, is := before[parameter], after[parameter]
+		switch {
+		case is == "":
+			continue
+		case was != "" && was != is:
+			return nil, errors.New("Invalid request provided: AWS::CloudFront::PublicKey")
+		case after["CloudFront"] != "true":
+			return nil, errors.New("LinkPublicKey and LinkPublicKey2 need CloudFront true")
+		}
+		// As the template does it.
+		lines := strings.ReplaceAll(strings.Split(is, "-----")[2], " ", "\n")
+		block, _ := pem.Decode([]byte("-----BEGIN PUBLIC KEY-----" + lines + "-----END PUBLIC KEY-----\n"))
+		if block == nil {
+			return nil, fmt.Errorf("no PEM: %s", is)
+		}
+		key, err := x509.ParsePKIXPublicKey(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		keys[keyPairID(is)] = key
+	}
+	return keys, nil
 }
 
 // set takes pairs as Name="value", in which SAM wants quotes escaped.
@@ -463,7 +517,7 @@ func defaults(template string) map[string]*string {
 			name = strings.Trim(line, " :")
 			parameters[name] = nil
 		} else if value, ok := strings.CutPrefix(line, "    Default: "); ok {
-			parameters[name] = new(strings.Trim(value, `"`))
+			parameters[name] = new(strings.Trim(value, `"'`)) // SAM writes them anew, with apostrophes
 		}
 	}
 	return parameters

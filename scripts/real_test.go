@@ -206,7 +206,9 @@ func TestSAM(t *testing.T) {
 		}
 		return nil
 	}
-	values := map[string]string{"JwtScopes": `a "b" 'c' $HOME {d},e=f *`, "CorsOrigins": "https://a.example, https://b.example", "JwtIssuer": "", "ApplicationName": `"shop"`}
+	values := map[string]string{"JwtScopes": `a "b" 'c' $HOME {d},e=f *`, "CorsOrigins": "https://a.example, https://b.example", "JwtIssuer": "", "ApplicationName": `"shop"`,
+		"CloudFront": "true", "LinkPublicKey": "-----BEGIN PUBLIC KEY----- MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEFY2K7ocnDOOUt6SEb61ljFnMkH9P " +
+			"iKa5lxKlacrP4ccIkYrIIanpKur9AFpxIY1bvGB5QNQIKpecIIArM5ABbA== -----END PUBLIC KEY-----"}
 	args := []string{"-credentials", "credentials.json", "-allowed-keys", "order:*, flag", "-tag", "team=the phone people"}
 	for name, value := range values {
 		args = append(args, "-set", name+"="+value)

@@ -1,11 +1,9 @@
-package main_test
+package main
 
 import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -22,46 +20,39 @@ type logged struct {
 // invocations returns the sample events and invalid payloads.
 func invocations(t *testing.T) map[string]logged {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join("..", "..", "events", "*.json"))
-	if err != nil || len(files) < 40 {
-		t.Fatalf("%d sample events, %v", len(files), err)
-	}
 	all := map[string]logged{}
-	for _, file := range files {
-		payload, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[filepath.Base(file)] = logged{Invocation: runtimetest.Invocation{Payload: payload}}
+	add := func(name, payload, level, code string) {
+		all[name] = logged{runtimetest.Invocation{Payload: []byte(payload)}, level, code, ""}
 	}
-	refused := func(payload string) logged {
-		return logged{runtimetest.Invocation{Payload: []byte(payload)}, "WARN", "invalid_request", ""}
+	samples := events(t)
+	for name, payload := range samples {
+		add(name, payload, "", "")
 	}
-	for _, name := range []string{"sqs.json", "s3.json", "eventbridge-schedule.json"} {
-		all[name] = refused(string(all[name].Payload))
+	for _, name := range []string{"sqs", "s3", "eventbridge-schedule"} {
+		add(name, samples[name], "WARN", "invalid_request")
 	}
 	for _, payload := range []string{
 		``, `null`, `""`, `"text"`, `42`, `true`, `{`, `no JSON`, `{"key":"order:1001","key":"order:1002"}`, "\xff", `{"requestContext":{"eventType":"MESSAGE"}}`,
 	} {
-		all["payload "+payload] = refused(payload)
+		add("payload "+payload, payload, "WARN", "invalid_request")
 	}
 	for _, payload := range []string{`{}`, `[]`, `{"key":null}`, `{"key":5}`, `{"operation":"drop"}`, `[{"key":5}]`, `[{"key":`, `[{"key":"a","key":"a"}]`, `{"key":"a b"}`, `{"keys":[]}`} {
-		all["direct "+payload] = logged{runtimetest.Invocation{Payload: []byte(payload)}, "WARN", "", ""}
+		add("direct "+payload, payload, "WARN", "")
 	}
-	all["function error"] = logged{runtimetest.Invocation{Payload: []byte(`{"key":"order:down"}`)}, "WARN", "upstream_unavailable", ""}
-	all["HTTP error"] = logged{runtimetest.Invocation{Payload: []byte(strings.ReplaceAll(string(all["http-api-item.json"].Payload), "order:1001", "order:down"))},
-		"WARN", "upstream_unavailable", ""}
-	item := []byte(`{"key":"order:1001"}`)
+	item := samples["http-api-item"]
+	add("function error", `{"key":"order:down"}`, "WARN", "upstream_unavailable")
+	add("HTTP error", strings.ReplaceAll(item, "order:1001", "order:down"), "WARN", "upstream_unavailable")
 	for _, document := range []string{`"text"`, `5`, `[]`, `{`, `text`, `{"env":5}`, `{"custom":"a"}`, `{"env":{"a":1}}`} {
-		all["client context "+document] = logged{runtimetest.Invocation{Payload: item, ClientContext: document}, "WARN", "invalid_request", "client context"}
-		all["event with client context "+document] = logged{runtimetest.Invocation{Payload: all["http-api-item.json"].Payload, ClientContext: document},
-			"WARN", "invalid_request", "client context"}
+		for kind, payload := range map[string]string{"direct": `{"key":"order:1001"}`, "HTTP": item} {
+			all[kind+" with client context "+document] = logged{runtimetest.Invocation{Payload: []byte(payload), ClientContext: document},
+				"WARN", "invalid_request", "client context"}
+		}
 	}
 	for _, document := range []string{`null`, `{}`, `{"custom":{"a":1}}`, `{"env":{"locale":"en"}}`} {
-		all["client context "+document] = logged{runtimetest.Invocation{Payload: item, ClientContext: document}, "", "", ""}
+		all["client context "+document] = logged{runtimetest.Invocation{Payload: []byte(item), ClientContext: document}, "INFO", "", ""}
 	}
 	for _, document := range []string{`"text"`, `[]`, `{`} {
-		all["identity "+document] = logged{runtimetest.Invocation{Payload: item, CognitoIdentity: document}, "WARN", "invalid_request", "cognito identity"}
+		all["identity "+document] = logged{runtimetest.Invocation{Payload: []byte(item), CognitoIdentity: document}, "WARN", "invalid_request", "cognito identity"}
 	}
 	return all
 }
@@ -143,6 +134,12 @@ func checkLines(t *testing.T, output string, all map[string]logged) {
 		text := fmt.Sprint(got[0]["error"])
 		if got[0]["message"] != "request" || want.level != "" && got[0]["level"] != want.level || want.code != "" && got[0]["code"] != want.code || !strings.Contains(text, want.err) {
 			t.Errorf("%s: %v; want level %s, code %s, error %s", name, got[0], want.level, want.code, want.err)
+		}
+	}
+	line := lines[requestID("http-api-item")][0]
+	for _, name := range []string{"timestamp", "trace_id", "route", "status", "ms", "cache", "function_version", "key"} {
+		if line[name] == nil {
+			t.Errorf("the log line %v lacks %s", line, name)
 		}
 	}
 }

@@ -8,23 +8,17 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"voxkv/auth"
-	"voxkv/handler"
 	"voxkv/internal/function"
-	"voxkv/internal/gateway"
 	"voxkv/internal/settings"
 	"voxkv/internal/transport"
 )
 
 // version is set by the linker.
 var version = "dev"
-
-// margin is the time kept free at the end of an invocation, so that an answer saying that time ran out still arrives.
-const margin = 500 * time.Millisecond
 
 func main() {
 	environ := settings.Environment()
@@ -42,8 +36,7 @@ func main() {
 	}
 	settings.LogStart(log, version, s)
 	f.Warm(context.Background())
-	g := &gateway.Gateway{HTTP: f, Headers: handler.RequestHeaders(), Direct: f.Direct, Margin: margin, Log: log}
-	invocations := &failures{Handler: g, log: log}
+	invocations := &failures{Handler: f.Gateway(), log: log}
 	invocations.watchDefaultTransport()
 	lambda.Start(invocations)
 }

@@ -1,10 +1,8 @@
-package main_test
+package main
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"net/http"
 	"os"
@@ -17,28 +15,17 @@ import (
 	"time"
 
 	"voxkv/internal/e2etest"
+	"voxkv/internal/gatewaytest"
 	"voxkv/internal/runtimetest"
 	"voxkv/internal/voximplanttest"
 )
 
-// bootstrap is the real binary.
-var bootstrap string
-
+// TestMain is the bootstrap itself where Lambda's Runtime API is: the tests start this executable again.
 func TestMain(m *testing.M) {
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "voxkv-bootstrap-")
-	if err == nil {
-		defer os.RemoveAll(dir)
-		bootstrap, err = e2etest.Build(context.Background(), dir, "voxkv/cmd/lambda")
+	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" {
+		main()
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+	os.Exit(m.Run())
 }
 
 // sharedAccount spares each test the generation of a key.
@@ -46,20 +33,13 @@ var sharedAccount = sync.OnceValues(func() (*voximplanttest.ServiceAccount, erro
 	return voximplanttest.NewServiceAccount(e2etest.AccountID)
 })
 
-// A sandbox is a running function and the world around it.
-type sandbox struct {
-	*e2etest.World
-	*runtimetest.Process
-}
-
 const itemValue = `{"courier":"+15550100"}`
 
 // patience is more than any machine takes for an answer.
 const patience = 5 * time.Minute
 
-// newSandbox starts the function with the items that events/ asks for. When
-// the test ends it looks for secrets in all that the function wrote.
-func newSandbox(t *testing.T, settings ...string) *sandbox {
+// newWorld has the items that events/ asks for.
+func newWorld(t *testing.T) *e2etest.World {
 	t.Helper()
 	account, err := sharedAccount()
 	if err != nil {
@@ -70,19 +50,33 @@ func newSandbox(t *testing.T, settings ...string) *sandbox {
 		t.Fatal(err)
 	}
 	t.Cleanup(world.Close)
-	for _, key := range []string{"order:1001", "a+b", "a#b", "a;b", "ключЁё", ".", "secret:token", strings.Repeat("я", 200)} {
-		world.Voximplant.Put(key, itemValue, time.Now().Add(time.Hour))
+	for _, key := range []string{"order:1001", "a+b", "a#b", "a;b", "ключЁё", ".", "secret:token"} {
+		world.Voximplant.Put(key, itemValue, time.Now().Add(time.Hour).Truncate(time.Minute))
 	}
-	s := &sandbox{World: world}
-	s.Process, err = world.Start(t.Context(), bootstrap, settings...)
-	if err != nil {
+	return world
+}
+
+// A sandbox is a running function and the world around it.
+type sandbox struct {
+	*e2etest.World
+	*runtimetest.Process
+}
+
+// newSandbox starts the function. When the test ends it looks for secrets, keys and values in all that the function wrote.
+func newSandbox(t *testing.T, settings ...string) *sandbox {
+	t.Helper()
+	s := &sandbox{World: newWorld(t)}
+	var err error
+	if s.Process, err = s.Start(t.Context(), executable(t), settings...); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		s.Stop()
-		s.checkSecrets(t, "the output", s.Output())
-		if strings.Contains(s.Output(), "+15550100") {
-			t.Errorf("the output holds a value: %s", s.Output())
+		s.Leaks.Check(t, "the output", s.Output())
+		for _, word := range []string{"+15550100", "order:1001", "DATA RACE"} {
+			if strings.Contains(s.Output(), word) {
+				t.Errorf("the output holds %s: %s", word, s.Output())
+			}
 		}
 		if err := s.Violations(); err != nil {
 			t.Error(err)
@@ -91,32 +85,28 @@ func newSandbox(t *testing.T, settings ...string) *sandbox {
 	return s
 }
 
-// checkSecrets looks for everything that must be in no log and no answer.
-func (s *sandbox) checkSecrets(t *testing.T, where, text string) {
+func executable(t *testing.T) string {
 	t.Helper()
-	var document struct {
-		PrivateKey string `json:"private_key"`
-	}
-	if err := json.Unmarshal(s.Account.Credentials(), &document); err != nil {
+	name, err := os.Executable()
+	if err != nil {
 		t.Fatal(err)
 	}
-	block, _ := pem.Decode([]byte(document.PrivateKey))
-	secrets := []string{
-		fmt.Sprint(e2etest.AccountID), "Bearer ", "eyJ", "PRIVATE KEY",
-		base64.StdEncoding.EncodeToString(block.Bytes)[64:128], fmt.Sprintf("%x", block.Bytes)[64:128],
-		s.Account.PrivateKey.D.String()[:40],
+	return name
+}
+
+func (s *sandbox) invoke(t *testing.T, payload string) runtimetest.Result {
+	t.Helper()
+	result, err := s.Invoke(t.Context(), runtimetest.Invocation{Payload: []byte(payload), Deadline: time.Now().Add(patience)})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, s.Output())
 	}
-	for _, secret := range secrets {
-		if strings.Contains(text, secret) {
-			t.Errorf("%s holds %q", where, secret)
-		}
-	}
+	s.Leaks.Check(t, "an answer", string(result.Payload))
+	return result
 }
 
 // An answer is the function's output to any gateway.
 type answer struct {
 	StatusCode        int
-	StatusDescription string
 	Headers           map[string]string
 	MultiValueHeaders map[string][]string
 	Body              string
@@ -132,32 +122,24 @@ func (a answer) header() http.Header {
 	for name, values := range a.MultiValueHeaders {
 		header.Set(name, strings.Join(values, ", "))
 	}
-	header.Del("X-Request-Id")
-	header.Del("Expires")
-	header.Del("X-Accel-Expires")
+	for _, name := range []string{"X-Request-Id", "Expires", "X-Accel-Expires"} {
+		header.Del(name)
+	}
 	return header
 }
 
-func (s *sandbox) invoke(t *testing.T, payload []byte) runtimetest.Result {
+// get asks for path through an HTTP API.
+func (s *sandbox) get(t *testing.T, path string) (a answer) {
 	t.Helper()
-	result, err := s.Invoke(t.Context(), runtimetest.Invocation{Payload: payload, Deadline: time.Now().Add(patience)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.checkSecrets(t, "an answer", string(result.Payload))
-	return result
+	g := gatewaytest.Gateway{Kind: gatewaytest.HTTPAPI, Invoke: func(_ context.Context, payload []byte) ([]byte, error) {
+		a = s.http(t, string(payload))
+		return []byte(`{"statusCode":200}`), nil
+	}}
+	g.Do(t.Context(), "GET", path)
+	return a
 }
 
-func (s *sandbox) event(t *testing.T, name string) answer {
-	t.Helper()
-	payload, err := os.ReadFile(filepath.Join("..", "..", "events", name+".json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.http(t, payload)
-}
-
-func (s *sandbox) http(t *testing.T, payload []byte) (a answer) {
+func (s *sandbox) http(t *testing.T, payload string) (a answer) {
 	t.Helper()
 	result := s.invoke(t, payload)
 	if result.FunctionError != nil {
@@ -169,6 +151,24 @@ func (s *sandbox) http(t *testing.T, payload []byte) (a answer) {
 	return a
 }
 
+// events returns the sample events by the names of their files.
+func events(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "..", "events", "*.json"))
+	if err != nil || len(files) < 40 {
+		t.Fatalf("%d sample events, %v", len(files), err)
+	}
+	all := map[string]string{}
+	for _, file := range files {
+		payload, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[strings.TrimSuffix(filepath.Base(file), ".json")] = string(payload)
+	}
+	return all
+}
+
 // situations are the endings of the file names in events/, with the status of the answer.
 var situations = map[string]int{
 	"item": 200, "item-plus": 200, "item-hash": 200, "item-semicolon": 200, "item-cyrillic": 200, "query": 200,
@@ -176,23 +176,18 @@ var situations = map[string]int{
 	"method-not-allowed": 405, "preflight": 204, "health": 200, "health-check": 200, "unknown-path": 404,
 }
 
-// TestEvents sends every sample event to the real binary: the answer depends on the situation and not on the sender.
+// TestEvents sends every sample event to the function: the answer depends on the situation and not on the sender.
 // It is E5-15 of docs/http-statements.md.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t, "BASE_PATH=kv", "LOCAL_MAX_AGE=0s") // each answer is as fresh as the others
-	files, err := filepath.Glob(filepath.Join("..", "..", "events", "*.json"))
-	if err != nil || len(files) < 40 {
-		t.Fatalf("%d sample events, %v", len(files), err)
-	}
-	first := map[string]answer{} // by situation
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".json")
+	first := map[string]answer{}                           // by situation
+	for name, payload := range events(t) {
 		situation, status := situationOf(name)
 		if status == 0 {
 			continue // no HTTP event; the gateway's tests see to it that there are no others
 		}
-		got := s.event(t, name)
+		got := s.http(t, payload)
 		if got.StatusCode != status || got.IsBase64Encoded {
 			t.Errorf("%s: status %d; want %d", name, got.StatusCode, status)
 		}
@@ -212,43 +207,34 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// same reports whether two answers differ in nothing but request id and time.
-func same(a, b answer) bool {
-	return a.StatusCode == b.StatusCode && withoutAge(a) == withoutAge(b) && withoutID(a.Body) == withoutID(b.Body)
-}
-
-var seconds = regexp.MustCompile("(max-age|s-maxage)=[1-9][0-9]*")
-
-// withoutAge is a's header without what depends on how long the answer took.
-// lookup.TestOutOfScopeAges tests that the age is the same.
-func withoutAge(a answer) string {
-	return seconds.ReplaceAllString(fmt.Sprint(a.header()), "$1")
-}
-
 // situationOf returns the longest situation that name ends with.
-func situationOf(name string) (string, int) {
-	var situation string
+func situationOf(name string) (situation string, status int) {
+	if strings.HasPrefix(name, "direct-") {
+		return "", 0
+	}
 	for ending := range situations {
 		if strings.HasSuffix(name, "-"+ending) && len(ending) > len(situation) {
 			situation = ending
 		}
 	}
-	if strings.HasPrefix(name, "direct-") {
-		return "", 0
-	}
 	return situation, situations[situation]
 }
 
-// withoutID is a body without its request id.
-func withoutID(body string) string {
-	var document map[string]any
-	if json.Unmarshal([]byte(body), &document) != nil {
-		return body
-	}
-	delete(document, "request_id")
-	text, _ := json.Marshal(document)
-	return string(text)
+// same reports whether two answers differ in nothing but request id and time.
+func same(a, b answer) bool {
+	return a.StatusCode == b.StatusCode && withoutAge(a) == withoutAge(b) && withoutID(a.Body) == withoutID(b.Body)
 }
+
+var (
+	ages = regexp.MustCompile("(max-age|s-maxage)=[1-9][0-9]*")
+	ids  = regexp.MustCompile(`"request_id":"[^"]*"`)
+)
+
+// withoutAge is a's header without what depends on how long the answer took.
+// lookup.TestOutOfScopeAges tests that the age is the same.
+func withoutAge(a answer) string { return ages.ReplaceAllString(fmt.Sprint(a.header()), "$1") }
+
+func withoutID(body string) string { return ids.ReplaceAllString(body, "") }
 
 // TestAbsenceLooksTheSame is E5-14: a missing item, an expired one and one out of scope get the same answer, and the API is
 // never asked for a key out of scope.
@@ -257,20 +243,14 @@ func TestAbsenceLooksTheSame(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
 	s.Voximplant.Put("order:expired", itemValue, time.Now().Add(-time.Second))
-	missing := s.event(t, "http-api-not-found")
-	calls := s.Voximplant.Calls("GetKeyValueItem")
-	outside := s.event(t, "http-api-out-of-scope")
-	if n := s.Voximplant.Calls("GetKeyValueItem"); n != calls {
-		t.Errorf("a key out of scope made %d calls", n-calls)
-	}
-	payload, err := os.ReadFile(filepath.Join("..", "..", "events", "http-api-not-found.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	expired := s.http(t, []byte(strings.ReplaceAll(string(payload), "order:missing", "order:expired")))
-	for name, got := range map[string]answer{"out of scope": outside, "expired": expired} {
-		if got.StatusCode != 404 || !same(got, missing) {
-			t.Errorf("%s: %d %v %s; missing: %d %v %s", name, got.StatusCode, got.header(), got.Body, missing.StatusCode, missing.header(), missing.Body)
+	missing := s.get(t, "/v1/items/order:missing")
+	for path, calls := range map[string]int{"/v1/items/secret:token": 0, "/v1/items/order:expired": 1} {
+		before := s.Voximplant.Calls("GetKeyValueItem")
+		if got := s.get(t, path); got.StatusCode != 404 || !same(got, missing) {
+			t.Errorf("%s: %d %v %s; missing: %d %v %s", path, got.StatusCode, got.header(), got.Body, missing.StatusCode, missing.header(), missing.Body)
+		}
+		if n := s.Voximplant.Calls("GetKeyValueItem") - before; n != calls {
+			t.Errorf("%s made %d calls; want %d", path, n, calls)
 		}
 	}
 }
@@ -285,37 +265,48 @@ func TestFailureTellsTheAllowList(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return true
 	})
-	for name, want := range map[string]int{"http-api-out-of-scope": 404, "http-api-not-found": 503} {
+	for path, want := range map[string]int{"/v1/items/secret:token": 404, "/v1/items/order:missing": 503} {
 		calls := s.Voximplant.Calls("GetKeyValueItem")
-		if got := s.event(t, name); got.StatusCode != want || (s.Voximplant.Calls("GetKeyValueItem") > calls) != (want == 503) {
-			t.Errorf("%s: %d after %d calls; want %d", name, got.StatusCode, s.Voximplant.Calls("GetKeyValueItem")-calls, want)
+		if got := s.get(t, path); got.StatusCode != want || (s.Voximplant.Calls("GetKeyValueItem") > calls) != (want == 503) {
+			t.Errorf("%s: %d after %d calls; want %d", path, got.StatusCode, s.Voximplant.Calls("GetKeyValueItem")-calls, want)
 		}
 	}
 }
 
-func TestDirectInvocation(t *testing.T) {
+// TestOperations: a read after a write gets what was written, whatever copies there were, and nothing outside the allow-list
+// is shown or changed.
+func TestOperations(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(t)
-	var item struct {
-		Key, Value string
-		MaxAge     int `json:"max_age"`
-	}
-	if err := json.Unmarshal(s.invoke(t, []byte(`{"key":"order:1001"}`)).Payload, &item); err != nil || item.Value != itemValue || item.MaxAge < 1 || item.MaxAge > 60 {
-		t.Errorf("direct invocation: %+v, %v", item, err)
-	}
-	if got := s.invoke(t, []byte(`{"key":"secret:token"}`)); string(got.Payload) != "null" || got.FunctionError != nil {
-		t.Errorf("out of scope: %s, %v; want null", got.Payload, got.FunctionError)
-	}
-	for _, payload := range []string{`{"key":"a b"}`, `{}`, `null`, `42`, `"text"`, `[]`, `{"Records":[{"eventSource":"aws:sqs"}]}`} {
-		got := s.invoke(t, []byte(payload))
-		if got.FunctionError == nil || got.FunctionError.Type != "InvalidRequest" || !strings.Contains(got.FunctionError.Message, "key") {
-			t.Errorf("%s: %s, %v; want InvalidRequest that says what is accepted", payload, got.Payload, got.FunctionError)
+	s := newSandbox(t, "ALLOW_WRITES=true")
+	end := time.Now().Add(time.Hour).Unix()
+	item := fmt.Sprintf(`{"key":"order:1001","value":"on its way","expires_at":%d`, end)
+	for _, step := range []struct{ payload, want string }{
+		{`{"key":"order:1001"}`, `"value":"{\"courier\"`},
+		{strings.TrimSuffix(strings.Replace(item, `{`, `{"operation":"set",`, 1), "}") + "}", item + "}"},
+		{`{"key":"order:1001"}`, item + `,"max_age":`},
+		{`{"operation":"list","prefix":"order:"}`, `{"items":[` + item + `}],"next_offset":null}`},
+		{`{"operation":"keys","prefix":"order:"}`, fmt.Sprintf(`{"items":[{"key":"order:1001","expires_at":%d}],"next_offset":null}`, end)},
+		{`{"keys":["order:1001","order:missing","a b"]}`, item},
+		{`{"operation":"delete","key":"order:1001"}`, "null"},
+		{`{"key":"order:1001"}`, "null"},
+		{`{"key":"secret:token"}`, "null"},
+		{`{"operation":"keys","prefix":"secret:"}`, "InvalidRequest"},
+		{`{"operation":"keys","prefix":"o"}`, "InvalidRequest"},
+		{`{"operation":"set","key":"secret:token","value":"v","ttl":60}`, "outside ALLOWED_KEYS"},
+		{`{"operation":"delete","key":"secret:token"}`, "outside ALLOWED_KEYS"},
+	} {
+		if got := string(s.invoke(t, step.payload).Payload); !strings.Contains(got, step.want) || strings.Contains(got, "courier") != strings.Contains(step.want, "courier") {
+			t.Errorf("%s: %s; want %s", step.payload, got, step.want)
 		}
+	}
+	if len(s.Voximplant.Items()) != 6 {
+		t.Errorf("the storage holds %v", s.Voximplant.Items())
 	}
 }
 
-// TestInitDoesTheWork: after Init, the first request makes one call to the API and does not read the secret.
-func TestInitDoesTheWork(t *testing.T) {
+// TestInit: with the default settings, after Init the first request makes one call to the API and does not read the secret, the next
+// ones make none, and writes are off.
+func TestInit(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t, "LOCAL_MAX_AGE=60s")
 	for strings.Contains(s.Output(), "no token yet") || strings.Contains(s.Output(), "no connection yet") {
@@ -325,43 +316,21 @@ func TestInitDoesTheWork(t *testing.T) {
 		t.Errorf("Init read the secret %d times, stages %q", n, s.Secrets.Stages())
 	}
 	for range 5 {
-		s.event(t, "http-api-item")
+		s.get(t, "/v1/items/order:1001")
 	}
-	if n := s.Voximplant.Calls("GetKeyValueItem"); n != 1 {
-		t.Errorf("5 requests for one item made %d calls; want 1", n)
+	if calls, reads := s.Voximplant.Calls("GetKeyValueItem"), s.Secrets.Calls(); calls != 1 || reads != 1 {
+		t.Errorf("5 requests for one item made %d calls and read the secret %d times; want 1 and, with Init, 1", calls, reads)
 	}
-	if n := s.Secrets.Calls(); n != 1 {
-		t.Errorf("after 5 requests the secret was read %d times; want 1", n)
-	}
-}
-
-// TestLogLine: the log line of a request has what somebody on call needs, and not the key.
-func TestLogLine(t *testing.T) {
-	t.Parallel()
-	s := newSandbox(t)
-	s.event(t, "http-api-item")
-	s.Stop()
-	var line map[string]any
-	for text := range strings.Lines(s.Output()) {
-		var candidate map[string]any
-		if json.Unmarshal([]byte(text), &candidate) == nil && candidate["message"] == "request" {
-			line = candidate
-		}
-	}
-	for _, name := range []string{"timestamp", "level", "request_id", "trace_id", "route", "status", "ms", "upstream_ms", "cache", "cold_start", "function_version", "key"} {
-		if line[name] == nil {
-			t.Errorf("the log line %v lacks %s", line, name)
-		}
-	}
-	if strings.Contains(s.Output(), "order:1001") {
-		t.Errorf("the output holds a key: %s", s.Output())
+	got := s.invoke(t, `{"operation":"set","key":"order:1001","value":"v","ttl":60}`).FunctionError
+	if got == nil || got.Type != "InvalidRequest" || !strings.Contains(got.Message, "Writes are off; ALLOW_WRITES=true") {
+		t.Errorf("a write by default: %v; want InvalidRequest", got)
 	}
 }
 
 // TestWrongSettings: all invalid settings are reported together, and the function does not start.
 func TestWrongSettings(t *testing.T) {
 	t.Parallel()
-	p, err := runtimetest.Start(t.Context(), bootstrap, []string{
+	p, err := runtimetest.Start(t.Context(), executable(t), []string{
 		"VOXIMPLANT_SECRET_ID=" + `{"private_key":"-----BEGIN PRIVATE KEY-----"}`, "CACHE_MAX_AGE=a while", "CORS_ORIGINS=null",
 	})
 	if err != nil {
@@ -370,8 +339,8 @@ func TestWrongSettings(t *testing.T) {
 	defer p.Stop()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if err := p.Wait(ctx); err == nil {
-		t.Error("the function started, or exited with status 0")
+	if err := p.Wait(ctx); err == nil || err.Error() != "exit status 1" {
+		t.Errorf("Wait: %v; want exit status 1", err)
 	}
 	for _, want := range []string{"VOXIMPLANT_SECRET_ID", "VOXIMPLANT_APPLICATION_ID", "ALLOWED_KEYS", `CACHE_MAX_AGE is \"a while\"; accepted: a duration`, "CORS_ORIGINS"} {
 		if !strings.Contains(p.Output(), want) {

@@ -62,7 +62,9 @@ func embedded(ctx context.Context, o options, environ map[string]string, stderr 
 		return nil, err
 	}
 	s.setFault(o.fault) // not before: the function would wait for it at its start
-	return newPlayground(f, s, nil), nil
+	p := newPlayground(f, s, nil)
+	p.lambda = &lambdaAPI{o.functionName, f.Gateway()}
+	return p, nil
 }
 
 func putDemoItems(s *embeddedAPI, now time.Time) {

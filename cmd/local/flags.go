@@ -13,6 +13,7 @@ type options struct {
 	credentials   string
 	applicationID string
 	allowedKeys   string
+	functionName  string
 	fault         string
 	json          bool
 }
@@ -25,9 +26,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.credentials, "credentials", "", "service-account `file`: use the real Management API, whose items only the page at /, command lines and pages of the origins in CORS_ORIGINS may read")
 	flags.StringVar(&o.applicationID, "application-id", "", "`id` of the application (with -credentials)")
 	flags.StringVar(&o.allowedKeys, "allowed-keys", "", "comma-separated `keys` and prefix* patterns to serve")
+	flags.StringVar(&o.functionName, "function-name", "voxkv", "`name` under which Lambda's Invoke finds the function here")
 	flags.StringVar(&o.fault, "fault", noFault, "how the embedded storage fails, a `mode` of: "+faultNames())
 	flags.BoolVar(&o.json, "json", false, "log in JSON, as on AWS")
-	const accepted = "accepted: -addr, -credentials, -application-id, -allowed-keys, -fault and -json, see -help"
+	const accepted = "accepted: -addr, -credentials, -application-id, -allowed-keys, -function-name, -fault and -json, see -help"
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		flags.SetOutput(stderr)
@@ -37,6 +39,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, fmt.Errorf("%w; %s", err, accepted)
 	case flags.NArg() > 0:
 		return o, fmt.Errorf("unexpected argument %q; %s", flags.Arg(0), accepted)
+	case !plainName.MatchString(o.functionName):
+		return o, fmt.Errorf("-function-name %q; accepted: 1 to 64 letters, digits, - and _", o.functionName)
 	case o.applicationID != "" && o.credentials == "":
 		return o, errors.New("-application-id needs -credentials: the embedded storage has an application of its own")
 	case o.fault != noFault && o.credentials != "":

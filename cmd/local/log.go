@@ -18,10 +18,10 @@ import (
 // to the page too.
 func newLog(w io.Writer, s settings.Settings, json, colour bool) *slog.Logger {
 	if json {
-		return slog.New(witness{function.NewLog(w, s).Handler()})
+		return slog.New(witness{tailing{function.NewLog(w, s).Handler(), s}})
 	}
 	w = &lockedWriter{w: w}
-	return slog.New(witness{readable{w: w, colour: colour, Handler: slog.NewTextHandler(w, &slog.HandlerOptions{
+	lines := readable{w: w, colour: colour, Handler: slog.NewTextHandler(w, &slog.HandlerOptions{
 		Level: slog.Level(s.LogLevel),
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) == 0 && a.Key == slog.TimeKey {
@@ -29,7 +29,8 @@ func newLog(w io.Writer, s settings.Settings, json, colour bool) *slog.Logger {
 			}
 			return a
 		},
-	})}})
+	})}
+	return slog.New(witness{tailing{lines, s}})
 }
 
 const clock = "15:04:05"
@@ -79,6 +80,8 @@ func target(attrs map[string]slog.Value) string {
 		return fmt.Sprintf("%s (%d keys)", route, attrs["keys"].Int64())
 	case strings.Contains(route, "{key}") && key != "":
 		return strings.Replace(route, "{key}", key, 1)
+	case strings.HasPrefix(route, "direct"):
+		return strings.TrimSpace(route + " " + key)
 	case key != "":
 		return route + "?key=" + key
 	}

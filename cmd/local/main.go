@@ -58,6 +58,7 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 		return err
 	}
 	printStart(stdout, root(o.addr, listener.Addr()), p.embedded != nil)
+	printInvoke(stdout, root(o.addr, listener.Addr()), o)
 	return serve(ctx, listener, p, stderr)
 }
 
@@ -84,8 +85,6 @@ Open it to try things out; the storage is embedded and has demo items. In a term
   curl -i -X PUT '%[1]s/storage/order:2000?ttl=90s' -d 'on its way'
   curl -i %[1]s/v1/items/order:2000
   curl -i -X DELETE %[1]s/storage/order:2000
-
-Ctrl-C ends it.
 `, root)
 }
 

@@ -21,6 +21,7 @@ const pagePath = "/playground/"
 // embedded storage.
 type playground struct {
 	function http.Handler
+	lambda   http.Handler // the function, as Lambda's Invoke
 	embedded *embeddedAPI // nil with the real API
 	origins  []string     // whose pages may read items of the real API
 	page     *http.ServeMux
@@ -48,6 +49,9 @@ func (p *playground) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	own := http.Handler(p.page)
 	switch {
 	case path == "/", strings.HasPrefix(path, pagePath):
+	case strings.HasPrefix(path, lambdaPath):
+		p.lambda.ServeHTTP(w, r)
+		return
 	case p.embedded != nil && strings.HasPrefix(path, storagePath):
 		own = http.HandlerFunc(p.embedded.serveItems) // a ServeMux would clean the keys . and .. away
 	default:

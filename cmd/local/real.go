@@ -36,7 +36,9 @@ func realAPI(ctx context.Context, o options, environ map[string]string, stderr i
 	if err != nil {
 		return nil, err
 	}
-	return newPlayground(f, nil, f.Origins), nil
+	p := newPlayground(f, nil, f.Origins)
+	p.lambda = &lambdaAPI{o.functionName, f.Gateway()}
+	return p, nil
 }
 
 // build makes the function just as cmd/lambda does, but for where the key comes from and how the log looks.

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"testing"
 
 	"voxkv/internal/voximplanttest"
 )
@@ -21,19 +23,27 @@ import (
 const pieceLength = 20
 
 // A LeakFinder knows secrets and finds them in texts, whole or in part, however
-// they are written there. The zero value knows none, and the shapes of all.
+// they are written there. The zero value knows none, and the shapes of all. Its
+// methods may be called at any time by any number of goroutines.
 type LeakFinder struct {
+	mu     sync.Mutex        // guards what follows
+	tokens map[string]bool   // that are known
 	pieces map[string]string // what to look for, pieceLength bytes each, and the secret's name
 	shorts map[string]string // the same, for what is shorter
 }
 
 // shapes are what a private key and what goes into an Authorization header look
-// like, whoever's they are.
-var shapes = map[string]*regexp.Regexp{
-	"a PEM private key":      regexp.MustCompile(`BEGIN [A-Z ]*PRIVATE KEY`),
-	"a DER private key":      regexp.MustCompile(`MII[A-Za-z0-9+/_-]{5}AgEAA|MII[A-Za-z0-9+/_-]{5}IBAAKC`),
-	"a JSON Web Token":       regexp.MustCompile(`eyJ[A-Za-z0-9_-]{17}`), // longer than an ETag
-	"an Authorization value": regexp.MustCompile(`(?i)bearer [a-z0-9]|AWS4-HMAC-SHA256`),
+// like, whoever's they are. A text without the hint has not the shape, which is
+// sooner found out.
+var shapes = []struct {
+	name, hint string
+	pattern    *regexp.Regexp
+}{
+	{"a PEM private key", "PRIVATE KEY", regexp.MustCompile(`BEGIN [A-Z ]*PRIVATE KEY`)},
+	{"a DER private key", "MII", regexp.MustCompile(`MII[A-Za-z0-9+/_-]{5}AgEAA|MII[A-Za-z0-9+/_-]{5}IBAAKC`)},
+	{"a JSON Web Token", "eyJ", regexp.MustCompile(`eyJ[A-Za-z0-9_-]{17}`)}, // longer than an ETag
+	{"an Authorization value", "earer ", regexp.MustCompile(`[Bb]earer [A-Za-z0-9]`)},
+	{"an AWS signature", "AWS4-HMAC-SHA256", regexp.MustCompile(`AWS4`)},
 }
 
 // AddAccount makes f know a service account: its key, and the number and the
@@ -56,12 +66,26 @@ func (f *LeakFinder) addKey(key *rsa.PrivateKey) {
 
 // AddToken makes f know a JSON Web Token by each of its parts.
 func (f *LeakFinder) AddToken(token string) {
+	if !f.isNew(token) {
+		return
+	}
 	for part := range strings.SplitSeq(token, ".") {
 		f.put("a token", part)
 		if decoded, err := base64.RawURLEncoding.DecodeString(part); err == nil {
 			f.Add("a token", string(decoded))
 		}
 	}
+}
+
+func (f *LeakFinder) isNew(token string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.tokens == nil {
+		f.tokens = map[string]bool{}
+	}
+	known := f.tokens[token]
+	f.tokens[token] = true
+	return !known
 }
 
 // Add makes f know a secret of at least 8 bytes, as it is and in the encodings
@@ -91,6 +115,8 @@ func (f *LeakFinder) Add(name, secret string) {
 
 // put makes f look for written.
 func (f *LeakFinder) put(name, written string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.pieces == nil {
 		f.pieces, f.shorts = map[string]string{}, map[string]string{}
 	}
@@ -103,13 +129,26 @@ func (f *LeakFinder) put(name, written string) {
 	}
 }
 
+// Check fails the test for each secret that text, which was found in where, holds.
+// The secrets with the names told may be in it.
+func (f *LeakFinder) Check(t testing.TB, where, text string, told ...string) {
+	t.Helper()
+	for _, name := range f.Find(text) {
+		if !slices.Contains(told, name) {
+			t.Errorf("%s holds %s: %.3000s", where, name, text)
+		}
+	}
+}
+
 // Find returns the names of the secrets in text, each once and in order. It
 // also looks behind the escapes of JSON and URLs, and across line breaks.
 func (f *LeakFinder) Find(text string) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	found := map[string]bool{}
 	for _, view := range views(text) {
-		for name, shape := range shapes {
-			found[name] = found[name] || shape.MatchString(view)
+		for _, shape := range shapes {
+			found[shape.name] = found[shape.name] || strings.Contains(view, shape.hint) && shape.pattern.MatchString(view)
 		}
 		for written, name := range f.shorts {
 			found[name] = found[name] || strings.Contains(view, written)

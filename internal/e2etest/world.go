@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"voxkv/internal/runtimetest"
@@ -31,6 +32,9 @@ const (
 
 	// AllowedKeys leaves secret:token out.
 	AllowedKeys = "order:*,a+b,a#b,a;b,ключЁё,.,я*"
+
+	secretAccessKey = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
+	sessionToken    = "FwoGZXIvYXdzEJr-EXAMPLE-session-token"
 )
 
 // A World is what stands around the function. New makes one.
@@ -38,6 +42,9 @@ type World struct {
 	Account    *voximplanttest.ServiceAccount // whose key the secret holds at first
 	Voximplant *voximplanttest.Server
 	Secrets    *secretsmanagertest.Server
+
+	// Leaks knows the account, AWS's credentials and every token that Voximplant was sent.
+	Leaks LeakFinder
 
 	api     *httptest.Server
 	secrets *httptest.Server
@@ -84,11 +91,22 @@ func newWorld(account *voximplanttest.ServiceAccount, unstarted func(http.Handle
 	}
 	w.Voximplant.AddKey(account.KeyID, &account.PrivateKey.PublicKey)
 	w.Secrets.Put(SecretID, string(account.Credentials()))
-	w.api, w.secrets = unstarted(w.Voximplant), unstarted(w.Secrets)
+	w.Leaks.AddAccount(account)
+	w.Leaks.Add("the secret access key", secretAccessKey)
+	w.Leaks.Add("the session token", sessionToken)
+	w.api, w.secrets = unstarted(http.HandlerFunc(w.overhear)), unstarted(w.Secrets)
 	w.api.StartTLS()
 	w.secrets.Start()
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.api.Certificate().Raw})
 	return w, os.WriteFile(w.certificateFile(), certificate, 0o600)
+}
+
+// overhear remembers the token of a call before it is answered.
+func (w *World) overhear(rw http.ResponseWriter, r *http.Request) {
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		w.Leaks.AddToken(token)
+	}
+	w.Voximplant.ServeHTTP(rw, r)
 }
 
 func (w *World) certificateFile() string { return filepath.Join(w.dir, "ca.pem") }
@@ -124,8 +142,8 @@ func (w *World) Environment(settings ...string) []string {
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + w.SecretsURL(),
 		"AWS_REGION=us-east-1",
 		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE",
-		"AWS_SECRET_ACCESS_KEY=stand-in",
-		"AWS_SESSION_TOKEN=stand-in",
+		"AWS_SECRET_ACCESS_KEY=" + secretAccessKey,
+		"AWS_SESSION_TOKEN=" + sessionToken,
 	}, settings)
 }
 

@@ -85,7 +85,8 @@ func (g *Gateway) log(ctx context.Context, level slog.Level, status int, code st
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		id = lc.AwsRequestID
 	}
-	g.Log.With("request_id", id, "route", "unknown", "status", status, "code", code).LogAttrs(ctx, level, "request", more...)
+	attrs := []slog.Attr{slog.String("request_id", id), slog.String("route", "unknown"), slog.Int("status", status), slog.String("code", code)}
+	g.Log.LogAttrs(ctx, level, "request", append(attrs, more...)...)
 }
 
 func (g *Gateway) invokeHTTP(ctx context.Context, e *event, from sender) []byte {

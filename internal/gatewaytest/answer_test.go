@@ -14,88 +14,64 @@ const refusal = `{"message":"Internal server error"}`
 
 // What is marked "recorded" is in localstack's snapshot test_aws_proxy_response_payload_format_validation, or in its
 // test_lambda_aws_proxy_response_format, both run on AWS.
-func TestOutputOfREST(t *testing.T) {
+func TestOutputOfEachKind(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
+	rest, version2 := []gatewaytest.Kind{gatewaytest.REST}, []gatewaytest.Kind{gatewaytest.HTTPAPI, gatewaytest.FunctionURL}
+	for _, tt := range []struct {
+		kinds        []gatewaytest.Kind
 		name, output string
 		status       int
 		body         string
 	}{
-		{"recorded: no body", `{"statusCode":200}`, 200, ""},
-		{"recorded: headers", `{"statusCode":200,"headers":{"test-header":"value","header-bool":true}}`, 200, ""},
-		{"recorded: headers null", `{"statusCode":200,"headers":null}`, 200, ""},
-		{"recorded: unknown member", `{"statusCode":200,"wrongValue":"value"}`, 502, refusal},
-		{"recorded: an empty object", `{}`, 200, ""},
-		{"recorded: base64 without binary types", `{"statusCode":200,"body":"dGVzdC1kYXRh","isBase64Encoded":true}`, 200, "dGVzdC1kYXRh"},
-		{"recorded: base64 not said", `{"statusCode":200,"body":"dGVzdC1kYXRh"}`, 200, "dGVzdC1kYXRh"},
-		{"recorded: lists", `{"statusCode":200,"multiValueHeaders":{"test-multi":["value1","value2"]}}`, 200, ""},
-		{"recorded: a list that is none", `{"statusCode":200,"multiValueHeaders":{"test-multi-invalid":"value1"}}`, 502, refusal},
-		{"recorded: status is no number", `{"statusCode":"test"}`, 502, refusal},
-		{"recorded: status is a string", `{"statusCode":"201"}`, 201, ""},
-		{"recorded: a JSON string", `"justAString"`, 502, refusal},
-		{"recorded: only headers", `{"headers":{"test-header":"value"}}`, 200, ""},
-		{"null", `null`, 502, refusal},
-		{"no JSON", `x`, 502, refusal},
-		{"a number as header", `{"statusCode":200,"headers":{"a":1}}`, 502, refusal},
-		{"a body that is no string", `{"statusCode":200,"body":{}}`, 502, refusal},
-		{"names in another case", `{"StatusCode":200}`, 502, refusal},
-		{"a load balancer's member", `{"statusCode":200,"statusDescription":"200 OK"}`, 502, refusal},
-		{"no such status", `{"statusCode":99}`, 502, refusal},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			w := answered(gatewaytest.Gateway{Kind: gatewaytest.REST}, "GET", tt.output, nil)
-			if w.Code != tt.status || w.Body.String() != tt.body {
-				t.Errorf("answer to %s = %d %q; want %d %q", tt.output, w.Code, w.Body, tt.status, tt.body)
-			}
-			if got := w.Header().Get("Content-Type"); got != "application/json" {
-				t.Errorf("Content-Type = %q; want application/json, on every status", got)
-			}
-		})
-	}
-}
+		{rest, "recorded: no body", `{"statusCode":200}`, 200, ""},
+		{rest, "recorded: headers", `{"statusCode":200,"headers":{"test-header":"value","header-bool":true}}`, 200, ""},
+		{rest, "recorded: headers null", `{"statusCode":200,"headers":null}`, 200, ""},
+		{rest, "recorded: unknown member", `{"statusCode":200,"wrongValue":"value"}`, 502, refusal},
+		{rest, "recorded: an empty object", `{}`, 200, ""},
+		{rest, "recorded: base64 without binary types", `{"statusCode":200,"body":"dGVzdC1kYXRh","isBase64Encoded":true}`, 200, "dGVzdC1kYXRh"},
+		{rest, "recorded: base64 not said", `{"statusCode":200,"body":"dGVzdC1kYXRh"}`, 200, "dGVzdC1kYXRh"},
+		{rest, "recorded: lists", `{"statusCode":200,"multiValueHeaders":{"test-multi":["value1","value2"]}}`, 200, ""},
+		{rest, "recorded: a list that is none", `{"statusCode":200,"multiValueHeaders":{"test-multi-invalid":"value1"}}`, 502, refusal},
+		{rest, "recorded: status is no number", `{"statusCode":"test"}`, 502, refusal},
+		{rest, "recorded: status is a string", `{"statusCode":"201"}`, 201, ""},
+		{rest, "recorded: a JSON string", `"justAString"`, 502, refusal},
+		{rest, "recorded: only headers", `{"headers":{"test-header":"value"}}`, 200, ""},
+		{rest, "null", `null`, 502, refusal},
+		{rest, "no JSON", `x`, 502, refusal},
+		{rest, "a number as header", `{"statusCode":200,"headers":{"a":1}}`, 502, refusal},
+		{rest, "a body that is no string", `{"statusCode":200,"body":{}}`, 502, refusal},
+		{rest, "names in another case", `{"StatusCode":200}`, 502, refusal},
+		{rest, "a load balancer's member", `{"statusCode":200,"statusDescription":"200 OK"}`, 502, refusal},
+		{rest, "no such status", `{"statusCode":99}`, 502, refusal},
 
-func TestOutputOfVersion2(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name, output string
-		status       int
-		body         string
-	}{
-		{"a response", `{"statusCode":404,"headers":{"a":"b"},"body":"text"}`, 404, "text"},
-		{"base64", `{"statusCode":200,"body":"dGVzdC1kYXRh","isBase64Encoded":true}`, 200, "test-data"},
-		{"a bare object is the body", `{"hello":"world"}`, 200, `{"hello":"world"}`},
-		{"a bare string too", `"hello"`, 200, `"hello"`},
-		{"lists are not looked at", `{"statusCode":200,"multiValueHeaders":{"a":["b"]},"body":"x"}`, 200, "x"},
-		{"no JSON", `x`, 502, refusal},
-		{"a header that is no string", `{"statusCode":200,"headers":{"a":true}}`, 502, refusal},
-		{"status is no number", `{"statusCode":"test"}`, 502, refusal},
-	}
-	for _, tt := range tests {
-		for name, kind := range map[string]gatewaytest.Kind{"HTTP API": gatewaytest.HTTPAPI, "Function URL": gatewaytest.FunctionURL} {
-			t.Run(tt.name+"/"+name, func(t *testing.T) {
-				t.Parallel()
-				w := answered(gatewaytest.Gateway{Kind: kind}, "GET", tt.output, nil)
-				if w.Code != tt.status || w.Body.String() != tt.body {
-					t.Errorf("answer to %s = %d %q; want %d %q", tt.output, w.Code, w.Body, tt.status, tt.body)
-				}
-			})
+		{version2, "a response", `{"statusCode":404,"headers":{"a":"b"},"body":"text"}`, 404, "text"},
+		{version2, "base64", `{"statusCode":200,"body":"dGVzdC1kYXRh","isBase64Encoded":true}`, 200, "test-data"},
+		{version2, "a bare object is the body", `{"hello":"world"}`, 200, `{"hello":"world"}`},
+		{version2, "a bare string too", `"hello"`, 200, `"hello"`},
+		{version2, "lists are not looked at", `{"statusCode":200,"multiValueHeaders":{"a":["b"]},"body":"x"}`, 200, "x"},
+		{version2, "no JSON", `x`, 502, refusal},
+		{version2, "a header that is no string", `{"statusCode":200,"headers":{"a":true}}`, 502, refusal},
+		{version2, "status is no number", `{"statusCode":"test"}`, 502, refusal},
+	} {
+		for _, kind := range tt.kinds {
+			w := answered(gatewaytest.Gateway{Kind: kind}, "GET", tt.output, nil)
+			if w.Code != tt.status || w.Body.String() != tt.body {
+				t.Errorf("%s: kind %d: answer to %s = %d %q; want %d %q", tt.name, kind, tt.output, w.Code, w.Body, tt.status, tt.body)
+			}
+			if got := w.Header().Get("Content-Type"); kind == gatewaytest.REST && got != "application/json" {
+				t.Errorf("%s: Content-Type = %q; want application/json, on every status", tt.name, got)
+			}
 		}
 	}
 }
 
-func TestListsWinOverHeaders(t *testing.T) {
+func TestHeaders(t *testing.T) {
 	t.Parallel()
-	const output = `{"statusCode":200,"multiValueHeaders":{"tesT-Multi":["value-multi"]},"headers":{"test-multi":"value-solo"}}`
-	w := answered(gatewaytest.Gateway{Kind: gatewaytest.REST}, "GET", output, nil)
+	const both = `{"statusCode":200,"multiValueHeaders":{"tesT-Multi":["value-multi"]},"headers":{"test-multi":"value-solo"}}`
+	w := answered(gatewaytest.Gateway{Kind: gatewaytest.REST}, "GET", both, nil)
 	if got := w.Header().Values("Test-Multi"); len(got) != 1 || got[0] != "value-multi" {
-		t.Errorf("Test-Multi = %q; want value-multi", got)
+		t.Errorf("Test-Multi = %q; want value-multi, because lists win", got)
 	}
-}
-
-func TestReservedHeaders(t *testing.T) {
-	t.Parallel()
 	const output = `{"statusCode":401,"headers":{"Date":"then","server":"mine","WWW-Authenticate":"Bearer","Transfer-Encoding":"chunked",
 		"Content-Length":"1","Via":"me","ETag":"\"a\"","Age":"3","Cache-Control":"no-store"},"body":"four"}`
 	tests := []struct {
@@ -140,20 +116,16 @@ func TestNoBodyWhereThereIsNone(t *testing.T) {
 	}
 }
 
-func TestFunctionErrorIs502(t *testing.T) {
+func TestRefusals(t *testing.T) {
 	t.Parallel()
 	w := answered(gatewaytest.Gateway{}, "GET", "", errors.New("it failed"))
 	if w.Code != 502 || w.Body.String() != refusal {
-		t.Errorf("answer = %d %q; want 502 %q", w.Code, w.Body, refusal)
+		t.Errorf("a function error = %d %q; want 502 %q", w.Code, w.Body, refusal)
 	}
-}
-
-func TestOutsideTheStage(t *testing.T) {
-	t.Parallel()
 	for kind, want := range map[gatewaytest.Kind]int{gatewaytest.REST: 403, gatewaytest.HTTPAPI: 404} {
 		w := answered(gatewaytest.Gateway{Kind: kind, Stage: "prod"}, "GET", `{"statusCode":200}`, nil)
 		if w.Code != want {
-			t.Errorf("kind %d: status = %d; want %d", kind, w.Code, want)
+			t.Errorf("outside the stage, kind %d: status = %d; want %d", kind, w.Code, want)
 		}
 	}
 }
@@ -161,7 +133,5 @@ func TestOutsideTheStage(t *testing.T) {
 // answered returns what a client gets for GET / where the function's output is output.
 func answered(g gatewaytest.Gateway, method, output string, err error) *httptest.ResponseRecorder {
 	g.Invoke = func(context.Context, []byte) ([]byte, error) { return []byte(output), err }
-	w := httptest.NewRecorder()
-	g.ServeHTTP(w, httptest.NewRequest(method, "/", nil))
-	return w
+	return g.Do(context.Background(), method, "/")
 }

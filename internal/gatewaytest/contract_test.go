@@ -75,6 +75,13 @@ var calls = slices.Concat(
 		{name: "space", method: "GET", target: "/v1/items/a%20b", status: 400, code: "invalid_key"},
 		{name: "percent sign", method: "GET", target: "/v1/items/a%25", status: 400, code: "invalid_key"},
 		{name: "201 characters", method: "GET", target: "/v1/items/" + url.PathEscape(yas+"я"), status: 400, code: "invalid_key"},
+		{name: "20,000 characters", method: "GET", target: "/v1/items/" + strings.Repeat(url.PathEscape("я"), 20_000), status: 400, code: "invalid_key"},
+		{name: "NUL", method: "GET", target: "/v1/items/a%00b", status: 400, code: "invalid_key"},
+		{name: "a line break and a header", method: "GET", target: "/v1/items/a%0D%0AX:%20b", status: 400, code: "invalid_key"},
+		{name: "markup", method: "GET", target: "/v1/items/%3Cscript%3E", status: 400, code: "invalid_key"},
+		{name: "half a character", method: "GET", target: "/v1/items/%D0", status: 400, code: "invalid_key"},
+		{name: "a dot in more bytes than it takes", method: "GET", target: "/v1/items/%C0%AE", status: 400, code: "invalid_key"},
+		{name: "half a surrogate pair", method: "GET", target: "/v1/items/%ED%A0%80", status: 400, code: "invalid_key"},
 		{name: "no UTF-8", method: "GET", target: "/v1/items/%FF", status: 400, code: "invalid_key"},
 		{name: "missing", method: "GET", target: "/v1/items/order:missing", status: 404, code: "not_found", lookups: 1},
 		{name: "missing, conditional", method: "GET", target: "/v1/items/order:missing", header: matching, status: 404, code: "not_found", lookups: 1},
@@ -294,6 +301,9 @@ func (c call) check(got reply) error {
 		return fmt.Errorf("status %d, key %q, code %q, batch %q, storage asked %d times; want %d, %q, %q, %q, %d",
 			got.status, key, code, batch, got.lookups, c.status, c.key, c.code, c.batch, c.lookups)
 	}
+	if strings.Contains(got.body, "script") {
+		return fmt.Errorf("input in %s", got.body)
+	}
 	if allow := got.header.Get("Allow"); c.status == 405 && allow != "GET, HEAD, OPTIONS" {
 		return fmt.Errorf("Allow = %q", allow)
 	}
@@ -387,6 +397,7 @@ func TestKnownDifferences(t *testing.T) {
 		// AWS decodes the path, so that for the function it is the same as /v1/items/a+b.
 		{"/v1%2Fitems%2Fa+b", gatewaytest.HTTPAPI, call{status: 200, key: "a+b", lookups: 1}, noRoute},
 		{"/%76%31/items/a+b", gatewaytest.HTTPAPI, call{status: 200, key: "a+b", lookups: 1}, noRoute},
+		{"/v1%2Fitems%2F.", gatewaytest.HTTPAPI, invalid, noRoute},
 		// AWS reads the semicolon as an ampersand.
 		{"/v1/items?key=.;b", gatewaytest.REST, call{status: 200, key: ".", lookups: 1}, call{status: 400, code: "invalid_request"}},
 	}
@@ -405,6 +416,40 @@ func TestKnownDifferences(t *testing.T) {
 	}
 }
 
+// E5-17: no other header and no other parameter changes an answer.
+func TestRequestHeadersChangeNothing(t *testing.T) {
+	t.Parallel()
+	_, function, _ := world()
+	for name, g := range gateways {
+		g.Invoke, g.Stage = function.Invoke, ""
+		for _, target := range []string{"/v1/items/a%2Bb", "/v1/items/order:missing", "/v1/items/a%20b"} {
+			answer := func(target string, header ...string) string {
+				w := g.Do(t.Context(), "GET", target, header...)
+				return fmt.Sprint(w.Code, comparable(w.Result()), withoutID(w.Body.Bytes()))
+			}
+			want := answer(target)
+			for _, header := range [][2]string{
+				{"Host", "evil.example"}, {"X-Forwarded-Host", "evil.example"}, {"X-Forwarded-Proto", "http"}, {"X-Forwarded-For", "127.0.0.1"},
+				{"X-Forwarded-Prefix", "/x"}, {"Forwarded", "host=evil.example;proto=http"}, {"Accept", "text/html"}, {"Accept-Language", "ru"},
+				{"Accept-Encoding", "gzip, br"}, {"Accept-Charset", "koi8-r"}, {"Cookie", "a=b; c=d"}, {"User-Agent", "evil"}, {"Referer", "https://evil.example"},
+				{"X-HTTP-Method-Override", "DELETE"}, {"X-Method-Override", "POST"}, {"X-HTTP-Method", "PUT"}, {"X-Original-URL", "/v1/items/a%23b"},
+				{"X-Rewrite-URL", "/v1/items/a%23b"}, {"Range", "bytes=0-1"}, {"If-Modified-Since", "Mon, 23 Nov 2099 00:00:00 GMT"},
+				{"If-Range", `"x"`}, {"Cache-Control", "no-cache"}, {"Pragma", "no-cache"}, {"Authorization", "Basic eDp5"}, {"X-Request-Id", "evil"},
+				{"X-Amzn-Requestid", "evil"}, {"Content-Type", "text/html"}, {"Expect", "100-continue"}, {"Origin", "https://evil.example"},
+			} {
+				if got := answer(target, header[0], header[1]); got != want {
+					t.Errorf("%s: GET %s with %q: %s; without %s", name, target, header, got, want)
+				}
+			}
+			for _, query := range []string{"?x=y", "?callback=evil", "?_method=DELETE", "?Key=a%23b", "?a=%zz", "?" + strings.Repeat("a=b&", 1000)} {
+				if got := answer(target + query); got != want {
+					t.Errorf("%s: GET %s%.40s: %s; without the query %s", name, target, query, got, want)
+				}
+			}
+		}
+	}
+}
+
 // A malformed escape cannot come through net/http, which refuses the request line.
 func TestMalformedEscape(t *testing.T) {
 	t.Parallel()
@@ -412,10 +457,7 @@ func TestMalformedEscape(t *testing.T) {
 	for name, g := range gateways {
 		g.Invoke, g.Stage = function.Invoke, ""
 		for _, target := range []string{"/v1/items/%zz", "/v1/items/%", "/v1/items/%D", "/v1/items/a%2Bb%"} {
-			r := httptest.NewRequest("GET", "/", nil)
-			r.RequestURI = target
-			w := httptest.NewRecorder()
-			g.ServeHTTP(w, r)
+			w := g.Do(t.Context(), "GET", target)
 			if w.Code != 400 || !strings.Contains(w.Body.String(), `"invalid_key"`) || s.asked.Load() > 0 {
 				t.Errorf("%s: %s = %d %s", name, target, w.Code, w.Body)
 			}
@@ -492,7 +534,7 @@ func TestNotModifiedCarriesTheHeaders(t *testing.T) {
 	for name, g := range gateways {
 		g.Invoke, g.Stage = function.Invoke, ""
 		for _, target := range []string{"/v1/items/a%2Bb", "/v1/parsed/a%2Bb", "/v1/values/a%2Bb", "/v1/items?key=.", "/v1/items?key=.&key=.."} {
-			full, not := conditionally(&g, target, nil), conditionally(&g, target, matching)
+			full, not := g.Do(t.Context(), "GET", target), g.Do(t.Context(), "GET", target, "If-None-Match", "*")
 			want, got := comparable(full.Result()), comparable(not.Result())
 			want.Del("Content-Length")
 			if full.Code != 200 || not.Code != 304 || not.Body.Len() > 0 || !reflect.DeepEqual(got, want) {
@@ -500,12 +542,4 @@ func TestNotModifiedCarriesTheHeaders(t *testing.T) {
 			}
 		}
 	}
-}
-
-func conditionally(h http.Handler, target string, header http.Header) *httptest.ResponseRecorder {
-	r := httptest.NewRequest("GET", target, nil)
-	maps.Copy(r.Header, header)
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w
 }

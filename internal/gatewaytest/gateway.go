@@ -9,6 +9,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 )
@@ -58,6 +59,19 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.send(w, r, answer)
+}
+
+// Do sends a request to g and returns the answer. The target is sent as it is written, so its escapes may be malformed.
+// Names and values of header fields take turns in header.
+func (g Gateway) Do(ctx context.Context, method, target string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequestWithContext(ctx, method, "/", nil)
+	r.RequestURI = target
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Add(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	g.ServeHTTP(w, r)
+	return w
 }
 
 // target returns path and query as the client wrote them. A parsed URL would not do, because the escapes matter.

@@ -22,7 +22,7 @@ type Process struct {
 	*API
 
 	cmd     *exec.Cmd
-	output  output
+	output  Output
 	started time.Time
 	exited  chan struct{} // closed once err is set
 	err     error
@@ -129,19 +129,21 @@ func parsePeakRSS(status []byte) (int64, error) {
 	return 0, errors.New("runtimetest: peak memory: no VmHWM; has the process exited?")
 }
 
-// An output is a buffer that may be read while it is written.
-type output struct {
+// An Output is a buffer that may be read while it is written. The zero value is empty.
+type Output struct {
 	mu  sync.Mutex // guards buf
 	buf bytes.Buffer
 }
 
-func (o *output) Write(p []byte) (int, error) {
+// Write implements io.Writer.
+func (o *Output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buf.Write(p)
 }
 
-func (o *output) String() string {
+// String returns what was written so far.
+func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buf.String()

@@ -15,16 +15,13 @@ import (
 // envelope.
 const maxPayload = 6<<20 + 100
 
-// handler serves the Runtime API, and the two calls of the Extensions API with which
-// aws-lambda-go registers for SIGTERM.
+// handler serves the calls of the Runtime API that aws-lambda-go makes for the function. Any
+// other is a violation.
 func (a *API) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", a.next)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", a.response)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", a.failure)
-	mux.HandleFunc("POST /2018-06-01/runtime/init/error", a.initFailure)
-	mux.HandleFunc("POST /2020-01-01/extension/register", a.register)
-	mux.HandleFunc("GET /2020-01-01/extension/event/next", a.nextEvent)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := mux.Handler(r); pattern == "" {
 			a.violate("no such call: %s %s", r.Method, r.URL.Path)
@@ -134,20 +131,6 @@ func tooLarge(result Result) Result {
 	return result
 }
 
-func (a *API) initFailure(w http.ResponseWriter, r *http.Request) {
-	payload, err := readBody(r)
-	if err != nil {
-		a.violate("init error: %v", err)
-		return
-	}
-	if a.isReady() {
-		a.refuse(w, r, http.StatusForbidden, "InvalidStateTransition", "Init is over")
-		return
-	}
-	a.end(fmt.Errorf("runtimetest: Init failed: %w", a.functionError(r, payload)))
-	accept(w)
-}
-
 // functionError returns the error document. A document without a type is a violation, because
 // callers tell errors apart by the type.
 func (a *API) functionError(r *http.Request, payload []byte) *FunctionError {
@@ -159,26 +142,6 @@ func (a *API) functionError(r *http.Request, payload []byte) *FunctionError {
 		a.violate("the error has no errorType")
 	}
 	return e
-}
-
-func (a *API) register(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Lambda-Extension-Name") == "" {
-		a.refuse(w, r, http.StatusForbidden, "Extension.InvalidExtensionName", "Empty extension name")
-		return
-	}
-	w.Header().Set("Lambda-Extension-Identifier", uuid())
-	writeJSON(w, http.StatusOK, map[string]string{
-		"functionName": functionName, "functionVersion": "$LATEST", "handler": "bootstrap",
-	})
-}
-
-// nextEvent never answers, because the extension has registered for no events.
-func (a *API) nextEvent(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Lambda-Extension-Identifier") == "" {
-		a.refuse(w, r, http.StatusForbidden, "Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header")
-		return
-	}
-	<-r.Context().Done()
 }
 
 func (a *API) checkMediaType(r *http.Request, accepted ...string) string {

@@ -66,10 +66,7 @@ func conformance(t *testing.T, client *secretsmanager.Client, a admin) {
 	t.Run("a string secret", func(t *testing.T) { testString(t, client, a) })
 	t.Run("a binary secret", func(t *testing.T) { testBinary(t, client, a) })
 	t.Run("names and ARNs", func(t *testing.T) { testIdentifiers(t, client, a) })
-	t.Run("rotation by a new version", func(t *testing.T) { testPut(t, client, a) })
-	t.Run("rotation by promotion", func(t *testing.T) { testPromote(t, client, a) })
-	t.Run("promotion back and forth", func(t *testing.T) { testRollback(t, client, a) })
-	t.Run("pending versions", func(t *testing.T) { testPending(t, client, a) })
+	t.Run("versions and their stages", func(t *testing.T) { testStages(t, client, a) })
 	t.Run("refusals", func(t *testing.T) { testRefusals(t, client, a) })
 	t.Run("a deleted secret", func(t *testing.T) { testDelete(t, client, a) })
 }
@@ -116,77 +113,37 @@ func testIdentifiers(t *testing.T, client *secretsmanager.Client, a admin) {
 	}
 }
 
-func testPut(t *testing.T, client *secretsmanager.Client, a admin) {
-	a.put("put", "one")
-	second := a.put("put", "two")
-	check(t, client, "put", "", "two")
-	check(t, client, "put", "AWSCURRENT", "two")
-	check(t, client, "put", "AWSPREVIOUS", "one")
-	a.put("put", "three")
-	check(t, client, "put", "AWSCURRENT", "three")
-	check(t, client, "put", "AWSPREVIOUS", "two")
-	got, err := client.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{
-		SecretId: aws.String("put"), VersionId: &second, VersionStage: aws.String("AWSPREVIOUS"),
-	})
-	if err != nil || *got.SecretString != "two" {
-		t.Errorf("by version and stage: %+v, %v; want two", got, err)
-	}
-}
-
-func testPromote(t *testing.T, client *secretsmanager.Client, a admin) {
-	a.put("promote", "old")
-	id := a.putPending("promote", "new")
-	check(t, client, "promote", "AWSCURRENT", "old")
-	check(t, client, "promote", "AWSPENDING", "new")
-	a.promote("promote", id)
-	check(t, client, "promote", "AWSCURRENT", "new")
-	check(t, client, "promote", "AWSPREVIOUS", "old")
-	check(t, client, "promote", "AWSPENDING", "new")
-}
-
-func testRollback(t *testing.T, client *secretsmanager.Client, a admin) {
-	first := a.put("rollback", "one")
-	second := a.put("rollback", "two")
-	a.promote("rollback", first)
-	check(t, client, "rollback", "AWSCURRENT", "one")
-	check(t, client, "rollback", "AWSPREVIOUS", "two")
-	a.promote("rollback", second)
-	check(t, client, "rollback", "AWSCURRENT", "two")
-	check(t, client, "rollback", "AWSPREVIOUS", "one")
-}
-
-func testPending(t *testing.T, client *secretsmanager.Client, a admin) {
-	a.putPending("pending", "one")
-	check(t, client, "pending", "AWSCURRENT", "one")
-	check(t, client, "pending", "AWSPENDING", "one")
-	a.putPending("pending", "two")
-	check(t, client, "pending", "AWSCURRENT", "one")
-	check(t, client, "pending", "AWSPENDING", "two")
-}
-
-func testRefusals(t *testing.T, client *secretsmanager.Client, a admin) {
-	id := a.put("refusals", "one")
-	const unknownARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:refusals-XxXxXx"
-	tests := []struct {
-		name                   string
-		secret, version, stage string
-		want                   string
+func testStages(t *testing.T, client *secretsmanager.Client, a admin) {
+	var first, second, third string
+	for _, step := range []struct {
+		do                         func()
+		current, previous, pending string
 	}{
-		{"no such secret", "absent", "", "AWSCURRENT", "ResourceNotFoundException"},
-		{"no such ARN", unknownARN, "", "AWSCURRENT", "ResourceNotFoundException"},
-		{"no such stage", "refusals", "", "AWSPREVIOUS", "ResourceNotFoundException"},
-		{"no such version", "refusals", "00000000-0000-4000-8000-ffffffffffff", "AWSCURRENT", "ResourceNotFoundException"},
-		{"a version without the stage", "refusals", id, "AWSPENDING", "InvalidRequestException"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			in := &secretsmanager.GetSecretValueInput{SecretId: &test.secret, VersionStage: &test.stage}
-			if test.version != "" {
-				in.VersionId = &test.version
+		{func() { first = a.putPending("stages", "one") }, "one", "", "one"},
+		{func() { second = a.put("stages", "two") }, "two", "one", "one"},
+		{func() { a.promote("stages", first) }, "one", "two", "one"},
+		{func() { a.promote("stages", second) }, "two", "one", "one"},
+		{func() { third = a.putPending("stages", "three") }, "two", "one", "three"},
+		{func() { a.promote("stages", third) }, "three", "two", "three"},
+		{func() { a.put("stages", "four") }, "four", "three", "three"},
+	} {
+		step.do()
+		for stage, want := range map[string]string{"AWSCURRENT": step.current, "AWSPREVIOUS": step.previous, "AWSPENDING": step.pending} {
+			if want != "" {
+				check(t, client, "stages", stage, want)
+				continue
 			}
-			_, err := client.GetSecretValue(t.Context(), in)
-			checkCode(t, err, test.want)
-		})
+			_, err := get(t, client, "stages", stage)
+			checkCode(t, err, "ResourceNotFoundException")
+		}
+	}
+	check(t, client, "stages", "", "four")
+}
+
+func testRefusals(t *testing.T, client *secretsmanager.Client, _ admin) {
+	for _, id := range []string{"absent", "arn:aws:secretsmanager:us-east-1:000000000000:secret:refusals-XxXxXx"} {
+		_, err := get(t, client, id, "AWSCURRENT")
+		checkCode(t, err, "ResourceNotFoundException")
 	}
 }
 

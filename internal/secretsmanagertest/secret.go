@@ -96,38 +96,14 @@ func (s *secret) first(is func(*version) bool) *version {
 	return nil
 }
 
-// find returns the version that a call asks for. id and label are empty where the call
-// does not give them.
-func (s *secret) find(id, label string) (*version, *serviceError) {
+// find returns the version with a label.
+func (s *secret) find(label string) (*version, *serviceError) {
+	v := s.byStage(label)
 	switch {
 	case s.deleted:
 		return nil, newError("InvalidRequestException",
 			"You can't perform this operation on the secret because it was marked for deletion.")
-	case id != "":
-		return s.findByID(id, label)
-	case label == "":
-		return s.findByStage(current)
-	default:
-		return s.findByStage(label)
-	}
-}
-
-func (s *secret) findByID(id, label string) (*version, *serviceError) {
-	v := s.byID(id)
-	if v == nil {
-		return nil, newError("ResourceNotFoundException",
-			"Secrets Manager can't find the specified secret value for VersionId: %s", id)
-	}
-	if label != "" && !slices.Contains(v.VersionStages, label) {
-		return nil, newError("InvalidRequestException",
-			"You provided a VersionStage that is not associated to the provided VersionId.")
-	}
-	return v, nil
-}
-
-func (s *secret) findByStage(label string) (*version, *serviceError) {
-	v := s.byStage(label)
-	if v == nil {
+	case v == nil:
 		return nil, newError("ResourceNotFoundException",
 			"Secrets Manager can't find the specified secret value for staging label: %s", label)
 	}

@@ -9,9 +9,13 @@
 package secretsmanagertest
 
 import (
+	"cmp"
 	"net/http"
+	"regexp"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-json-experiment/json"
 )
@@ -117,10 +121,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, out)
 }
 
-// An input is the body of a call.
+// An input is the body of a call. VersionId, which the function never sends, is refused.
 type input struct {
 	SecretID     *string `json:"SecretId"`
-	VersionID    string  `json:"VersionId"`
 	VersionStage string
 }
 
@@ -132,10 +135,26 @@ func readInput(w http.ResponseWriter, r *http.Request) (input, *serviceError) {
 	if serviceErr := checkAuthorization(r.Header); serviceErr != nil {
 		return in, serviceErr
 	}
-	if err := json.UnmarshalRead(http.MaxBytesReader(w, r.Body, maxBody), &in); err != nil {
+	if err := json.UnmarshalRead(http.MaxBytesReader(w, r.Body, maxBody), &in, json.RejectUnknownMembers(true)); err != nil {
 		return in, newError("SerializationException", "")
 	}
 	return in, checkSecretID(in.SecretID)
+}
+
+// signature is the form of Signature Version 4 in the scope of this service.
+var signature = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=[^/, ]+/([0-9]{8})/[a-z0-9-]+/secretsmanager/aws4_request, ?` +
+	`SignedHeaders=(?:[a-z0-9-]+;)*host(?:;[a-z0-9-]+)*, ?Signature=[0-9a-f]{64}$`)
+
+func checkAuthorization(h http.Header) *serviceError {
+	authorization, date := h.Get("Authorization"), h.Get("X-Amz-Date")
+	if !strings.HasPrefix(authorization, "AWS4-HMAC-SHA256 ") {
+		return newError("MissingAuthenticationTokenException", "Missing Authentication Token")
+	}
+	found := signature.FindStringSubmatch(authorization)
+	if _, err := time.Parse("20060102T150405Z", date); found == nil || err != nil || found[1] != date[:8] {
+		return newError("InvalidSignatureException", "The request signature we calculated does not match the signature you provided.")
+	}
+	return nil
 }
 
 func (s *Server) record(in input) func(http.ResponseWriter, *http.Request) bool {
@@ -160,7 +179,7 @@ func (s *Server) get(in input) (output, *serviceError) {
 	if !ok {
 		return output{}, newError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 	}
-	v, serviceErr := found.find(in.VersionID, in.VersionStage)
+	v, serviceErr := found.find(cmp.Or(in.VersionStage, current))
 	if serviceErr != nil {
 		return output{}, serviceErr
 	}

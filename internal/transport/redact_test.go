@@ -9,7 +9,7 @@ import (
 )
 
 // TestRedactingLog: the standard library's log goes on, without what it quotes.
-// test/leaks shows that the errors of the transport are redacted too.
+// test/faults shows that the errors of the transport are redacted too.
 func TestRedactingLog(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer

@@ -52,18 +52,28 @@ func newServer(t *testing.T) *voximplanttest.Server {
 // bearer returns the Authorization header of a good token, after edit has spoiled it.
 func bearer(t *testing.T, edit func(token *jwt.Token, claims jwt.MapClaims)) string {
 	t.Helper()
-	account := serviceAccount(t)
+	return signedAfter(t, edit, jwt.SigningMethodRS256, serviceAccount(t).PrivateKey)
+}
+
+// signed returns a token that is good but for its method and key.
+func signed(t *testing.T, method jwt.SigningMethod, key any) string {
+	t.Helper()
+	return signedAfter(t, nil, method, key)
+}
+
+func signedAfter(t *testing.T, edit func(*jwt.Token, jwt.MapClaims), method jwt.SigningMethod, key any) string {
+	t.Helper()
 	claims := jwt.MapClaims{"iss": accountID, "iat": start - 10, "exp": start + 900}
-	token := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
-	token.Header["kid"] = account.KeyID
+	token := jwt.NewWithClaims(method, claims)
+	token.Header["kid"] = serviceAccount(t).KeyID
 	if edit != nil {
 		edit(token, claims)
 	}
-	signed, err := token.SignedString(account.PrivateKey)
+	text, err := token.SignedString(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return "Bearer " + signed
+	return "Bearer " + text
 }
 
 // An answer is what the API may send back; Result is kept as it came.

@@ -94,20 +94,18 @@ func TestSetGetDelete(t *testing.T) {
 	if got := s.Items(); !slices.Equal(got, want) {
 		t.Errorf("Items() = %v; want %v", got, want)
 	}
+	const overwritten = `{"key":"order:1","value":"new","expires_at":1800000090}`
+	checkResult(t, call(t, s, "SetKeyValueItem", "key=order:1&value=new&expires_at=1800000090"), overwritten)
+	checkResult(t, call(t, s, "GetKeyValueItem", "key=order:1"), overwritten)
 	checkResult(t, call(t, s, "DelKeyValueItem", "key=order:1"), `1`)
 	checkResult(t, call(t, s, "GetKeyValueItem", "key=order:1"), `{}`)
 	if got := s.Items(); len(got) != 0 {
 		t.Errorf("Items() after DelKeyValueItem = %v; want none", got)
 	}
-}
-
-func TestSetOverwrites(t *testing.T) {
-	t.Parallel()
-	s := newServer(t)
-	s.Put("a", "old", time.Unix(start+60, 0))
-	const want = `{"key":"a","value":"new","expires_at":1800000090}`
-	checkResult(t, call(t, s, "SetKeyValueItem", "key=a&value=new&expires_at=1800000090"), want)
-	checkResult(t, call(t, s, "GetKeyValueItem", "key=a"), want)
+	s.NotFound = `{"error":{"code":341,"msg":"Record is not found by ID"}}`
+	if got := call(t, s, "GetKeyValueItem", "key=order:1"); got.Error.Code != 341 || got.Result != nil {
+		t.Errorf("answer = %+v; want only error 341", got)
+	}
 }
 
 func TestSetAnswersBefore(t *testing.T) {
@@ -154,17 +152,6 @@ func TestStoredForms(t *testing.T) {
 				t.Errorf("len(Items()) = %d; want %d", got, want)
 			}
 		})
-	}
-}
-
-func TestNotFound(t *testing.T) {
-	t.Parallel()
-	s := newServer(t)
-	s.NotFound = `{"error":{"code":341,"msg":"Record is not found by ID"}}`
-	s.Put("a", "v", time.Time{})
-	s.Delete("a")
-	if got := call(t, s, "GetKeyValueItem", "key=a"); got.Error.Code != 341 || got.Result != nil {
-		t.Errorf("answer = %+v; want only error 341", got)
 	}
 }
 

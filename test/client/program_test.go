@@ -92,7 +92,7 @@ func build(t *testing.T) string {
 // serve starts cmd/local until the test ends, and returns where it is.
 func serve(t *testing.T, binary string, environ ...string) string {
 	t.Helper()
-	local := program{dir: t.TempDir(), environ: environ, command: []string{binary, "-addr", "localhost:0", "-allowed-keys", "*"}}
+	local := program{dir: t.TempDir(), environ: environ, command: []string{binary, "-addr", "127.0.0.1:0", "-allowed-keys", "*"}}
 	process := local.start(t)
 	t.Cleanup(func() {
 		_ = process.cmd.Cancel() // it may have ended

@@ -2,89 +2,179 @@ package examples
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
 	"voxkv/test/tools"
 )
 
-const invokeDir = "../../examples/invoke"
+const (
+	invokeDir = "../../examples/invoke"
+	goDir     = invokeDir + "/go"
+)
 
 func TestInvokeFromGo(t *testing.T) {
 	gated(t)
 	t.Parallel()
-	binary := filepath.Join(t.TempDir(), "read")
-	// It is a module of its own, and go.work, if there is one, not its business.
-	stdout, stderr, code := program{filepath.Join(invokeDir, "go"), []string{"GOWORK=off", "GOFLAGS=-mod=readonly"},
-		[]string{need(t, "go"), "build", "-o", binary, "."}}.run(t)
+	binary := filepath.Join(t.TempDir(), "caller")
+	goInModule(t, "build", "-o", binary, ".")
+	testCaller(t, program{command: []string{binary}})
+}
+
+// goInModule runs the go command in the module of the example. It is one of its own, and go.work, if there is one, not its
+// business.
+func goInModule(t *testing.T, args ...string) string {
+	t.Helper()
+	stdout, stderr, code := program{goDir, []string{"GOWORK=off", "GOFLAGS=-mod=readonly"}, append([]string{need(t, "go")}, args...)}.run(t)
 	switch {
 	case code != 0 && strings.Contains(stderr, "dial tcp"):
 		t.Skipf("NOT CHECKED: the Go module proxy cannot be reached: %s", stderr)
 	case code != 0:
-		t.Fatalf("go build: exit code %d\n%s%s", code, stdout, stderr)
+		t.Fatalf("go %s: exit code %d\n%s%s", args[0], code, stdout, stderr)
 	}
-	testInvoke(t, program{command: []string{binary}})
+	return stdout
 }
 
+// TestInvokeFromNode compiles with the strictest rules, as the file is copied into projects that have them. Node 22.18 and
+// later run a file without enums and the like as it is.
 func TestInvokeFromNode(t *testing.T) {
 	gated(t)
 	t.Parallel()
 	node := need(t, "node")
-	testInvoke(t, program{dir: tools.NPM(t, invokeDir+"/read.mjs"), environ: []string{"NODE_NO_WARNINGS=1"}, command: []string{node, "read.mjs"}})
+	dir := tools.NPM(t, invokeDir+"/voxkv.ts", "package.json")
+	stdout, stderr, code := program{dir: dir, command: []string{node, "node_modules/typescript/bin/tsc", "--strict", "--noUncheckedIndexedAccess",
+		"--exactOptionalPropertyTypes", "--erasableSyntaxOnly", "--verbatimModuleSyntax", "--skipLibCheck", "--target", "es2022", "--module", "nodenext", "voxkv.ts"}}.run(t)
+	if code != 0 {
+		t.Fatalf("tsc: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	testCaller(t, program{dir: dir, environ: []string{"NODE_NO_WARNINGS=1"}, command: []string{node, "voxkv.js"}})
 }
 
 func TestInvokeFromPython(t *testing.T) {
 	gated(t)
 	t.Parallel()
 	python := tools.Python(t, "requirements.txt")
-	testInvoke(t, program{dir: invokeDir, environ: []string{"PYTHONDONTWRITEBYTECODE=1"}, command: []string{python, "read.py"}})
+	stdout, stderr, code := program{dir: invokeDir, command: []string{python, "-m", "mypy", "--strict", "--ignore-missing-imports", "--cache-dir", os.DevNull, "voxkv.py"}}.run(t)
+	if code != 0 {
+		t.Errorf("mypy: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	testCaller(t, program{dir: invokeDir, environ: []string{"PYTHONDONTWRITEBYTECODE=1"}, command: []string{python, "voxkv.py"}})
 }
 
-// testInvoke holds that all programs do the same.
-func testInvoke(t *testing.T, p program) {
-	s := newStorage(t)
-	api := serve(t, newLambdaAPI(t, s))
+// testCaller holds that all callers do the same.
+func testCaller(t *testing.T, p program) {
+	const (
+		unexpected = "UnexpectedAnswer: "
+		absent     = "ResourceNotFoundException"
+		item       = `{"key":"order:1001","value":"value of order:1001","expires_at":T,"max_age":N}`
+	)
+	api := newLambdaAPI(t, newStorage(t))
+	root := serve(t, api)
 	tests := []struct {
-		function string
-		keys     []string
-		stdout   map[string]any // by key: the value, nil or an errorType
-		stderr   string
-		code     int
+		function, args string
+		stdout         string
+		stderr         string // is in it
+		code           int
+		invoked        int64
 	}{
-		{functionName, []string{"order:1001"}, map[string]any{"order:1001": "value of order:1001"}, "", 0},
-		{functionName, []string{"ключЁё"}, map[string]any{"ключЁё": "value of ключЁё"}, "", 0},
-		{functionName, []string{"."}, map[string]any{".": "value of ."}, "", 0},
-		{functionName, []string{"order:absent"}, map[string]any{"order:absent": nil}, "", 0},
-		{functionName, []string{"fails:busy"}, nil, "UpstreamBusy: The storage is busy.", 75},
-		{functionName, []string{"fails:unavailable"}, nil, "UpstreamUnavailable: The storage cannot be reached.", 75},
-		{functionName, []string{"fails:timeout"}, nil, "UpstreamTimeout: The storage did not answer in time.", 75},
-		{functionName, []string{"fails:failure"}, nil, "UpstreamFailure: The storage gave no usable answer.", 1},
-		{functionName, []string{"no key"}, nil, "InvalidRequest: Not a key", 1},
-		{functionName, []string{"order:1001", "order:absent", "fails:busy", "no key"}, map[string]any{
-			"order:1001": "value of order:1001", "order:absent": nil, "fails:busy": "UpstreamBusy", "no key": "InvalidRequest",
-		}, "", 0},
-		{killed, []string{"order:1001"}, nil, "Unknown: 2026-11-23T15:33:58Z 8f5c3a52 Task timed out", 1},
+		{functionName, "get order:1001", item, "", 0, 1},
+		{functionName + ":live", "get order:1001", item, "", 0, 1},
+		{"arn:aws:lambda:eu-central-1:123456789012:function:voxkv:live", "get order:1001", item, "", 0, 1},
+		{functionName, "get ключЁё", `{"key":"ключЁё","value":"value of ключЁё","expires_at":T,"max_age":N}`, "", 0, 1},
+		{functionName, "get .", `{"key":".","value":"value of .","expires_at":T,"max_age":N}`, "", 0, 1},
+		{functionName, "get constructor", "null", "", 0, 1},
+		{functionName, "get fails:busy", "", "UpstreamBusy: The storage is busy.", 75, 1},
+		{functionName, "get fails:unavailable", "", "UpstreamUnavailable: The storage cannot be reached.", 75, 1},
+		{functionName, "get fails:timeout", "", "UpstreamTimeout: The storage did not answer in time.", 75, 1},
+		{functionName, "get fails:failure", "", "UpstreamFailure: The storage gave no usable answer.", 1, 1},
+		{functionName, "get a/b", "", "InvalidRequest: Not a key", 1, 1},
+		{functionName, "many order:1001 constructor fails:busy a/b",
+			`{"order:1001":` + item + `,"constructor":null,"fails:busy":"UpstreamBusy","a/b":"InvalidRequest"}`, "", 0, 1},
+		{functionName, "many" + strings.Repeat(" order:1001", 51), "", "InvalidRequest: ", 1, 1},
+
+		{functionName, "set call:1 ringing 3600", `{"key":"call:1","value":"ringing","expires_at":T}`, "", 0, 1},
+		{functionName, "list call:", `{"items":[{"key":"call:1","value":"ringing","expires_at":T}],"next_offset":null}`, "", 0, 1},
+		{functionName, "list", "", "accepted: get KEY", 1, 0},
+		{functionName, "delete call:1", "null", "", 0, 1},
+		{functionName, "delete call:1", "null", "", 0, 1},
+		{functionName, "list call:", `{"items":[],"next_offset":null}`, "", 0, 1},
+		{functionName, "set call:1 ringing -1", "", "InvalidRequest: ", 1, 1},
+
+		{"", "get order:1001", "", "VOXKV_FUNCTION is not set; accepted: the name or the ARN of the voxkv function", 1, 0},
+		{"nobody", "get order:1001", "", absent, 1, 1},
+		{functionName + ":green", "set order:1001 v 60", "", absent, 1, 1},
+		{"killed", "get order:1001", "", "Unknown: 2026-11-23T15:33:58Z 8f5c3a52 Task timed out", 1, 1},
+		{"another", "get order:1001", "", unexpected, 1, 1},
+		{"another", "many order:1001", "", unexpected, 1, 1},
+		{"another", "list order:", "", unexpected, 1, 1},
+		{"another", "set order:1001 v 60", "", unexpected, 1, 1},
+		{"another", "delete order:1001", "", unexpected, 1, 1},
+		{"empty", "get order:1001", "", unexpected, 1, 1},
+
+		{"throttled", "get order:1001", "", "TooManyRequestsException", 1, 3},
+		{"throttled", "set order:1001 v 60", "", "TooManyRequestsException", 1, 1},
+		{"breaks", "list order:", "", " ", 1, 3},
+		{"breaks", "set order:1001 v 60", "", " ", 1, 1},
+		{"breaks", "delete order:1001", "", " ", 1, 1},
+		{"hangs", "set order:1001 v 60", "", " ", 1, 1},
 	}
 	for _, tt := range tests {
-		t.Run(tt.function+" "+strings.Join(tt.keys, " "), func(t *testing.T) {
-			run := program{p.dir, append(awsEnvironment(api, tt.function), p.environ...), append(p.command, tt.keys...)}
+		t.Run(fmt.Sprintf("%s %.60s", tt.function, tt.args), func(t *testing.T) {
+			api.invoked.Store(0)
+			run := program{p.dir, append(awsEnvironment(root, tt.function), p.environ...), append(p.command, strings.Fields(tt.args)...)}
 			stdout, stderr, code := run.run(t)
-			if code != tt.code || !strings.HasPrefix(stderr, tt.stderr) || tt.stderr == "" && stderr != "" {
+			if code != tt.code || !strings.Contains(stderr, tt.stderr) || tt.stderr == "" && stderr != "" {
 				t.Errorf("exit code %d, standard error %q; want %d and %q", code, stderr, tt.code, tt.stderr)
 			}
-			got := reads(t, tt.keys, stdout)
-			for key, want := range tt.stdout {
-				if value, ok := got[key]; !ok || value != want {
-					t.Errorf("%s: %v; want %v", key, value, want)
-				}
+			if !alike(t, stdout, tt.stdout) {
+				t.Errorf("printed %s; want %s", stdout, tt.stdout)
 			}
-			if len(got) != len(tt.stdout) {
-				t.Errorf("printed %q; want %v", stdout, tt.stdout)
+			if n := api.invoked.Load(); n != tt.invoked {
+				t.Errorf("%d invocations; want %d", n, tt.invoked)
 			}
 		})
 	}
+	testClaims(t, api, root, p)
+}
+
+// testClaims: a user's claims are in every payload, those of a user without any too, and none in the others.
+func testClaims(t *testing.T, api *lambdaAPI, root string, p program) {
+	for _, args := range []string{"get order:1001", "many order:1001", "list order:", "set call:2 v 60", "delete call:2"} {
+		for _, claims := range []string{"", "{}", `{"sub":"42","cognito:groups":["a"]}`} {
+			run := program{p.dir, append(awsEnvironment(root, functionName), append(p.environ, "VOXKV_CLAIMS="+claims)...), append(p.command, strings.Fields(args)...)}
+			_, stderr, code := run.run(t)
+			if got := api.lastClaims(t); code != 0 || !alike(t, got, claims) {
+				t.Errorf("%s with the claims %s: exit code %d, %s, sent %s", args, claims, code, stderr, got)
+			}
+		}
+	}
+	run := program{p.dir, append(awsEnvironment(root, functionName), append(p.environ, "VOXKV_CLAIMS=[")...), append(p.command, "get", "order:1001")}
+	if stdout, stderr, code := run.run(t); code != 1 || stdout != "" || stderr == "" {
+		t.Errorf("with broken claims: exit code %d, %s%s", code, stdout, stderr)
+	}
+}
+
+// alike reports whether two JSON texts, or two empty ones, say the same but for times. An item without max_age may have 0.
+func alike(t *testing.T, got, want string) bool {
+	t.Helper()
+	if got == "" || want == "" {
+		return got == want
+	}
+	got = regexp.MustCompile(`, ?"max_age":0\b`).ReplaceAllString(strings.ReplaceAll(got, `": `, `":`), "")
+	got = regexp.MustCompile(`"max_age":\d+`).ReplaceAllString(got, `"max_age":1`)
+	got = regexp.MustCompile(`"expires_at":\d+`).ReplaceAllString(got, `"expires_at":1`)
+	want = strings.NewReplacer(`"expires_at":T`, `"expires_at":1`, `"max_age":N`, `"max_age":1`).Replace(want)
+	var g, w any
+	if err := errors.Join(json.Unmarshal([]byte(got), &g), json.Unmarshal([]byte(want), &w)); err != nil {
+		t.Errorf("%s: %v", got, err)
+	}
+	return reflect.DeepEqual(g, w)
 }
 
 // awsEnvironment points any SDK at api, and at nothing else.
@@ -101,33 +191,4 @@ func awsEnvironment(api, function string) []string {
 		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 		"NO_PROXY=127.0.0.1,localhost",
 	}
-}
-
-// reads returns what an example printed for each key: the value of an item that may be kept, nil, or the type of an error.
-func reads(t *testing.T, keys []string, stdout string) map[string]any {
-	t.Helper()
-	got := map[string]any{}
-	for line := range strings.Lines(stdout) {
-		key, text := keys[0], line
-		for _, k := range keys {
-			if rest, ok := strings.CutPrefix(line, k+" "); ok && len(keys) > 1 {
-				key, text = k, rest
-			}
-		}
-		var item *struct {
-			Key, Value string
-			MaxAge     int64 `json:"max_age"`
-		}
-		switch err := json.Unmarshal([]byte(text), &item); {
-		case err != nil:
-			got[key] = strings.TrimSpace(text)
-		case item == nil:
-			got[key] = nil
-		case item.Key != key || item.MaxAge < 1 || item.MaxAge > 60:
-			t.Errorf("%s: printed %+v; want that key and a max_age of 1 to 60", key, *item)
-		default:
-			got[key] = item.Value
-		}
-	}
-	return got
 }

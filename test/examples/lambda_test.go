@@ -1,86 +1,144 @@
 package examples
 
 import (
-	"context"
+	"bufio"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
-
-	"github.com/aws/aws-lambda-go/lambda/messages"
-
-	"voxkv/handler"
-	"voxkv/internal/gateway"
 )
 
-// functionName is what the examples invoke. A function called killed does not get to answer.
-const (
-	functionName = "voxkv"
-	killed       = "killed"
-)
+const functionName = "voxkv"
 
-// A lambdaAPI is Lambda's Invoke, before the real function. It refuses what Lambda would.
+// A lambdaAPI stands before the Invoke of cmd/local. It refuses what is not signed, counts, and does what only the real
+// Lambda can.
 type lambdaAPI struct {
-	gateway gateway.Gateway
+	local   http.Handler
 	busy    atomic.Int64 // so many invocations fail with UpstreamBusy first
 	invoked atomic.Int64
+
+	mu      sync.Mutex // guards payload
+	payload string     // of the last invocation
 }
 
 func newLambdaAPI(t *testing.T, s storage) *lambdaAPI {
 	t.Helper()
-	f := newFunction(t, s, nil)
-	return &lambdaAPI{gateway: gateway.Gateway{HTTP: f, Headers: handler.RequestHeaders(), Direct: f.Direct}}
+	root, err := url.Parse(startLocal(t, s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &lambdaAPI{local: httputil.NewSingleHostReverseProxy(root)}
 }
 
+// startLocal runs cmd/local before s until the test ends, and returns its root.
+func startLocal(t *testing.T, s storage) (root string) {
+	t.Helper()
+	credentials := filepath.Join(t.TempDir(), "credentials.json")
+	if err := os.WriteFile(credentials, s.account.Credentials(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	root, _ = runLocal(t, []string{"VOXIMPLANT_API_URL=" + s.url + "/platform_api", "UPSTREAM_TIMEOUT=5s", "ALLOW_WRITES=true"},
+		"-credentials", credentials, "-application-id", "1", "-allowed-keys", "*")
+	return root
+}
+
+// runLocal returns the root of a cmd/local, and the command line that it prints to invoke it.
+func runLocal(t *testing.T, environ []string, args ...string) (root, invoke string) {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "local")
+	if stdout, stderr, code := (program{command: []string{need(t, "go"), "build", "-o", binary, "../../cmd/local"}}).run(t); code != 0 {
+		t.Fatalf("go build: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	local := exec.CommandContext(t.Context(), binary, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	local.Dir, local.Env = t.TempDir(), append(os.Environ(), environ...) // there is no .env
+	stdout, err := local.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := local.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = local.Process.Kill()
+		_ = local.Wait()
+	})
+	lines := bufio.NewScanner(stdout)
+	for invoke == "" && lines.Scan() {
+		if _, url, ok := strings.Cut(lines.Text(), "voxkv is at "); ok {
+			root = url
+		}
+		if strings.Contains(lines.Text(), "aws lambda invoke") {
+			invoke = strings.TrimSpace(lines.Text())
+		}
+	}
+	if root == "" || invoke == "" {
+		t.Fatalf("cmd/local prints the URL %q and the command line %q: %v", root, invoke, lines.Err())
+	}
+	go io.Copy(io.Discard, stdout)
+	return root, invoke
+}
+
+// ServeHTTP knows functions that are named by what befalls them.
 func (l *lambdaAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	name, ok := strings.CutPrefix(r.URL.Path, "/2015-03-31/functions/")
-	name, isInvoke := strings.CutSuffix(name, "/invocations")
 	payload, err := io.ReadAll(r.Body)
-	kind := r.Header.Get("X-Amz-Invocation-Type")
-	switch {
-	case r.Method != http.MethodPost || !ok || !isInvoke:
-		refuse(w, http.StatusNotFound, "UnknownOperationException")
+	if err != nil {
+		return
+	}
+	l.invoked.Add(1)
+	l.mu.Lock()
+	l.payload = string(payload)
+	l.mu.Unlock()
+	_, name, _ := strings.Cut(r.URL.Path, "/functions/")
+	switch name, _, _ = strings.Cut(name, "/"); {
 	case !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ") || !strings.Contains(r.Header.Get("Authorization"), "/lambda/aws4_request"):
 		refuse(w, http.StatusForbidden, "MissingAuthenticationTokenException")
-	case name != functionName && name != killed:
-		refuse(w, http.StatusNotFound, "ResourceNotFoundException")
-	case err != nil || !json.Valid(payload) || kind != "" && kind != "RequestResponse":
-		refuse(w, http.StatusBadRequest, "InvalidRequestContentException")
+	case name == "throttled":
+		refuse(w, http.StatusTooManyRequests, "TooManyRequestsException")
+	case name == "breaks":
+		panic(http.ErrAbortHandler)
+	case name == "hangs":
+		<-r.Context().Done()
+	case name == "killed":
+		fail200(w, `{"errorMessage":"2026-11-23T15:33:58Z 8f5c3a52 Task timed out after 3.00 seconds"}`)
+	case name == "another":
+		io.WriteString(w, `{"statusCode":200,"body":"Hello"}`)
+	case name == "empty":
+	case l.busy.Add(-1) >= 0:
+		fail200(w, `{"errorMessage":"The storage is busy.","errorType":"UpstreamBusy"}`)
 	default:
-		l.answer(w, r.Context(), name, payload)
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(string(payload))), int64(len(payload))
+		l.local.ServeHTTP(w, r)
 	}
 }
 
-// answer invokes the function. A failure of its own is a 200 too.
-func (l *lambdaAPI) answer(w http.ResponseWriter, ctx context.Context, name string, payload []byte) {
-	l.invoked.Add(1)
-	w.Header().Set("X-Amz-Executed-Version", "$LATEST")
-	var body []byte
-	var err error
-	switch {
-	case name == killed:
-		err = messages.InvokeResponse_Error{Message: "2026-11-23T15:33:58Z 8f5c3a52 Task timed out after 3.00 seconds"}
-	case l.busy.Add(-1) >= 0:
-		err = messages.InvokeResponse_Error{Type: "UpstreamBusy", Message: "The storage is busy."}
-	default:
-		body, err = l.gateway.Invoke(ctx, payload)
+// lastClaims is the member claims of the last payload, "" if there is none.
+func (l *lambdaAPI) lastClaims(t *testing.T) string {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var payload struct{ Claims json.RawMessage }
+	if err := json.Unmarshal([]byte(l.payload), &payload); err != nil {
+		t.Fatalf("the payload is %s: %v", l.payload, err)
 	}
-	if failed, ok := errors.AsType[messages.InvokeResponse_Error](err); ok {
-		w.Header().Set("X-Amz-Function-Error", "Unhandled")
-		fields := map[string]string{"errorMessage": failed.Message}
-		if failed.Type != "" {
-			fields["errorType"] = failed.Type
-		}
-		body, _ = json.Marshal(fields) // strings
-	}
-	w.Write(body)
+	return strings.ReplaceAll(string(payload.Claims), " ", "")
+}
+
+// fail200 answers with a function error.
+func fail200(w http.ResponseWriter, body string) {
+	w.Header().Set("X-Amz-Function-Error", "Unhandled")
+	io.WriteString(w, body)
 }
 
 func refuse(w http.ResponseWriter, status int, kind string) {
 	w.Header().Set("X-Amzn-Errortype", kind)
 	w.WriteHeader(status)
-	io.WriteString(w, `{"Type":"User","Message":"refused"}`)
+	io.WriteString(w, `{"Type":"User","message":"refused"}`)
 }

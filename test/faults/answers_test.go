@@ -27,17 +27,21 @@ func (s *sandbox) serve(h http.HandlerFunc) {
 }
 
 // reply is a fault that answers with status, headers as pairs, and body, in
-// which KEY stands for the key that was asked for.
+// which KEY stands for the key that was asked for, and TOKEN for the token.
 func reply(status int, body string, header ...string) func(*testing.T, *sandbox) {
 	return func(_ *testing.T, s *sandbox) {
 		s.serve(func(w http.ResponseWriter, r *http.Request) {
 			for i := 0; i < len(header); i += 2 {
-				w.Header().Set(header[i], header[i+1])
+				w.Header().Set(header[i], fillIn(header[i+1], r))
 			}
 			w.WriteHeader(status)
-			io.WriteString(w, strings.ReplaceAll(body, "KEY", r.Form.Get("key")))
+			io.WriteString(w, fillIn(body, r))
 		})
 	}
+}
+
+func fillIn(text string, r *http.Request) string {
+	return strings.NewReplacer("KEY", r.Form.Get("key"), "TOKEN", strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")).Replace(text)
 }
 
 // replies are faults that answer with status 200 and one of bodies, a name and
@@ -50,7 +54,7 @@ func replies(bodies ...string) (all []fault) {
 }
 
 const (
-	html = `<!DOCTYPE html><html><body><h1>` + upstreamWords + ` sorry</h1></body></html>`
+	html = `<!DOCTYPE html><html><body><h1>` + gossip + ` sorry</h1></body></html>`
 	tail = `"expires_at":4102444800}}`
 	good = `{"result":{"key":"KEY","value":"v",` + tail
 )
@@ -60,7 +64,7 @@ const (
 func codes(codes ...int) (all []fault) {
 	for _, code := range codes {
 		for _, status := range []int{200, 400, 500} {
-			body := fmt.Sprintf(`{"error":{"code":%d,"msg":"%s no to KEY"}}`, code, upstreamWords)
+			body := fmt.Sprintf(`{"error":{"code":%d,"msg":"%s no to KEY"}}`, code, gossip)
 			all = append(all, fault{fmt.Sprintf("code %d, status %d", code, status), reply(status, body)})
 		}
 	}
@@ -90,17 +94,17 @@ func codeRows() []row {
 		{name: "there is no such item (341)", faults: append(codes(341), replies(
 			"a fraction", `{"error":{"code":341.0}}`, "a text", `{"error":{"code":"341"}}`)...), want: absent, calls: times(1)},
 		{name: "an error without a usable code", faults: replies(
-			"no code", `{"error":{"msg":"`+upstreamWords+`"}}`, "a word", `{"error":{"code":"`+upstreamWords+`"}}`,
-			"a text", `{"error":"`+upstreamWords+`"}`, "a fraction", `{"error":{"code":3.5}}`, "a large number", `{"error":{"code":1e99}}`,
+			"no code", `{"error":{"msg":"`+gossip+`"}}`, "a word", `{"error":{"code":"`+gossip+`"}}`,
+			"a text", `{"error":"`+gossip+`"}`, "a fraction", `{"error":{"code":3.5}}`, "a large number", `{"error":{"code":1e99}}`,
 		), want: failure, calls: times(1)},
-		{name: "only a list of errors", faults: replies("list", `{"errors":[{"code":340,"msg":"`+upstreamWords+`"}]}`), want: busy, calls: times(3)},
+		{name: "only a list of errors", faults: replies("list", `{"errors":[{"code":340,"msg":"`+gossip+`"}]}`), want: busy, calls: times(3)},
 		{name: "an item and an error", faults: replies("both", strings.TrimSuffix(good, "}")+`,"error":{"code":5}}`), want: failure, calls: times(1)},
 	}
 }
 
 // refuseToken refuses the token that is in use as expired.
 func refuseToken(t *testing.T, s *sandbox) {
-	refuseTokenWith(http.StatusOK, `{"error":{"code":456,"msg":"`+upstreamWords+`"}}`)(t, s)
+	refuseTokenWith(http.StatusOK, `{"error":{"code":456,"msg":"`+gossip+`"}}`)(t, s)
 }
 
 // refuseTokenWith refuses the token that is in use with that answer.
@@ -114,7 +118,7 @@ func refuseTokenWith(status int, body string) func(*testing.T, *sandbox) {
 				return false
 			}
 			w.WriteHeader(status)
-			io.WriteString(w, body)
+			io.WriteString(w, fillIn(body, r))
 			return true
 		})
 	}
@@ -135,7 +139,9 @@ func statusRows() []row {
 			{"as a far date", reply(429, html, "Retry-After", "Fri, 31 Dec 2400 23:59:59 GMT")},
 			{"as a date", reply(429, html, "Retry-After", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))},
 		}, want: busy, retryAfter: "60", calls: times(1)},
-		{name: "429 with a `Retry-After` that is none", faults: one(reply(429, html, "Retry-After", "soon")), want: busy, calls: times(3)},
+		{name: "429 with a `Retry-After` that is none", faults: []fault{
+			{"a word", reply(429, html, "Retry-After", "soon")}, {"the token", reply(429, html, "Retry-After", "TOKEN")},
+		}, want: busy, calls: times(3)},
 		{name: "500, 502, 503, 504", faults: statuses(500, 502, 503, 504), want: unavailable, calls: times(3)},
 		{name: "503 with `Retry-After: 20`", faults: one(reply(503, html, "Retry-After", "20")), want: unavailable, retryAfter: "20", calls: times(1)},
 		{name: "five keys in a row 500, and then no more calls for a while", faults: one(failFive), want: unavailable, calls: times(0), lasting: true},
@@ -170,6 +176,7 @@ func failOneKey(t *testing.T, s *sandbox) {
 // redirects are to the same host and to another one. Where they lead nobody
 // may come, least of all with a token.
 func redirects() (all []fault) {
+	all = one(reply(http.StatusMovedPermanently, html, "Location", "://%zzTOKEN"))
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		all = append(all, fault{fmt.Sprintf("%d to another host", status), func(t *testing.T, s *sandbox) {
 			s.afterwards = func() {
@@ -177,7 +184,7 @@ func redirects() (all []fault) {
 					t.Errorf("%d connections to where the redirect leads", n)
 				}
 			}
-			reply(status, good, "Location", "http://elsewhere.example/platform_api/GetKeyValueItem")(t, s)
+			reply(status, good, "Location", "http://elsewhere.example/?access_token=TOKEN")(t, s)
 		}}, fault{fmt.Sprintf("%d to the same host", status), reply(status, good, "Location", "/platform_api/GetKeyValueItem/")})
 	}
 	return all
@@ -186,16 +193,16 @@ func redirects() (all []fault) {
 func answerRows() []row {
 	deep := strings.Repeat(`{"a":[`, 100_000)
 	return []row{
-		{name: "no JSON object: HTML, text, nothing, a list", faults: replies("HTML", html, "text", upstreamWords, "nothing", "", "spaces", "  \n",
-			"null", "null", "a list", "["+good+"]", "a number", "42", "a text", `"`+good[:9]+`"`), want: failure, calls: times(1)},
+		{name: "no JSON object: HTML, text, nothing, a list", faults: append(one(raw("HTTP/1.1 200 OK\r\nBearer TOKEN: 1\r\n\r\n")), replies("HTML", html, "text", gossip, "the request", "map[Authorization:[Bearer TOKEN]]", "nothing", "", "spaces", "  \n",
+			"null", "null", "a list", "["+good+"]", "a number", "42", "a text", `"`+good[:9]+`"`)...), want: failure, calls: times(1)},
 		{name: "half a JSON object", faults: replies("cut", good[:len(good)-2], "more after it", good+good, "a NUL", good+"\x00"), want: failure, calls: times(1)},
 		{name: "wrong types", faults: replies(
 			"the result", `{"result":42}`, "a text for a result", `{"result":"KEY"}`, "the key", `{"result":{"key":42,"value":"v",`+tail,
-			"the value", `{"result":{"key":"KEY","value":42,`+tail, "an object for a value", `{"result":{"key":"KEY","value":{},`+tail,
+			"the value", `{"result":{"key":"KEY","value":42,`+tail, "an object for a value", `{"result":{"key":"KEY","value":{"TOKEN":"`+itemValue+`"},`+tail,
 			"a list of lists", `{"result":[[]]}`,
 		), want: failure, calls: times(1)},
 		{name: "another key than was asked for", faults: replies(
-			"another", `{"result":{"key":"order:9999","value":"v",`+tail, "none", `{"result":{"value":"v",`+tail,
+			"another", `{"result":{"key":"order:9999","value":"`+itemValue+`",`+tail, "none", `{"result":{"value":"v",`+tail,
 			"longer", `{"result":{"key":"KEYY","value":"v",`+tail, "other items", `{"result":[{"key":"order:9999","value":"v"}]}`,
 			"the right one first", `{"result":{"key":"KEY","key":"order:9999","value":"v",`+tail,
 		), want: failure, calls: times(1)},

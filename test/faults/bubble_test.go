@@ -3,7 +3,6 @@
 package faults
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,8 +18,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"voxkv/auth"
-	"voxkv/handler"
-	"voxkv/internal/e2etest"
 	"voxkv/internal/function"
 	"voxkv/internal/gateway"
 	"voxkv/internal/runtimetest"
@@ -29,17 +25,8 @@ import (
 	"voxkv/internal/transport"
 )
 
-// margin is that of cmd/lambda.
+// margin is what the function keeps free at the end of an invocation.
 const margin = 500 * time.Millisecond
-
-// A bubble is what cmd/lambda makes of the function, without a process and
-// without sockets: by the clock of testing/synctest, which stands still while
-// anybody works. What it answers does not depend on the machine.
-type bubble struct {
-	gateway *gateway.Gateway
-	dial    func(ctx context.Context, network, address string) (net.Conn, error)
-	log     log
-}
 
 // inBubble lets f run in a bubble whose clock is near ours. What f leaves behind
 // has more time than anything takes to end.
@@ -52,68 +39,44 @@ func inBubble(t *testing.T, f func(t *testing.T)) {
 	})
 }
 
-// newBubbleWorld is newWorld for startInside.
-func newBubbleWorld(t *testing.T) *sandbox {
-	t.Helper()
-	toAPI, toSecrets := e2etest.NewPipes(), e2etest.NewPipes()
-	world, err := e2etest.NewPiped(accounts[0], toAPI, toSecrets)
-	if err != nil {
-		t.Fatal(err)
+// A bubble is what cmd/lambda makes of the function, without a process and
+// without sockets: by the clock of testing/synctest, which stands still while
+// anybody works. What it answers does not depend on the machine.
+type bubble struct {
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// key is where the function gets its key; if nil, from Secrets Manager.
+	key func(context.Context) (*auth.ServiceAccountKey, error)
+
+	output   runtimetest.Output
+	function *function.Function
+	gateway  *gateway.Gateway
+}
+
+// start does what cmd/lambda does.
+func (b *bubble) start(ctx context.Context, environment []string) error {
+	environ := map[string]string{}
+	for _, variable := range environment {
+		name, value, _ := strings.Cut(variable, "=")
+		environ[name] = value
 	}
-	s := newSandboxIn(t, world)
-	s.api = newLine(t, &hatch{address: "127.0.0.1:443"}, toAPI.Dial)
-	s.secrets = newLine(t, &hatch{address: "127.0.0.1:80"}, toSecrets.Dial)
-	return s
-}
-
-// newBubble starts the world, and the function in it, in a bubble.
-func newBubble(t *testing.T, settings ...string) *sandbox {
-	t.Helper()
-	s := newBubbleWorld(t)
-	s.startInside(t, settings...)
-	return s
-}
-
-// dial is the way from the function to the lines.
-func (s *sandbox) dial(ctx context.Context, _, address string) (net.Conn, error) {
-	for _, l := range []*line{s.api, s.secrets} {
-		if l.addr() == address {
-			return l.door.(*hatch).dial(ctx)
-		}
-	}
-	s.strays.Add(1)
-	return nil, fmt.Errorf("nobody is at %s", address)
-}
-
-// startInside starts the function in this process.
-func (s *sandbox) startInside(t *testing.T, settings ...string) {
-	t.Helper()
-	s.watch(t, func(settings []string) (process, error) {
-		environ := map[string]string{}
-		for _, variable := range s.Environment(append([]string{"UPSTREAM_TIMEOUT="}, settings...)...) { // the default
-			name, value, _ := strings.Cut(variable, "=")
-			environ[name] = value
-		}
-		b := &bubble{dial: s.dial}
-		return b, b.build(transport.WithDial(t.Context(), b.dial), environ)
-	}, settings)
-}
-
-// build does what cmd/lambda does.
-func (b *bubble) build(ctx context.Context, environ map[string]string) error {
 	s, wrong := settings.Read(environ)
+	log := function.NewLog(&b.output, s)
 	client, err := function.SecretsManager(environ)
 	if err := errors.Join(wrong, err); err != nil {
+		log.Error("cannot start: " + err.Error())
 		return err
 	}
-	secret := &auth.Secret{ID: s.SecretID, GetSecretValue: client.GetSecretValue}
-	log := function.NewLog(&b.log, s)
-	f, err := function.New(s, secret.Key, "bubble", log)
-	if err != nil {
+	if b.key == nil {
+		secret := &auth.Secret{ID: s.SecretID, GetSecretValue: client.GetSecretValue}
+		b.key = secret.Key
+	}
+	if b.function, err = function.New(s, b.key, "bubble", log); err != nil {
 		return err
 	}
-	f.Warm(ctx)
-	b.gateway = &gateway.Gateway{HTTP: f, Headers: handler.RequestHeaders(), Direct: f.Direct, Margin: margin, Log: log}
+	settings.LogStart(log, "bubble", s)
+	b.function.Warm(transport.WithDial(ctx, b.dial))
+	b.gateway = b.function.Gateway()
 	return nil
 }
 
@@ -137,24 +100,6 @@ func (b *bubble) Invoke(ctx context.Context, inv runtimetest.Invocation) (runtim
 // Stop does nothing: the bubble ends with its last goroutine.
 func (b *bubble) Stop() {}
 
-func (b *bubble) Output() string { return b.log.String() }
+func (b *bubble) Output() string { return b.output.String() }
 
 func (b *bubble) Violations() error { return nil }
-
-// A log is written and read by any number of goroutines.
-type log struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}

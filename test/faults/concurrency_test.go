@@ -3,69 +3,12 @@
 package faults
 
 import (
-	"fmt"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
 )
 
 // The tests in this file are for the race detector too: make test has it.
-
-// A crowd is many callers who ask for few keys.
-type crowd struct {
-	mu    sync.Mutex // guards calls
-	calls map[string]int
-}
-
-// newCrowd fills the storage, and counts what it is asked for.
-func newCrowd(s *sandbox, keys int) *crowd {
-	c := &crowd{calls: map[string]int{}}
-	for i := range keys {
-		s.Voximplant.Put(fmt.Sprint("order:c", i), fmt.Sprint("value ", i), time.Now().Add(time.Hour))
-	}
-	s.Voximplant.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
-		if key := r.Form.Get("key"); key != "" {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			c.calls[key]++
-		}
-		return false
-	})
-	return c
-}
-
-// ask asks for each key as often as there are callers, and twice that.
-func (c *crowd) ask(t *testing.T, keys int, get func(key string) (value string)) {
-	t.Helper()
-	var asking sync.WaitGroup
-	for range 2 * callers {
-		asking.Go(func() {
-			for i := range keys {
-				if value := get(fmt.Sprint("order:c", i)); value != fmt.Sprint("value ", i) {
-					t.Errorf("order:c%d is %q", i, value)
-				}
-			}
-		})
-	}
-	asking.Wait()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i := range keys {
-		if n := c.calls[fmt.Sprint("order:c", i)]; n != 1 {
-			t.Errorf("Voximplant was asked %d times for order:c%d; want 1", n, i)
-		}
-	}
-}
-
-func TestConcurrency(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		const keys = 50
-		s := newBubble(t, "LOCAL_MAX_AGE=60s")
-		newCrowd(s, keys).ask(t, keys, func(key string) string { return s.get(t, key, 10*time.Second).value })
-	})
-}
 
 // TestConcurrentFaults: what is shared is also used while all goes wrong.
 func TestConcurrentFaults(t *testing.T) {

@@ -43,6 +43,24 @@ counted from outside. *N* is ` + "`CACHE_MAX_AGE`" + `, or ` + "`NOT_FOUND_MAX_A
 Two levels matter: an ERROR needs somebody to do something, a WARN may pass by itself.
 `
 
+// A section is a part of docs/faults.md.
+type section struct {
+	title string
+	rows  []row
+}
+
+func sections() []section {
+	return []section{
+		{"Voximplant answers with an error code", codeRows()},
+		{"Voximplant answers with an HTTP status and no error code", statusRows()},
+		{"Voximplant answers something else", answerRows()},
+		{"The way to Voximplant", wayRows()},
+		{"Time", timeRows()},
+		{"Secrets Manager, before there is a key", noKeyRows()},
+		{"Secrets Manager, once there is a key", keyRows()},
+	}
+}
+
 // TestDocument compares the page with the rows, or writes it.
 func TestDocument(t *testing.T) {
 	t.Parallel()

@@ -17,9 +17,8 @@ import (
 func TestProcess(t *testing.T) {
 	for name, f := range map[string]func(*testing.T){
 		"a freeze over an item's end": freezeOverAnEnd, "a freeze over a question": freezeOverAQuestion,
-		"a freeze over connections": freezeOverConnections, "a freeze over many connections": freezeOverManyConnections,
-		"a freeze over a token": freezeOverAToken, "a freeze over a rest": freezeOverARest,
-		"a gigabyte": gigabytes, "a silent name server": silentNames,
+		"a freeze over connections": freezeOverConnections,
+		"a gigabyte":                gigabytes, "oversized events": oversizedEvents, "a silent name server": silentNames, "what others log": misled,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -133,26 +132,20 @@ func freezeOverAQuestion(t *testing.T) {
 	s.getInTime(t, "order:brief").want(t, "after", 404)
 }
 
-// freezeOverConnections: whatever became of the connections, no request is
-// lost. That none is made twice, TestFaults shows, by a clock that waits for it.
+// freezeOverConnections: whatever became of the connections, one or many, no
+// request is lost. That none is made twice, TestFaults shows, by a clock that waits for it.
 func freezeOverConnections(t *testing.T) {
 	for name, happens := range map[string]func(*line){"closed": (*line).cut, "reset": (*line).reset, "dead": (*line).stall} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newSandbox(t, bare...)
-			s.getAtLast(t, "order:1", 60)
-			s.frozen(t, func() { happens(s.api) })
-			s.getAtLast(t, "order:1", 60)
-		})
+		for _, n := range []int{1, callers} {
+			t.Run(fmt.Sprint(n, " ", name), func(t *testing.T) {
+				t.Parallel()
+				s := newSandbox(t, append(bare, fmt.Sprint("AWS_LAMBDA_MAX_CONCURRENCY=", n))...)
+				s.open(t, n)
+				s.frozen(t, func() { happens(s.api) })
+				s.getAtLast(t, "order:1", 60)
+			})
+		}
 	}
-}
-
-// freezeOverManyConnections is the same where many were open.
-func freezeOverManyConnections(t *testing.T) {
-	s := newSandbox(t, append(bare, fmt.Sprint("AWS_LAMBDA_MAX_CONCURRENCY=", callers))...)
-	s.open(t, callers)
-	s.frozen(t, s.api.stall)
-	s.getAtLast(t, "order:1", 60)
 }
 
 // open lets n requests be under way at once, so that each has a connection.
@@ -179,38 +172,4 @@ func (s *sandbox) open(t *testing.T, n int) {
 	for range n {
 		<-done
 	}
-}
-
-// freezeOverAToken: a token that expired meanwhile is no obstacle. That its
-// age is told by the wall clock, and none is sent, is TestRenewal's.
-func freezeOverAToken(t *testing.T) {
-	s := newSandbox(t, bare...)
-	s.getAtLast(t, "order:1", 60)
-	s.frozen(t, func() {
-		nextSecond()
-		refuseToken(t, s)
-	})
-	s.getAtLast(t, "order:1", 60)
-	if n := s.Secrets.Calls(); n < 2 {
-		t.Errorf("the secret was read %d times; want another", n)
-	}
-}
-
-// freezeOverARest: the while for which a failing Voximplant is left alone
-// goes on during a freeze.
-func freezeOverARest(t *testing.T) {
-	s := newSandbox(t, bare...)
-	reply(500, html)(t, s)
-	var rest time.Duration
-	for calls, i := -1, 0; s.counts().calls != calls; i++ { // until a question makes none
-		calls = s.counts().calls
-		a := s.getInTime(t, fmt.Sprint("order:rest:", i))
-		a.want(t, "failing", 503)
-		rest, _ = time.ParseDuration(a.Headers["Retry-After"] + "s")
-	}
-	s.frozen(t, func() {
-		s.Voximplant.Intercept(nil)
-		time.Sleep(rest)
-	})
-	s.getAtLast(t, "order:1", 60)
 }

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package faults breaks everything around the real binary, one thing at a
-// time, and holds it to what docs/faults.md promises.
+// Package faults breaks everything around the function, one thing at a time, and
+// holds it to what docs/faults.md promises.
 package faults
 
 import (
@@ -23,9 +23,8 @@ var (
 	// bootstrap is the real binary.
 	bootstrap string
 
-	// accounts are those whose keys get into secrets, and leaks finds traces of them.
+	// accounts are the one whose key the secret holds, and one for rotations.
 	accounts [2]*voximplanttest.ServiceAccount
-	leaks    e2etest.LeakFinder
 )
 
 func TestMain(m *testing.M) {
@@ -50,21 +49,15 @@ func run(m *testing.M) int {
 }
 
 func prepare(dir string) (err error) {
-	bootstrap, err = e2etest.Build(context.Background(), dir, "voxkv/cmd/lambda")
-	if err != nil {
-		return err
-	}
-	if err := trust(dir); err != nil {
+	if bootstrap, err = e2etest.Build(context.Background(), dir, "voxkv/cmd/lambda"); err != nil {
 		return err
 	}
 	for i := range accounts {
 		if accounts[i], err = voximplanttest.NewServiceAccount(e2etest.AccountID); err != nil {
 			return err
 		}
-		leaks.AddAccount(accounts[i])
 	}
-	leaks.Add("a value", itemValue)
-	return nil
+	return trust(dir)
 }
 
 // trust makes this process trust the servers of httptest, which all have one

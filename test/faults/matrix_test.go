@@ -105,7 +105,7 @@ var brief = []string{"UPSTREAM_TIMEOUT=1s"}
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r row, f fault) {
-		inBubble(t, func(t *testing.T) { r.try(t, f) })
+		inBubble(t, func(t *testing.T) { r.try(t, newBubbleWorld(t), f) })
 	})
 }
 
@@ -116,7 +116,7 @@ func TestBinary(t *testing.T) {
 	if os.Getenv("VOXKV_FAULTS") == "" {
 		t.Skip("the faults with the real binary are make faults")
 	}
-	each(t, func(t *testing.T, r row, f fault) { r.tryBinary(t, f) })
+	each(t, func(t *testing.T, r row, f fault) { r.try(t, newWorld(t), f) })
 }
 
 // each runs test for each fault of each row.
@@ -139,64 +139,89 @@ func each(t *testing.T, test func(*testing.T, row, fault)) {
 
 // try breaks what f breaks and looks at three answers: for an item of which
 // there is no copy, for one of which there is, and one after all is mended.
-func (r row) try(t *testing.T, f fault) {
-	s := newBubbleWorld(t)
-	if r.fromStart {
-		f.do(t, s)
-	}
-	// Copies are to be there, and not to answer where upstream can.
-	s.startInside(t, append([]string{"LOCAL_MAX_AGE=0s"}, r.settings...)...)
-	if !r.fromStart {
-		s.get(t, "order:1", 10*time.Second).want(t, "before", 200)
-	}
-	if r.aged {
-		nextSecond()
-	}
-	if !r.fromStart {
-		f.do(t, s)
-	}
+func (r row) try(t *testing.T, s *sandbox, f fault) {
+	settings, ask := r.manner(s)
+	r.breakIn(t, s, f, settings)
 	before := s.counts()
-	wait := cmp.Or(r.wait, 10*time.Second)
-	got := s.get(t, "order:2", wait)
+	got := ask(t, "order:2")
 	r.check(t, got)
-	r.checkCost(t, before, s.counts())
+	if s.inside {
+		r.checkCost(t, before, s.counts())
+		if cmp.Or(r.wait, 10*time.Second) > margin {
+			got.checkInTime(t)
+		}
+	}
 	if s.afterwards != nil {
 		s.afterwards()
 	}
-	if wait > margin {
-		got.checkInTime(t)
-	}
 	var copied answer
 	if !r.fromStart {
-		copied = s.get(t, "order:1", wait)
-		if r.want == absent {
-			copied.want(t, "what was known before", 404)
-		} else {
-			copied.want(t, "with a copy", 200)
+		copied = ask(t, "order:1")
+		if status := map[bool]int{true: 404, false: 200}[r.want == absent]; s.inside {
+			copied.want(t, "what was known before", status)
 		}
 	}
-	s.mend(t)
-	tries := 1
-	if r.lasting {
-		tries = 60
+	if s.inside {
+		r.checkDirect(t, s)
 	}
-	s.getAtLast(t, "order:3", tries)
+	s.mend(t)
+	s.getAtLast(t, "order:3", s.tries(r.lasting))
 	r.checkLog(t, s, got, copied)
 }
 
-// tryBinary is try with the real binary.
-func (r row) tryBinary(t *testing.T, f fault) {
-	s := newWorld(t)
+// checkDirect asks directly: a failure has the name of the problem, and comes in time too.
+func (r row) checkDirect(t *testing.T, s *sandbox) {
+	t.Helper()
+	if r.want == timeout {
+		time.Sleep(time.Minute) // until the question that the last answer left behind has ended
+	}
+	wait := cmp.Or(r.wait, 10*time.Second)
+	deadline := time.Now().Add(wait)
+	result := s.invoke(t, `{"key":"order:4"}`, wait)
+	if wait > margin {
+		answer{left: time.Until(deadline)}.checkInTime(t)
+	}
+	got := ""
+	if result.FunctionError != nil {
+		got = result.FunctionError.Type
+		checkWords(t, "a function error", string(result.Payload), inside...)
+	}
+	if want := errorTypes[r.want.code]; got != want && !r.lasting {
+		t.Errorf("direct invocation: %s; want %q", result.Payload, want)
+	}
+}
+
+// errorTypes are the names that codes of failures have for direct invocations.
+var errorTypes = map[string]string{
+	busy.code: "UpstreamBusy", unavailable.code: "UpstreamUnavailable", timeout.code: "UpstreamTimeout",
+	failure.code: "UpstreamFailure", internal.code: "InternalError",
+}
+
+// manner returns the settings of the function in s, and how it is asked. Copies
+// are to be there, and not to answer where upstream can.
+func (r row) manner(s *sandbox) ([]string, func(t *testing.T, key string) answer) {
+	switch {
+	case s.inside:
+		return append([]string{"LOCAL_MAX_AGE=0s"}, r.settings...), func(t *testing.T, key string) answer {
+			return s.get(t, key, cmp.Or(r.wait, 10*time.Second))
+		}
+	case r.want == timeout:
+		return []string{"LOCAL_MAX_AGE=0s", "STALE_MAX_AGE=1h", "UPSTREAM_TIMEOUT=5s"}, func(t *testing.T, key string) answer {
+			return s.get(t, key, cmp.Or(r.wait, patience))
+		}
+	}
+	return []string{"LOCAL_MAX_AGE=0s", "STALE_MAX_AGE=1h"}, s.getInTime
+}
+
+// breakIn starts the function and breaks what f breaks, in the order of the row.
+func (r row) breakIn(t *testing.T, s *sandbox, f fault, settings []string) {
+	t.Helper()
 	if r.fromStart {
 		f.do(t, s)
 	}
-	settings := []string{"LOCAL_MAX_AGE=0s", "STALE_MAX_AGE=1h"}
-	if r.want == timeout {
-		settings = append(settings, "UPSTREAM_TIMEOUT=5s")
-	}
-	s.start(t, bootstrap, settings...)
+	s.start(t, settings...)
 	if !r.fromStart {
-		s.getAtLast(t, "order:1", 60)
+		s.getAtLast(t, "order:1", s.tries(false))
 	}
 	if r.aged {
 		nextSecond()
@@ -204,24 +229,15 @@ func (r row) tryBinary(t *testing.T, f fault) {
 	if !r.fromStart {
 		f.do(t, s)
 	}
-	ask := func(key string) answer {
-		if r.want == timeout {
-			return s.get(t, key, cmp.Or(r.wait, patience))
-		}
-		return s.getInTime(t, key)
+}
+
+// tries is how often an item may be asked for until it comes: on a real machine
+// time may run out for reasons of its own.
+func (s *sandbox) tries(lasting bool) int {
+	if s.inside && !lasting {
+		return 1
 	}
-	got := ask("order:2")
-	r.check(t, got)
-	if s.afterwards != nil {
-		s.afterwards()
-	}
-	var copied answer
-	if !r.fromStart {
-		copied = ask("order:1")
-	}
-	s.mend(t)
-	s.getAtLast(t, "order:3", 60)
-	r.checkLog(t, s, got, copied)
+	return 60
 }
 
 // getAtLast asks for an item until it comes, once a second.

@@ -17,7 +17,9 @@ import (
 func silentNames(t *testing.T) {
 	silent, asked := resolving(t)
 	s := newWorld(t)
-	s.start(t, silent, "VOXIMPLANT_API_URL=https://api.example.com/platform_api", "UPSTREAM_TIMEOUT=1m", "GODEBUG=netdns=go")
+	if err := s.tryStart(t, silent, "VOXIMPLANT_API_URL=https://api.example.com/platform_api", "UPSTREAM_TIMEOUT=1m", "GODEBUG=netdns=go"); err != nil {
+		t.Fatal(err)
+	}
 	s.get(t, "order:1", 2*time.Second).want(t, "with a deadline", 504)
 	s.get(t, "order:3", patience).want(t, "with all the time there is", 504)
 	if asked.Load() == 0 {

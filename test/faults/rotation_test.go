@@ -95,7 +95,7 @@ func (s *sandbox) checkRotation(t *testing.T, n int) {
 	expect("at first", 1)
 	version := s.Secrets.PutPending(e2etest.SecretID, string(accounts[1].Credentials()))
 	expect("with a pending version", 1)
-	s.Voximplant.AddKey(accounts[1].KeyID, &accounts[1].PrivateKey.PublicKey)
+	s.admit()
 	s.Secrets.Promote(e2etest.SecretID, version)
 	expect("with a new version, while both keys are good", 1)
 	if ids := used(); slices.Contains(ids, accounts[1].KeyID) {
@@ -151,6 +151,26 @@ func checkRevokedKey(t *testing.T) {
 	stop()
 }
 
+// TestSlowKeyInTime: where the invocation has less time than it takes to find out that the secret can do
+// without, the answer comes in time.
+func TestSlowKeyInTime(t *testing.T) {
+	t.Parallel()
+	for _, f := range mutes {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				s := newBubble(t, long...)
+				nextSecond()
+				f.do(t, s)
+				refuseToken(t, s)
+				a := s.get(t, "order:1", 2*time.Second)
+				a.want(t, "with a deadline", 504)
+				a.checkInTime(t)
+			})
+		})
+	}
+}
+
 // TestRenewal: while there is a key, nothing that Secrets Manager does keeps a token from being
 // renewed, and once it is well again a rotated key comes into use unasked.
 func TestRenewal(t *testing.T) {
@@ -174,7 +194,7 @@ func checkRenewal(t *testing.T, f fault) {
 		s.checkSigner(t, accounts[0].KeyID)
 	}
 	s.mend(t)
-	s.Voximplant.AddKey(accounts[1].KeyID, &accounts[1].PrivateKey.PublicKey)
+	s.admit()
 	s.store(accounts[1])
 	s.checkSigner(t, accounts[0].KeyID)
 	time.Sleep(15 * time.Minute)

@@ -12,7 +12,9 @@ import (
 	"encoding/pem"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"voxkv/internal/e2etest"
 	"voxkv/internal/secretsmanagertest"
@@ -35,11 +37,14 @@ func refusal(status int, typ string) fault {
 }
 
 // page lets Secrets Manager answer like a proxy in front of it.
-func page(status int) func(*testing.T, *sandbox) {
+func page(status int) func(*testing.T, *sandbox) { return spill(status, html) }
+
+// spill lets Secrets Manager answer with body, in which DOCUMENT stands for the secret.
+func spill(status int, body string) func(*testing.T, *sandbox) {
 	return func(_ *testing.T, s *sandbox) {
 		s.Secrets.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
 			w.WriteHeader(status)
-			io.WriteString(w, html)
+			io.WriteString(w, strings.ReplaceAll(body, "DOCUMENT", string(accounts[0].Credentials())))
 			return true
 		})
 	}
@@ -48,15 +53,18 @@ func page(status int) func(*testing.T, *sandbox) {
 var (
 	throttled = []fault{
 		refusal(400, "ThrottlingException"), refusal(500, "InternalServiceError"), refusal(503, "ServiceUnavailable"),
-		{"HTML and 502", page(http.StatusBadGateway)},
+		{"HTML and 502", page(http.StatusBadGateway)}, {"the document and 500", spill(http.StatusInternalServerError, "DOCUMENT")},
 	}
 	denied = []fault{
 		refusal(400, "AccessDeniedException"), refusal(400, "ResourceNotFoundException"), refusal(400, "DecryptionFailure"),
 		refusal(403, "UnrecognizedClientException"), refusal(403, "ExpiredTokenException"),
 		{"a deleted secret", func(_ *testing.T, s *sandbox) { s.Secrets.Delete(e2etest.SecretID) }},
 	}
-	nonsense = []fault{{"HTML", page(http.StatusOK)}}
-	lost     = []fault{
+	nonsense = []fault{
+		{"HTML", page(http.StatusOK)},
+		{"the document as an object", spill(http.StatusOK, `{"Name":"x","SecretString":DOCUMENT}`)},
+	}
+	lost = []fault{
 		{"closed", func(_ *testing.T, s *sandbox) { s.secrets.refuse() }},
 		{"reset", func(_ *testing.T, s *sandbox) { s.secrets.becomes(reset) }},
 	}
@@ -83,6 +91,7 @@ func noKeyRows() []row {
 		{name: "it answers nonsense", faults: nonsense, want: unavailable, reads: times(1), fromStart: true},
 		{name: "it cannot be reached", faults: lost, want: unavailable, reads: unseen, fromStart: true},
 		{name: "it does not answer within `UPSTREAM_TIMEOUT`", faults: mutes, want: timeout, reads: span{0, 1}, fromStart: true, settings: brief},
+		{name: "it does not answer before the invocation's time ends, here 3 s", faults: mutes, want: timeout, reads: span{0, 1}, fromStart: true, wait: 3 * time.Second, settings: long},
 		{name: "the secret is not a service-account document", faults: malformed(), want: internal, reads: span{0, 1}, fromStart: true, lasting: true},
 		{name: "the key in the secret is not an RSA key of 2048 bits or more", faults: wrongKeys(), want: internal, reads: span{0, 1}, fromStart: true, lasting: true},
 		{name: "the key in the secret is not one that Voximplant knows", faults: one(func(_ *testing.T, s *sandbox) { s.store(accounts[1]) }), want: failure, calls: times(2), reads: times(1), fromStart: true, aged: true, lasting: true},
@@ -104,10 +113,21 @@ func malformed() (all []fault) {
 		}
 		return string(edited)
 	}
+	document := string(accounts[0].Credentials())
+	key := strings.TrimSuffix(document[strings.Index(document, "-----BEGIN"):], `"}`)
+	all = []fault{{"the document without a name", spill(http.StatusOK, "DOCUMENT")}}
 	for name, secret := range map[string]string{
+		"nothing":          "",
 		"text":             upstreamWords,
-		"half":             string(accounts[0].Credentials())[:900],
-		"a list":           "[" + string(accounts[0].Credentials()) + "]",
+		"half":             document[:900],
+		"a list":           "[" + document + "]",
+		"the key alone":    strings.ReplaceAll(key, `\n`, "\n"),
+		"the key in JSON":  `"` + key + `"`,
+		"a cut key":        strings.Replace(document, key, key[:800], 1),
+		"key for account":  strings.Replace(document, "7734015923", `"`+key+`"`, 1),
+		"list for account": strings.Replace(document, "7734015923", "[7734015923]", 1),
+		"text for account": strings.Replace(document, "7734015923", `"7734015923x"`, 1),
+		"object for id":    strings.Replace(document, `"`+accounts[0].KeyID+`"`, `{"x":"`+key+`"}`, 1),
 		"null":             "null",
 		"empty object":     "{}",
 		"no key id":        edit(func(d map[string]any) { delete(d, "key_id") }),
@@ -183,9 +203,15 @@ func keyRows() []row {
 	}
 }
 
+// admit has Voximplant accept the second key.
+func (s *sandbox) admit() {
+	s.Leaks.AddAccount(accounts[1])
+	s.Voximplant.AddKey(accounts[1].KeyID, &accounts[1].PrivateKey.PublicKey)
+}
+
 // rotate stores another key, and has Voximplant refuse the first.
 func (s *sandbox) rotate() {
-	s.Voximplant.AddKey(accounts[1].KeyID, &accounts[1].PrivateKey.PublicKey)
+	s.admit()
 	s.store(accounts[1])
 	s.Voximplant.RemoveKey(accounts[0].KeyID)
 }

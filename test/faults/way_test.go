@@ -39,14 +39,24 @@ func wayRows() []row {
 			{"headers", raw("HTTP/1.1 200 OK\r\nContent-Ty")},
 			{"body", raw("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + good)},
 			{"chunks", raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"res\r\n")},
-			{"no HTTP", raw(upstreamWords + " hello\r\n\r\n")},
+			{"no HTTP", raw(gossip + " hello\r\n\r\n")},
+		}, want: unavailable, calls: times(3)},
+		{name: "an answer that is no HTTP", faults: []fault{
+			{"the version", raw("HTTP/TOKEN 200 OK\r\n\r\n")},
+			{"the status", raw("HTTP/1.1 TOKEN OK\r\n\r\n")},
+			{"a header", raw("HTTP/1.1 200 OK\r\nBearer TOKEN\r\n\r\n")},
+			{"the length", raw("HTTP/1.1 200 OK\r\nContent-Length: TOKEN\r\n\r\n")},
+			{"the encoding", raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: TOKEN\r\n\r\n")},
+			{"the trailer", raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Content-Length\r\n\r\nTOKEN\r\n")},
 		}, want: unavailable, calls: times(3)},
 	}
 }
 
+// long leaves it to the invocation to end a wait.
+var long = []string{"UPSTREAM_TIMEOUT=1m"}
+
 func timeRows() []row {
 	const wait = 3 * time.Second // of which half a second is kept for the answer
-	long := []string{"UPSTREAM_TIMEOUT=1m"}
 	return []row{
 		{name: "nothing comes within `UPSTREAM_TIMEOUT`, here 1 s", faults: hangs(), want: timeout, calls: times(1), settings: brief},
 		{name: "nothing comes within `UPSTREAM_TIMEOUT`, here the default", faults: hangs(), want: timeout, calls: span{2, 3}},
@@ -74,7 +84,7 @@ func hangs() []fault {
 	}
 }
 
-// raw sends text in place of an answer. With drops it goes on with one every
+// raw sends text, filled in as that of reply, in place of an answer. With drops it goes on with one every
 // few milliseconds, until the client hangs up; an empty one is nothing at all.
 func raw(text string, drops ...string) func(*testing.T, *sandbox) {
 	return func(t *testing.T, s *sandbox) {
@@ -84,7 +94,7 @@ func raw(text string, drops ...string) func(*testing.T, *sandbox) {
 				panic(err)
 			}
 			defer conn.Close()
-			io.WriteString(conn, text)
+			io.WriteString(conn, fillIn(text, r))
 			if len(drops) == 0 {
 				return
 			}

@@ -1,5 +1,5 @@
 // Package livepage starts examples/live by its one command, and uses its page in Chromium and Firefox as people do. It needs
-// node, npm, the browsers and, once, the npm registry, and so runs only when VOXKV_EXAMPLES is set. Pictures of the page are
+// node, npm, the browsers and, once, the npm registry, and so runs only when VOXKV_CLIENT is set. Pictures of the page are
 // left in the directory VOXKV_SCREENSHOTS, if that is set.
 package livepage
 
@@ -30,8 +30,8 @@ const patience = 8 * time.Minute
 const command = "../../examples/live/start.mjs"
 
 func TestLivePage(t *testing.T) {
-	if os.Getenv("VOXKV_EXAMPLES") == "" {
-		t.Skip("VOXKV_EXAMPLES is not set")
+	if os.Getenv("VOXKV_CLIENT") == "" {
+		t.Skip("VOXKV_CLIENT is not set")
 	}
 	installClient(t)
 	dir := tools.NPM(t, "livepage.mjs")

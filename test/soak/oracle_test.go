@@ -186,7 +186,6 @@ type question struct {
 	key     string
 	private bool               // by query, or directly
 	head    bool               // no body comes back
-	bare304 bool               // what stands in between takes the Content-Type off a 304
 	hurried bool               // its deadline may pass
 	tags    map[string]receipt // sent in If-None-Match
 
@@ -304,7 +303,7 @@ func (o *oracle) judgeNotModified(q question, r reply) error {
 		return fmt.Errorf("304 with the ETag %s, which was not sent", r.header.Get("Etag"))
 	case len(r.body) > 0:
 		return fmt.Errorf("304 with the body %.200q", r.body)
-	case !q.bare304 && r.header.Get("Content-Type") != "application/json; charset=utf-8":
+	case r.header.Get("Content-Type") != "application/json; charset=utf-8":
 		return fmt.Errorf("304 with Content-Type %q", r.header.Get("Content-Type"))
 	case q.clipped(o, kept.end) && life != kept.lifetime:
 		// nginx forwards the lifetime that it stored.

@@ -4,16 +4,11 @@
 package soak_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"maps"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"regexp"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,10 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"voxkv/auth"
 	"voxkv/internal/e2etest"
-	"voxkv/internal/function"
-	"voxkv/internal/settings"
+	"voxkv/internal/runtimetest"
 )
 
 const (
@@ -36,11 +29,11 @@ const (
 	keyCount   = 2000
 )
 
-// soakSettings make everything happen often: copies get old, items end, and the
+// settings make everything happen often: copies get old, items end, and the
 // copies do not hold all keys.
-var soakSettings = []string{
+var settings = []string{
 	"ALLOWED_KEYS=soak:*", "CACHE_MAX_AGE=4s", "LOCAL_MAX_AGE=700ms", "NOT_FOUND_MAX_AGE=1s", "STALE_MAX_AGE=3s",
-	"LOCAL_MAX_ITEMS=1000", "UPSTREAM_TIMEOUT=4s",
+	"LOCAL_MAX_ITEMS=1000", "UPSTREAM_TIMEOUT=4s", "LOG_LEVEL=error",
 }
 
 var told = limits{ceiling: 4 * time.Second, local: 700 * time.Millisecond, stale: 3 * time.Second, absence: 700 * time.Millisecond, timeout: 4 * time.Second}
@@ -71,15 +64,55 @@ func keyNames() []string {
 
 func hidden(i int) string { return fmt.Sprintf("hidden:%d", i) }
 
+// TestBootstrap is the real binary, called as Lambda does: one request after
+// the other, and several at once as on Managed Instances.
+func TestBootstrap(t *testing.T) {
+	n := requests(t)
+	bootstrap, err := e2etest.Build(t.Context(), t.TempDir(), "voxkv/cmd/lambda")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := n * 2 / 5
+	if n < tellingRun {
+		alone = n / 8 // one after the other they wait for each fault
+	}
+	t.Run("sequential", func(t *testing.T) { soak(t, bootstrap, alone, 1) })
+	t.Run("concurrent", func(t *testing.T) { soak(t, bootstrap, n-alone, 8) })
+}
+
+func soak(t *testing.T, bootstrap string, requests, workers int) {
+	if requests < tellingRun/8 {
+		t.Parallel() // it mostly waits
+	}
+	r := newRun(t, requests, workers)
+	environ := slices.Clone(settings)
+	if workers > 1 {
+		environ = append(environ, "AWS_LAMBDA_MAX_CONCURRENCY="+strconv.Itoa(workers))
+	}
+	var err error
+	if r.process, err = r.storm.world.Start(t.Context(), bootstrap, environ...); err != nil {
+		t.Fatal(err)
+	}
+	defer r.process.Stop()
+	r.do()
+	if err := r.process.Violations(); err != nil {
+		t.Error(err)
+	}
+	r.storm.world.Leaks.Check(t, "the output", r.process.Output())
+	if strings.Contains(r.process.Output(), marker) {
+		t.Error("the output holds a value")
+	}
+	r.countGoroutines()
+}
+
 // A run is one soak.
 type run struct {
 	t        *testing.T
 	storm    *storm
 	oracle   *oracle
+	process  *runtimetest.Process
 	requests int
 	clients  int
-	open     func() door
-	measure  func() measurement
 
 	asked  atomic.Int64
 	wrong  atomic.Int64
@@ -107,27 +140,6 @@ func newRun(t *testing.T, requests, clients int) *run {
 	return r
 }
 
-// A measurement is what may not grow.
-type measurement struct {
-	memory, peak int64 // bytes; peak is 0 where it is not known
-	files        int   // open, or 0
-	goroutines   int   // or 0
-}
-
-func (m measurement) String() string {
-	text := fmt.Sprintf("%.1f MB", float64(m.memory)/1e6)
-	if m.peak > 0 {
-		text += fmt.Sprintf(" (peak %.1f)", float64(m.peak)/1e6)
-	}
-	if m.files > 0 {
-		text += fmt.Sprintf(", %d open files", m.files)
-	}
-	if m.goroutines > 0 {
-		text += fmt.Sprintf(", %d goroutines", m.goroutines)
-	}
-	return text
-}
-
 // do runs the storm and the clients to the end and tells the figures.
 func (r *run) do() {
 	r.t.Helper()
@@ -135,19 +147,16 @@ func (r *run) do() {
 	var weather, crowd sync.WaitGroup
 	weather.Go(func() { r.storm.run(ctx) })
 	began := time.Now()
-	doors := make([]door, r.clients)
-	for i := range doors {
-		doors[i] = r.open()
-		crowd.Go(func() { r.client(ctx, doors[i]) })
+	for range r.clients {
+		crowd.Go(func() { r.client(ctx) })
 	}
 	quarter := r.at(ctx, 0.25)
 	crowd.Wait()
 	took := time.Since(began)
 	stop()
 	weather.Wait()
-	end := r.measured()
-	r.tell(took, quarter, end)
-	r.recovers(doors[0])
+	r.tell(took, quarter, r.measured())
+	r.recovers()
 }
 
 // at waits for a part of the requests to be done and measures.
@@ -161,16 +170,31 @@ func (r *run) at(ctx context.Context, part float64) measurement {
 // hopeless reports whether enough is wrong to stop.
 func (r *run) hopeless() bool { return r.wrong.Load() >= 10 }
 
+// A measurement is what may not grow. It needs Linux; else it is 0.
+type measurement struct {
+	peak  int64 // of resident memory, in bytes
+	files int   // open
+}
+
+func (m measurement) String() string {
+	return fmt.Sprintf("%.1f MB at most, %d open files", float64(m.peak)/1e6, m.files)
+}
+
 // measured measures while nobody asks.
 func (r *run) measured() measurement {
 	r.pause.Lock()
 	defer r.pause.Unlock()
-	return r.measure()
+	peak, err := r.process.PeakRSS()
+	if err != nil {
+		r.t.Log(err)
+	}
+	files, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", r.process.PID()))
+	return measurement{peak, len(files)}
 }
 
 // client asks until there is nothing left to ask, or too much was wrong.
-func (r *run) client(ctx context.Context, d door) {
-	c := newClient(d, r.oracle, r.storm.keys)
+func (r *run) client(ctx context.Context) {
+	c := newClient(r.process, r.oracle, r.storm.keys)
 	pace := shortTime * time.Duration(r.clients) / time.Duration(r.requests)
 	if !r.storm.short {
 		pace = 0
@@ -211,21 +235,15 @@ func (r *run) tell(took time.Duration, quarter, end measurement) {
 		asked, r.clients, took.Round(time.Millisecond), float64(asked)/took.Seconds(), r.wrong.Load(), statuses.String(),
 		calls, float64(asked)/float64(max(calls, 1)), r.storm.world.Secrets.Calls(), r.storm.rotations.Load(),
 		r.storm.changes.Load(), r.storm.tell(), quarter, end)
-	if r.requests < tellingRun {
-		return
-	}
 	const slack = 8 << 20
-	if end.memory > quarter.memory*5/4+slack || end.peak > quarter.peak*5/4+slack {
-		r.t.Errorf("memory grew from %v to %v", quarter, end)
-	}
-	if end.files > quarter.files+16 || end.goroutines > quarter.goroutines+2*r.clients+32 {
+	if r.requests >= tellingRun && (end.peak > quarter.peak*5/4+slack || end.files > quarter.files+16) {
 		r.t.Errorf("from %v to %v", quarter, end)
 	}
 }
 
 // recovers holds that the function gets well once upstream is.
-func (r *run) recovers(d door) {
-	c := newClient(d, r.oracle, r.storm.keys)
+func (r *run) recovers() {
+	c := newClient(r.process, r.oracle, r.storm.keys)
 	deadline := time.Now().Add(aftermath)
 	for {
 		c.counts = map[string]int{}
@@ -245,174 +263,20 @@ func (r *run) recovers(d door) {
 	}
 }
 
-// TestLocalServer is the function behind net/http, in this process.
-func TestLocalServer(t *testing.T) {
-	before := runtime.NumGoroutine()
-	r := newRun(t, requests(t), 16)
-	api := httptest.NewServer(r.storm.world.Voximplant)
-	defer api.Close()
-	environ := map[string]string{}
-	for _, variable := range r.storm.world.Environment(append(soakSettings, "VOXIMPLANT_API_URL="+api.URL+"/platform_api")...) {
-		name, value, _ := strings.Cut(variable, "=")
-		environ[name] = value
-	}
-	log := new(logChecker)
-	front := httptest.NewServer(build(t, environ, log))
-	defer front.Close()
-	transport := &http.Transport{MaxIdleConnsPerHost: r.clients}
-	r.open = func() door { return &server{root: front.URL, client: &http.Client{Transport: transport}} }
-	r.measure = func() measurement {
-		runtime.GC()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return measurement{memory: int64(m.HeapAlloc), files: openFiles(os.Getpid()), goroutines: runtime.NumGoroutine()}
-	}
-	r.do()
-	if n := log.leaks.Load(); n > 0 {
-		t.Errorf("%d of %d log lines hold a value", n, log.lines.Load())
-	}
-	transport.CloseIdleConnections()
-	front.Close()
-	api.Close()
-	r.storm.world.Close()
-	checkGoroutines(t, before)
-}
-
-// build does what cmd/lambda does.
-func build(t *testing.T, environ map[string]string, log *logChecker) http.Handler {
-	t.Helper()
-	s, err := settings.Read(environ)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := function.SecretsManager(environ)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret := &auth.Secret{ID: s.SecretID, GetSecretValue: client.GetSecretValue}
-	f, err := function.New(s, secret.Key, "soak", slog.New(slog.NewJSONHandler(log, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.Warm(t.Context())
-	return f
-}
-
-// A logChecker is where the log goes.
-type logChecker struct{ lines, leaks atomic.Int64 }
-
-func (l *logChecker) Write(p []byte) (int, error) {
-	l.lines.Add(1)
-	if bytes.Contains(p, []byte(marker)) {
-		l.leaks.Add(1)
-	}
-	return len(p), nil
-}
-
-// checkGoroutines waits for those of the function to end, but for the idle
-// connections that its own clients keep.
-func checkGoroutines(t *testing.T, before int) {
-	t.Helper()
-	var now int
-	for range 100 {
-		if now = runtime.NumGoroutine(); now <= before+4 {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	stacks := make([]byte, 1<<20)
-	t.Errorf("%d goroutines, %d before:\n%s", now, before, stacks[:runtime.Stack(stacks, true)])
-}
-
-func openFiles(pid int) int {
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	if err != nil {
-		return 0 // there is no /proc
-	}
-	return len(entries)
-}
-
-// TestBootstrap is the real binary, called as Lambda does: one request after
-// the other, and several at once as on Managed Instances.
-func TestBootstrap(t *testing.T) {
-	n := requests(t)
-	bootstrap, err := e2etest.Build(t.Context(), t.TempDir(), "voxkv/cmd/lambda")
-	if err != nil {
-		t.Fatal(err)
-	}
-	alone := n * 2 / 5
-	if n < tellingRun {
-		alone = n / 8 // one after the other they wait for each fault
-	}
-	t.Run("sequential", func(t *testing.T) { soakBootstrap(t, bootstrap, alone, 1) })
-	t.Run("concurrent", func(t *testing.T) { soakBootstrap(t, bootstrap, n-alone, 8) })
-}
-
-func soakBootstrap(t *testing.T, bootstrap string, requests, workers int) {
-	if requests < tellingRun/8 {
-		t.Parallel() // it mostly waits
-	}
-	r := newRun(t, requests, workers)
-	environ := append(soakSettings, "LOG_LEVEL=error")
-	if workers > 1 {
-		environ = append(environ, "AWS_LAMBDA_MAX_CONCURRENCY="+strconv.Itoa(workers))
-	}
-	process, err := r.storm.world.Start(t.Context(), bootstrap, environ...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer process.Stop()
-	r.open = func() door { return &lambda{process} }
-	r.measure = func() measurement {
-		peak, err := process.PeakRSS()
-		if err != nil {
-			t.Log(err) // no Linux
-		}
-		return measurement{memory: residentMemory(process.PID()), peak: peak, files: openFiles(process.PID())}
-	}
-	r.do()
-	if err := process.Violations(); err != nil {
-		t.Error(err)
-	}
-	if strings.Contains(process.Output(), marker) {
-		t.Error("the output holds a value")
-	}
-	countGoroutines(t, process, workers)
-}
-
-// residentMemory is in bytes, 0 where it is not known.
-func residentMemory(pid int) int64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(status))
-	pages, _ := strconv.ParseInt(fields[1], 10, 64)
-	return pages * int64(os.Getpagesize())
-}
-
-// A dumper is what countGoroutines needs of a process.
-type dumper interface {
-	Signal(os.Signal) error
-	Wait(context.Context) error
-	Output() string
-}
-
 // countGoroutines ends the process in the way that makes it list them.
-func countGoroutines(t *testing.T, process dumper, workers int) {
-	t.Helper()
-	if err := process.Signal(syscall.SIGQUIT); err != nil {
-		t.Fatal(err)
+func (r *run) countGoroutines() {
+	r.t.Helper()
+	if err := r.process.Signal(syscall.SIGQUIT); err != nil {
+		r.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Minute)
 	defer cancel()
-	if err := process.Wait(ctx); err == nil || ctx.Err() != nil {
-		t.Fatalf("SIGQUIT: %v", err)
+	if err := r.process.Wait(ctx); err == nil || ctx.Err() != nil {
+		r.t.Fatalf("SIGQUIT: %v", err)
 	}
-	n := len(regexp.MustCompile(`(?m)^goroutine \d+ `).FindAllString(process.Output(), -1))
-	t.Logf("  %d goroutines", n)
-	if n == 0 || n > 40+6*workers {
-		t.Errorf("%d goroutines with %d workers: %s", n, workers, process.Output())
+	n := len(regexp.MustCompile(`(?m)^goroutine \d+ `).FindAllString(r.process.Output(), -1))
+	r.t.Logf("  %d goroutines", n)
+	if n == 0 || n > 40+6*r.clients {
+		r.t.Errorf("%d goroutines with %d workers: %s", n, r.clients, r.process.Output())
 	}
 }

@@ -62,10 +62,9 @@ type fault struct {
 var faults = []fault{
 	{"none", nil},
 	{"throttled", canned(200, `{"error":{"code":340,"msg":"Too many requests"}}`)},
-	{"429", func(_ *storm, w http.ResponseWriter, _ *http.Request) bool {
+	{"429", func(s *storm, w http.ResponseWriter, r *http.Request) bool {
 		w.Header().Set("Retry-After", "1")
-		w.WriteHeader(http.StatusTooManyRequests)
-		return true
+		return canned(429, "")(s, w, r)
 	}},
 	{"500", canned(500, `<html>Internal Server Error</html>`)},
 	{"503", canned(503, ``)},

@@ -21,6 +21,8 @@ var another = map[string]string{
 	"JwtIssuer":              "https://other.example.com",
 	"JwtAudience":            "other",
 	"JwtScopes":              "read",
+	"LinkPublicKey":          linkKey,
+	"LinkPublicKey2":         otherLinkKey,
 	"BasePath":               "/other",
 	"CorsOrigins":            "https://other.example.com",
 	"CallerRoles":            "other",

@@ -1,10 +1,6 @@
-// Command read reads items by invoking voxkv, from another Lambda function or
-// from anywhere with AWS credentials.
+// Command voxkv-caller tries out the package voxkv, which is the file to copy.
 //
-//	VOXKV_FUNCTION=voxkv go run . order:1001             # one key: the item, or null
-//	VOXKV_FUNCTION=voxkv go run . order:1001 order:1002  # up to 50: each is answered for itself
-//
-// The caller needs lambda:InvokeFunction on the function, and nothing else.
+//	VOXKV_FUNCTION=voxkv go run . get order:1001
 package main
 
 import (
@@ -13,124 +9,84 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"voxkv-caller/voxkv"
 )
 
-// An Item is what is stored under a key. Keep it for MaxAge seconds at most; do
-// not keep it if that is 0.
-type Item struct {
-	Key       string `json:"key"`
-	Value     string `json:"value"`
-	ExpiresAt *int64 `json:"expires_at"` // Unix seconds
-	MaxAge    int64  `json:"max_age"`
-}
-
-// A ReadError is a read that failed. Its Type is one of voxkv's own, or of
-// Lambda, such as Sandbox.Timedout.
-type ReadError struct {
-	Type    string `json:"errorType"`
-	Message string `json:"errorMessage"`
-}
-
-func (e *ReadError) Error() string { return e.Type + ": " + e.Message }
-
-// Temporary reports whether the failure passes. The others stay until somebody
-// corrects a key (InvalidRequest) or looks after voxkv.
-func (e *ReadError) Temporary() bool {
-	switch e.Type {
-	case "UpstreamBusy", "UpstreamUnavailable", "UpstreamTimeout":
-		return true
-	}
-	return false
-}
-
-// A Reader reads items from the function of this name or ARN. Make it once,
-// outside of the handler: the client keeps its connection.
-type Reader struct {
-	Client   *lambda.Client
-	Function string
-}
-
-// Item returns the item under key, or nil where there is none.
-func (r *Reader) Item(ctx context.Context, key string) (*Item, error) {
-	var item *Item
-	err := r.invoke(ctx, map[string]string{"key": key}, &item)
-	return item, err
-}
-
-// Items returns the items by key, nil where there is none, and why keys could
-// not be read.
-func (r *Reader) Items(ctx context.Context, keys ...string) (map[string]*Item, map[string]*ReadError, error) {
-	var answer struct {
-		Items  map[string]*Item
-		Errors map[string]*ReadError
-	}
-	err := r.invoke(ctx, map[string][]string{"keys": keys}, &answer)
-	return answer.Items, answer.Errors, err
-}
-
-func (r *Reader) invoke(ctx context.Context, request, answer any) error {
-	payload, err := json.Marshal(request)
-	if err != nil {
-		return err
-	}
-	out, err := r.Client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &r.Function, Payload: payload})
-	if err != nil {
-		return err
-	}
-	// To the SDK the call has succeeded: it neither returns an error nor retries.
-	if aws.ToString(out.FunctionError) != "" {
-		failed := &ReadError{Type: "Unknown"}
-		if err := json.Unmarshal(out.Payload, failed); err != nil {
-			return err
-		}
-		return failed
-	}
-	return json.Unmarshal(out.Payload, answer)
-}
-
 func main() {
-	err := run(context.Background(), os.Args[1:])
+	answer, err := run(context.Background(), os.Args[1:])
+	if err == nil {
+		err = json.NewEncoder(os.Stdout).Encode(answer)
+	}
 	if err == nil {
 		return
 	}
 	fmt.Fprintln(os.Stderr, err)
-	if failed, ok := errors.AsType[*ReadError](err); ok && failed.Temporary() {
+	if failed, ok := errors.AsType[*voxkv.Error](err); ok && failed.Temporary() {
 		os.Exit(75) // it says: try again later
 	}
 	os.Exit(1)
 }
 
-func run(ctx context.Context, keys []string) error {
+func run(ctx context.Context, args []string) (any, error) {
 	settings, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	r := &Reader{Client: lambda.NewFromConfig(settings), Function: os.Getenv("VOXKV_FUNCTION")}
-	if len(keys) == 1 {
-		item, err := r.Item(ctx, keys[0])
-		if err != nil {
-			return err
-		}
-		return json.NewEncoder(os.Stdout).Encode(item)
-	}
-	items, failures, err := r.Items(ctx, keys...)
+	client, err := voxkv.New(settings)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, key := range keys {
-		if failed := failures[key]; failed != nil {
-			fmt.Println(key, failed.Type)
-			continue
+	if text := os.Getenv("VOXKV_CLAIMS"); text != "" {
+		var claims map[string]any
+		if err := json.Unmarshal([]byte(text), &claims); err != nil {
+			return nil, fmt.Errorf("VOXKV_CLAIMS: %w", err)
 		}
-		text, err := json.Marshal(items[key])
+		client = client.WithClaims(claims)
+	}
+	return call(ctx, client, args)
+}
+
+var errUsage = errors.New("accepted: get KEY, many KEY…, list PREFIX, set KEY VALUE SECONDS, delete KEY")
+
+func call(ctx context.Context, client *voxkv.Client, args []string) (any, error) {
+	if len(args) < 2 {
+		return nil, errUsage
+	}
+	switch command, key := args[0], args[1]; {
+	case command == "get" && len(args) == 2:
+		return client.Get(ctx, key)
+	case command == "many":
+		return many(ctx, client, args[1:])
+	case command == "list" && len(args) == 2:
+		return client.List(ctx, key, 0, 0)
+	case command == "set" && len(args) == 4:
+		ttl, err := strconv.ParseInt(args[3], 10, 64)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		fmt.Printf("%s %s\n", key, text)
+		return client.Set(ctx, key, args[2], voxkv.Life{TTL: ttl})
+	case command == "delete" && len(args) == 2:
+		return nil, client.Delete(ctx, key)
 	}
-	return nil
+	return nil, errUsage
+}
+
+// many returns for each key the item, nil or the type of an error.
+func many(ctx context.Context, client *voxkv.Client, keys []string) (any, error) {
+	items, failures, err := client.Many(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	answers := map[string]any{}
+	for _, key := range keys {
+		answers[key] = items[key]
+		if failed := failures[key]; failed != nil {
+			answers[key] = failed.Type
+		}
+	}
+	return answers, nil
 }
