@@ -1,6 +1,7 @@
 // Package direct answers direct invocations of the function: one key, several
 // keys, lists of requests as EventBridge Pipes sends them, and operations on the
-// storage. It knows nothing of HTTP.
+// storage. It knows nothing of HTTP. Whoever may invoke the function is trusted, but
+// where a payload has the claims of a user, that user's rights count.
 package direct
 
 import (
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"voxkv/allowlist"
 	"voxkv/internal/freshness"
 	"voxkv/internal/itemjson"
 	"voxkv/internal/panics"
@@ -25,7 +27,7 @@ type Handler struct {
 	// Lookup finds what is stored under a valid key.
 	Lookup lookup.Func
 
-	// MaxAge is the ceiling of any max_age.
+	// MaxAge is the ceiling of any max_age, but for keys whose rule has its own.
 	MaxAge time.Duration
 
 	// Items serves the operations. If nil, there are none.
@@ -98,11 +100,12 @@ func (h *Handler) respond(ctx context.Context, payload []byte) (text []byte, res
 	if err != nil {
 		return nil, res, err
 	}
+	ctx = allowlist.WithCaller(ctx, r.caller)
 	switch {
 	case r.Operation != nil:
 		res, err = h.operate(ctx, r)
 	case r.enrichment:
-		res, err = h.enrich(ctx, *r.Keys)
+		res, err = h.enrich(ctx, *r.Keys, r.callers)
 	case r.Keys != nil:
 		res, err = h.several(ctx, *r.Keys)
 	default:
@@ -134,15 +137,24 @@ func (h *Handler) one(ctx context.Context, key string) (response, error) {
 }
 
 func (h *Handler) several(ctx context.Context, keys []string) (response, error) {
-	results, err := h.results(ctx, keys)
-	return response{value: itemjson.OfResults(results, h.item), several: results}, err
+	if err := checkCount(keys); err != nil {
+		return response{}, err
+	}
+	results := problem.OfResults(lookup.Several(ctx, keys, h.Lookup))
+	return response{value: itemjson.OfResults(results, h.item), several: results}, nil
 }
 
 // enrich answers a list of requests with the list of their items, null for absent
 // ones: what EventBridge Pipes sends to an enrichment and expects from it. A pipe
-// retries the whole list, so one failure fails the list.
-func (h *Handler) enrich(ctx context.Context, keys []string) (response, error) {
-	results, err := h.results(ctx, keys)
+// retries the whole list, so one failure fails the list. Each key has a caller.
+func (h *Handler) enrich(ctx context.Context, keys []string, callers []allowlist.Caller) (response, error) {
+	err := checkCount(keys)
+	if err != nil {
+		return response{}, err
+	}
+	results := problem.OfResults(lookup.Each(ctx, len(keys), func(ctx context.Context, i int) lookup.Result {
+		return lookup.One(allowlist.WithCaller(ctx, callers[i]), keys[i], h.Lookup)
+	}))
 	items := make([]*item, len(results))
 	for i, r := range results {
 		switch {
@@ -155,12 +167,9 @@ func (h *Handler) enrich(ctx context.Context, keys []string) (response, error) {
 	return response{value: items, several: results}, err
 }
 
-func (h *Handler) results(ctx context.Context, keys []string) ([]lookup.Result, error) {
+func checkCount(keys []string) error {
 	if len(keys) == 0 {
-		return nil, problem.BadRequest(problem.InvalidRequest, "The list has no key.")
+		return problem.BadRequest(problem.InvalidRequest, "The list has no key.")
 	}
-	if err := problem.CheckCount(len(keys), maxKeys); err != nil {
-		return nil, err
-	}
-	return problem.OfResults(lookup.Several(ctx, keys, h.Lookup)), nil
+	return problem.CheckCount(len(keys), maxKeys)
 }

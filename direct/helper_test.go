@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"voxkv/allowlist"
 	"voxkv/auth"
 	"voxkv/direct"
 	"voxkv/internal/lookuptest"
@@ -64,7 +65,7 @@ func newSite(find lookup.Func) *site {
 func newItemsSite(t *testing.T) *site {
 	t.Helper()
 	api, client := newAPI(t)
-	scope, err := lookup.ParseScope("order:*,exact")
+	scope, err := allowlist.Parse("order:*,exact")
 	if err != nil {
 		t.Fatal(err)
 	}

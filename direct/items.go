@@ -6,16 +6,16 @@ import (
 	"slices"
 	"time"
 
+	"voxkv/allowlist"
 	"voxkv/internal/problem"
-	"voxkv/lookup"
 	"voxkv/voximplant"
 )
 
-// Items reaches the stored items inside the allow-list. All fields but Writable
-// are required.
+// Items reaches the stored items that exist for allowlist.CallerOf the context. All
+// fields but Writable are required.
 type Items struct {
 	Client *voximplant.Client
-	Scope  lookup.Scope
+	Scope  allowlist.List
 
 	// Forget is called with the key after each write, whether it succeeded or not:
 	// what is cached of the key may be wrong now.
@@ -30,7 +30,7 @@ type Items struct {
 // Set stores an item and returns it as it was written. The error is a
 // *problem.Problem, a *voximplant.LimitError or a *voximplant.Error.
 func (i *Items) Set(ctx context.Context, key, value string, life voximplant.Lifetime) (*voximplant.KeyValueItem, error) {
-	if err := i.mayWrite(key); err != nil {
+	if err := i.mayWrite(ctx, key); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, i.Timeout)
@@ -42,7 +42,7 @@ func (i *Items) Set(ctx context.Context, key, value string, life voximplant.Life
 // Delete removes the item stored under key, if there is one. The errors are
 // those of Set.
 func (i *Items) Delete(ctx context.Context, key string) error {
-	if err := i.mayWrite(key); err != nil {
+	if err := i.mayWrite(ctx, key); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, i.Timeout)
@@ -55,11 +55,11 @@ func (i *Items) Delete(ctx context.Context, key string) error {
 	return err
 }
 
-func (i *Items) mayWrite(key string) error {
+func (i *Items) mayWrite(ctx context.Context, key string) error {
 	switch {
 	case !i.Writable:
 		return problem.BadRequest(problem.WritesOff, "Writes are off; ALLOW_WRITES=true would allow them.")
-	case !i.Scope.Allows(key):
+	case !i.Scope.Decide(key, allowlist.CallerOf(ctx)).Allowed:
 		return problem.BadRequest(problem.OutOfScope, "The key is outside ALLOWED_KEYS.")
 	}
 	return nil
@@ -88,7 +88,7 @@ type lister func(ctx context.Context, prefix string, page voximplant.Page) ([]vo
 // empty pages, but only for half of the time that there is: the caller goes on
 // where it stopped.
 func (i *Items) pages(ctx context.Context, get lister, prefix string, page voximplant.Page) (items []voximplant.KeyValueItem, next int, err error) {
-	if !i.Scope.Covers(prefix) {
+	if !i.Scope.Covers(prefix, allowlist.CallerOf(ctx)) {
 		return nil, 0, problem.BadRequest(problem.OutOfScope, "The prefix of a list must begin with a prefix in ALLOWED_KEYS.")
 	}
 	ctx, cancel := context.WithTimeout(ctx, i.Timeout)

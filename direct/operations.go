@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"voxkv/allowlist"
 	"voxkv/internal/itemjson"
 	"voxkv/internal/panics"
 	"voxkv/internal/problem"
@@ -32,6 +33,7 @@ func (h *Handler) operate(ctx context.Context, r request) (res response, err err
 		if err := lookup.CheckKey(*r.Key); err != nil {
 			return res, err
 		}
+		res.result.Answer.Rule = h.Items.Scope.Decide(*r.Key, allowlist.CallerOf(ctx)) // for the log
 	}
 	res.value, err = operation(h.Items, ctx, r)
 	return res, err

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"voxkv/allowlist"
 	"voxkv/internal/problem"
 )
 
@@ -19,6 +20,10 @@ type request struct {
 	Keys      *[]string `json:"keys"`
 	Operation *string   `json:"operation"`
 
+	// Claims are those of a user whom the caller asks for. If absent, the caller asks
+	// for itself, who is trusted.
+	Claims jsontext.Value `json:"claims"`
+
 	// What follows is for operations.
 	Value     *string  `json:"value"`
 	TTL       *integer `json:"ttl"`        // seconds
@@ -27,7 +32,10 @@ type request struct {
 	Offset    integer  `json:"offset"`
 	Count     integer  `json:"count"`
 
-	enrichment bool // the payload is a list of requests, one for each of Keys
+	caller allowlist.Caller // who asks, by Claims
+
+	enrichment bool               // the payload is a list of requests, one for each of Keys
+	callers    []allowlist.Caller // of each of these
 }
 
 // An integer is a JSON number without a fraction, however it is written: 60,
@@ -74,21 +82,42 @@ func parse(payload []byte) (request, error) {
 	if r.Operation == nil && (r.Key == nil) == (r.Keys == nil) {
 		return request{}, problem.BadRequest(problem.InvalidRequest, accepted)
 	}
-	return r, nil
+	var err error
+	r.caller, err = callerWith(r.Claims)
+	return r, err
 }
 
 func parseList(payload []byte) (request, error) {
 	var elements []struct {
-		Key string `json:"key"`
+		Key    string         `json:"key"`
+		Claims jsontext.Value `json:"claims"`
 	}
 	if err := decode(payload, &elements); err != nil {
 		return request{}, err
 	}
 	keys := make([]string, len(elements))
+	r := request{Keys: &keys, enrichment: true, callers: make([]allowlist.Caller, len(elements))}
 	for i, element := range elements {
 		keys[i] = element.Key
+		var err error
+		if r.callers[i], err = callerWith(element.Claims); err != nil {
+			return request{}, err
+		}
 	}
-	return request{Keys: &keys, enrichment: true}, nil
+	return r, nil
+}
+
+// callerWith returns who asks with claims. Only where they are absent is the caller
+// trusted: a null may be what became of a user who is not logged in.
+func callerWith(claims jsontext.Value) (allowlist.Caller, error) {
+	if len(claims) == 0 {
+		return allowlist.Caller{Trusted: true}, nil
+	}
+	verified, ok := allowlist.ParseClaims(claims)
+	if !ok {
+		return allowlist.Caller{}, problem.BadRequest(problem.InvalidRequest, `The member "claims" takes an object such as {"sub":"42"}; leave it out to ask for no user.`)
+	}
+	return allowlist.Caller{Claims: verified}, nil
 }
 
 // decode reads a payload into r. Names of members are case-sensitive and must not

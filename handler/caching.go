@@ -58,7 +58,7 @@ func absenceCaching(a lookup.Answer, maxAge time.Duration, private bool) caching
 	switch {
 	case left < 1:
 		return uncached()
-	case private:
+	case private, a.Rule.Private:
 		return caching{control: "private, max-age=0" + neverStale}
 	}
 	return caching{control: "public, max-age=0, s-maxage=" + decimal(left) + neverStale, sharedUntil: after(a.At, left)}

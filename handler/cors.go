@@ -50,12 +50,12 @@ func (h *Handler) options(r *http.Request) response {
 	return res
 }
 
-// requestHeaders are those that a page may set and that make a difference: with
-// authenticated callers the credentials too, which no wildcard covers, and what
-// the gateway asks for.
+// requestHeaders are those that a page may set and that make a difference: where
+// callers may be authenticated the credentials too, which no wildcard covers, and
+// what the gateway asks for.
 func (h *Handler) requestHeaders() []string {
 	names := []string{"If-None-Match", "traceparent"}
-	if h.Private {
+	if h.Private || h.Tokens {
 		names = append(names, "Authorization")
 	}
 	return append(names, h.PageHeaders...)

@@ -24,7 +24,8 @@ type Handler struct {
 	// Lookup finds what is stored under a valid key.
 	Lookup lookup.Func
 
-	// MaxAge is the ceiling of any freshness handed out. 0 forbids all caching.
+	// MaxAge is the ceiling of any freshness handed out, but for keys whose rule has a
+	// max-age of its own. 0 forbids all caching.
 	MaxAge time.Duration
 
 	// NotFoundMaxAge is how long shared caches may keep a 404.
@@ -36,6 +37,10 @@ type Handler struct {
 	// Private keeps responses out of shared caches. It must be set if callers are
 	// authenticated.
 	Private bool
+
+	// Tokens lets pages send Authorization. It must be set if any rule needs claims;
+	// Private includes it.
+	Tokens bool
 
 	// MaxKeys bounds the keys of one request, each of which may cost a call to the
 	// API. If 0, it is 10.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"voxkv/internal/freshness"
@@ -30,6 +31,11 @@ type response struct {
 	several []lookup.Result
 }
 
+// perCaller reports whether another caller could get another response.
+func (r response) perCaller() bool {
+	return r.result.Answer.Rule.Private || slices.ContainsFunc(r.several, func(one lookup.Result) bool { return one.Answer.Rule.Private })
+}
+
 func (h *Handler) item(ctx context.Context, q request) (response, error) {
 	found := lookup.One(ctx, q.key, h.Lookup)
 	if found.Absent() && q.form.absent != "" {
@@ -38,7 +44,7 @@ func (h *Handler) item(ctx context.Context, q request) (response, error) {
 	if found.Err != nil {
 		return response{result: found}, found.Err
 	}
-	res := h.cacheable(found.Answer, q.private)
+	res := h.cacheable([]lookup.Result{found}, q.private)
 	res.contentType, res.header, res.body = q.form.contentType, q.form.header, q.form.encode(found.Answer.Item)
 	res.result = found
 	return res, nil
@@ -58,35 +64,28 @@ func (h *Handler) absence(q request, found lookup.Result) response {
 // if each key has an item, and as long as it may keep the shortest-lived of them.
 func (h *Handler) several(ctx context.Context, q request) (response, error) {
 	results := problem.OfResults(lookup.Several(ctx, q.keys, h.Lookup))
-	res := h.cacheable(shortestLived(results), q.private)
+	res := h.cacheable(results, q.private)
 	res.several = results
 	body, err := json.Marshal(itemjson.OfResults(results, func(a lookup.Answer) itemjson.Item { return itemjson.Of(a.Item) }))
 	res.contentType, res.body = jsonType, body
 	return res, err
 }
 
-// shortestLived is an answer with the least life and the greatest age of all. If a
-// key has no item, nothing is left of its life.
-func shortestLived(results []lookup.Result) lookup.Answer {
-	a := results[0].Answer
-	for _, r := range results {
+// cacheable is a 200 that caches may keep as long as each of results allows. If one
+// of them has no item, they may not keep it at all.
+func (h *Handler) cacheable(results []lookup.Result, private bool) response {
+	var fresh, unaged freshness.Freshness
+	for i, r := range results {
 		if r.Err != nil {
-			return lookup.Answer{}
+			return response{status: http.StatusOK, caching: uncached()}
 		}
-		a.Left, a.Age = min(a.Left, r.Answer.Left), max(a.Age, r.Answer.Age)
+		f, u := freshness.Of(r.Answer, h.MaxAge, private), freshness.Of(lookup.Answer{Left: r.Answer.Left, Rule: r.Answer.Rule}, h.MaxAge, private)
+		if i > 0 {
+			f, u = fresh.Shorter(f), unaged.Shorter(u)
+		}
+		fresh, unaged = f, u
 	}
-	return a
-}
-
-// cacheable is a 200 that caches may keep as long as found allows.
-func (h *Handler) cacheable(found lookup.Answer, private bool) response {
-	f := freshness.Of(found, h.MaxAge, private)
-	return response{
-		status:  http.StatusOK,
-		caching: cachingOf(f, found.At),
-		fresh:   f,
-		unaged:  freshness.Of(lookup.Answer{Left: found.Left}, h.MaxAge, private),
-	}
+	return response{status: http.StatusOK, caching: cachingOf(fresh, results[0].Answer.At), fresh: fresh, unaged: unaged}
 }
 
 // health says that the function runs. Nothing is looked up for it.

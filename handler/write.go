@@ -3,6 +3,8 @@ package handler
 import (
 	"maps"
 	"net/http"
+	"slices"
+	"strings"
 )
 
 // write writes res, and returns the status: 304 instead of 200 if the caller holds
@@ -11,6 +13,10 @@ func (h *Handler) write(w http.ResponseWriter, r *http.Request, res response, re
 	status = res.status
 	header := w.Header()
 	h.setCommonHeader(header, r.Header.Get("Origin"), requestID)
+	if res.perCaller() {
+		// A browser that two users share then keeps the answer for one token only.
+		header.Set("Vary", strings.Join(append(slices.Clip(header["Vary"]), "Authorization"), ", "))
+	}
 	if res.contentType != "" {
 		header.Set("Content-Type", res.contentType)
 	}

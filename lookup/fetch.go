@@ -32,7 +32,7 @@ func (l *Lookup) fetch(ctx context.Context, key string, seen uint64) (entry, err
 	}
 	shared := l.flight.DoChan(key, func() (any, error) {
 		// Another fetch may have ended since the caller looked into the cache.
-		if e, ok := l.cache.get(key); ok && e.seq > seen && e.fresh(l.now(), l.maxAge(e)) {
+		if e, ok := l.cache.get(key); ok && e.seq > seen && e.fresh(l.now(), l.maxAge(e, l.strictest())) {
 			return e, nil
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.Timeout)

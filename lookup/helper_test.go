@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"voxkv/allowlist"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
@@ -22,9 +23,9 @@ func inBubble(t *testing.T, name string, test func(t *testing.T)) {
 	})
 }
 
-func scopeOf(t testing.TB, list string) lookup.Scope {
+func scopeOf(t testing.TB, list string) allowlist.List {
 	t.Helper()
-	scope, err := lookup.ParseScope(list)
+	scope, err := allowlist.Parse(list)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
+	"voxkv/allowlist"
 	"voxkv/voximplant"
 )
 
@@ -49,11 +50,16 @@ type Answer struct {
 
 	// Skew is how far the API's clock was ahead of ours, negative if it was behind.
 	Skew time.Duration
+
+	// Rule is what the allow-list says of the key to the caller.
+	Rule allowlist.Decision
 }
 
 // A Config says how a Lookup works. Scope and Fetch are required.
 type Config struct {
-	Scope Scope
+	// Scope is the keys that exist, by caller. The max-age of a rule bounds the age of
+	// entries too: see limits.
+	Scope allowlist.List
 
 	// Fetch asks upstream. Its error is voximplant.ErrNotFound if there is no
 	// item, or the reason why it is not known whether there is one.
@@ -67,6 +73,10 @@ type Config struct {
 
 	// StaleMaxAge is how old an entry may be that answers when upstream fails.
 	StaleMaxAge time.Duration
+
+	// StaleFollowsRule makes the max-age of a rule that has one count in place of
+	// StaleMaxAge.
+	StaleFollowsRule bool
 
 	// MaxItems bounds the cached items, and apart from them the cached absences.
 	// It must be positive.
@@ -115,16 +125,26 @@ func New(c Config) (*Lookup, error) {
 	return &Lookup{Config: c, cache: cache, refusedKeys: refusedKeys, breaker: breaker, fetches: map[string]*fetches{}}, nil
 }
 
-// Item returns what is stored under key. The error is voximplant.ErrNotFound
-// for a key that is out of scope, absent or expired alike, the context's, or
-// Fetch's. The Answer has the time and the Source even then.
-func (l *Lookup) Item(ctx context.Context, key string) (Answer, error) {
-	if !l.Scope.Allows(key) {
-		return l.outOfScope(key), voximplant.ErrNotFound
+// Item returns what is stored under key, if it exists for allowlist.CallerOf(ctx).
+// The error is voximplant.ErrNotFound for a key that is out of scope, absent or
+// expired alike, the context's, or Fetch's. The Answer has the time, the Source and
+// the Rule even then.
+func (l *Lookup) Item(ctx context.Context, key string) (a Answer, err error) {
+	rule := l.Scope.Decide(key, allowlist.CallerOf(ctx))
+	if rule.Allowed {
+		a, err = l.find(ctx, key, l.limits(rule.MaxAge))
+	} else {
+		a, err = l.outOfScope(key), voximplant.ErrNotFound
 	}
+	a.Rule = rule
+	return a, err
+}
+
+// find is Item for a key that exists for the caller, whose rule has these limits.
+func (l *Lookup) find(ctx context.Context, key string, limits limits) (Answer, error) {
 	cached, ok := l.cache.get(key)
 	now := l.now() // after the look into the cache: an entry made in between would be from the future
-	if ok && cached.fresh(now, l.maxAge(cached)) && !cached.expired(now) {
+	if ok && cached.fresh(now, l.maxAge(cached, limits.local)) && !cached.expired(now) {
 		return cached.answer(now, FromCache)
 	}
 	fetched, err := l.fetch(ctx, key, cached.seq)
@@ -134,7 +154,7 @@ func (l *Lookup) Item(ctx context.Context, key string) (Answer, error) {
 	case err == nil:
 		a, err = fetched.answer(now, FromUpstream)
 	// An expired entry says nothing: its item may have been prolonged since.
-	case ok && cached.item != nil && cached.fresh(now, l.StaleMaxAge) && !cached.expired(now):
+	case ok && cached.item != nil && cached.fresh(now, limits.stale) && !cached.expired(now):
 		failure := err
 		a, err = cached.answer(now, FromStaleCache)
 		a.UpstreamErr = failure
@@ -145,25 +165,17 @@ func (l *Lookup) Item(ctx context.Context, key string) (Answer, error) {
 	return a, err
 }
 
-// outOfScope is the answer for a key that does not exist for callers. Its age
+// outOfScope is the answer for a key that does not exist for the caller. Its age
 // grows and starts again as that of a missing key does while its absence is
 // cached. Otherwise headers that depend on the age would tell the two apart.
 func (l *Lookup) outOfScope(key string) Answer {
 	now := l.now()
 	since, ok := l.refusedKeys.Get(key)
-	if !ok || !within(now.Sub(since), l.maxAge(entry{})) {
+	if !ok || !within(now.Sub(since), l.maxAge(entry{}, 0)) {
 		since = now.Add(-time.Nanosecond) // a missing key is never 0 old either: to ask takes time
 		l.refusedKeys.Add(key, since)
 	}
 	return Answer{At: now, Age: now.Sub(since), Source: FromScope}
-}
-
-// maxAge is how long e is fresh.
-func (l *Lookup) maxAge(e entry) time.Duration {
-	if e.item == nil {
-		return min(l.NotFoundMaxAge, l.LocalMaxAge)
-	}
-	return l.LocalMaxAge
 }
 
 // now is the wall clock. The monotonic clock stands still while a sandbox is frozen.

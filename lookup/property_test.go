@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"voxkv/allowlist"
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
@@ -29,6 +30,7 @@ type history struct {
 	lazy    bool // it answers with items that have expired
 	keys    map[string][]version
 	puts    int
+	asked   int
 }
 
 // maxLatency is the most of a history.
@@ -37,6 +39,7 @@ const maxLatency = 1400 * time.Millisecond
 var forever = time.Unix(1<<40, 0)
 
 func (h *history) fetch(_ context.Context, key string) (*voximplant.KeyValueItem, error) {
+	h.asked++
 	h.now = h.now.Add(h.latency)
 	defer func() { h.now = h.now.Add(h.latency) }()
 	if h.down {
@@ -113,7 +116,17 @@ func (h *history) check(t *testing.T, c lookup.Config, key string, a lookup.Answ
 	if a.Source == lookup.FromUpstream {
 		answered, wantAge = h.now, 2*h.latency
 	}
-	limit := map[lookup.Source]time.Duration{lookup.FromCache: c.LocalMaxAge, lookup.FromStaleCache: c.StaleMaxAge}[a.Source]
+	local, stale := c.LocalMaxAge, c.StaleMaxAge
+	if key == "a" { // whose rule has a max-age of its own
+		local = min(local, ruleMaxAge/2)
+		if c.StaleFollowsRule {
+			stale = ruleMaxAge
+		}
+	}
+	if a.Item == nil {
+		local = c.LocalMaxAge
+	}
+	limit := map[lookup.Source]time.Duration{lookup.FromCache: local, lookup.FromStaleCache: stale}[a.Source]
 	if a.Source == lookup.FromCache && a.Item == nil {
 		limit = min(limit, c.NotFoundMaxAge)
 	}
@@ -145,9 +158,16 @@ func (h *history) check(t *testing.T, c lookup.Config, key string, a lookup.Answ
 	}
 }
 
-// FuzzLookup takes a Lookup through any sequence of times, changes and failures
-// upstream. It must never give an item at or after its end, nor one older than
-// its limits, nor a value that upstream did not hold at the time it says.
+// rules are those of a fuzzed Lookup. Only the caller whose claim is c may read that key.
+const (
+	rules      = "a max-age=6s,b,{sub}"
+	ruleMaxAge = 6 * time.Second
+)
+
+// FuzzLookup takes a Lookup through any sequence of times, callers, changes and
+// failures upstream. It must never give an item at or after its end, nor one older
+// than its limits, nor a value that upstream did not hold at the time it says, nor
+// one to a caller who may not have it.
 func FuzzLookup(f *testing.F) {
 	random := rand.NewChaCha8([32]byte{})
 	for range 200 {
@@ -160,10 +180,12 @@ func FuzzLookup(f *testing.F) {
 		var config lookup.Config
 		l := newLookup(t, func(c *lookup.Config) {
 			c.Fetch, c.Now, c.MaxItems = h.fetch, func() time.Time { return h.now }, 2
+			c.Scope = scopeOf(t, rules)
 			if len(sequence) > 0 {
 				c.LocalMaxAge = time.Duration(sequence[0]%4) * 5 * time.Second
 				c.StaleMaxAge = time.Duration(sequence[0]/4%4) * 10 * time.Second
 				h.ahead = []time.Duration{0, 30 * time.Second, -30 * time.Second, 2 * time.Hour}[sequence[0]/16%4]
+				c.StaleFollowsRule = sequence[0]/64%2 == 1
 				h.lazy = sequence[0] >= 128
 			}
 			config = *c
@@ -190,7 +212,16 @@ func (h *history) step(t *testing.T, l *lookup.Lookup, c lookup.Config, op, n by
 	case 4:
 		h.latency = time.Duration(n%3) * maxLatency / 2
 	default:
-		a, err := l.Item(t.Context(), key)
+		caller := []string{"a", "c"}[n/3%2]
+		ctx := allowlist.WithCaller(t.Context(), allowlist.Caller{Claims: allowlist.Claims{"sub": caller}})
+		asked := h.asked
+		a, err := l.Item(ctx, key)
+		if key == "c" && caller != "c" {
+			if a.Item != nil || !errors.Is(err, voximplant.ErrNotFound) || h.asked != asked || !a.Rule.Private || a.Source != lookup.FromScope {
+				t.Fatalf("caller %q, key %q: %+v, %v after %d calls; want a private absence, without a call", caller, key, a, err, h.asked-asked)
+			}
+			return
+		}
 		h.check(t, c, key, a, err)
 	}
 }

@@ -32,13 +32,19 @@ func (r Result) Absent() bool { return errors.Is(r.Err, voximplant.ErrNotFound) 
 // brought to one time. Once tripAfter keys in a row have failed because upstream
 // does, it is not asked for the rest of them.
 func Several(ctx context.Context, keys []string, item Func) []Result {
-	results := make([]Result, len(keys))
+	return Each(ctx, len(keys), func(ctx context.Context, i int) Result { return One(ctx, keys[i], item) })
+}
+
+// Each is Several for keys that one looks up by their number, such as keys of
+// several callers.
+func Each(ctx context.Context, n int, one func(ctx context.Context, i int) Result) []Result {
+	results := make([]Result, n)
 	ctx = context.WithValue(ctx, requestKey{}, &request{})
 	var group errgroup.Group
 	group.SetLimit(maxParallel)
-	for i, key := range keys {
+	for i := range n {
 		group.Go(func() error {
-			results[i] = One(ctx, key, item)
+			results[i] = one(ctx, i)
 			return nil
 		})
 	}

@@ -239,7 +239,7 @@ func TestDeployAgain(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
 	clone := newClone(t, c)
-	odd := `order:*, a "quoted" one'`
+	odd := `order:{sub}:* max-age=2s, a "quoted" one'`
 	clone.deploy(t, slices.Concat(first, []string{"-set", "CorsOrigins=https://a.example, https://b.example", "-set", "JwtScopes=" + odd})...)
 	before := maps.Clone(c.stacks["voxkv"].parameters)
 	if before["JwtScopes"] != odd {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"voxkv/allowlist"
 	"voxkv/handler"
 	"voxkv/internal/requestlog"
 	"voxkv/lookup"
@@ -153,7 +154,7 @@ func (s *simulation) free() *sandbox {
 }
 
 func (s *simulation) newHandler() *handler.Handler {
-	scope, err := lookup.ParseScope("*")
+	scope, err := allowlist.Parse("*")
 	if err != nil {
 		panic(err)
 	}

@@ -57,6 +57,9 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 	if err != nil {
 		return err
 	}
+	if o.mayPlay() {
+		p.play(o.user)
+	}
 	printStart(stdout, root(o.addr, listener.Addr()), p.embedded != nil)
 	printInvoke(stdout, root(o.addr, listener.Addr()), o)
 	return serve(ctx, listener, p, stderr)

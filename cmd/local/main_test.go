@@ -73,7 +73,7 @@ func TestRunRefuses(t *testing.T) {
 	credentials := credentialsFile(t)
 	noFile := filepath.Join(t.TempDir(), "none.json")
 	const (
-		accepted    = "; accepted: -addr, -credentials, -application-id, -allowed-keys, -function-name, -fault and -json, see -help"
+		accepted    = "; accepted: -addr, -credentials, -application-id, -allowed-keys, -function-name, -fault, -claims and -json, see -help"
 		freeAddress = "; accepted: a host:port that is free, such as localhost:8080"
 		keyFile     = "; accepted: the JSON file that Voximplant issues for a service account"
 	)
@@ -94,6 +94,11 @@ func TestRunRefuses(t *testing.T) {
 		{"a fault with credentials", []string{"-fault", "slow", "-credentials", credentials, "-application-id", "42", "-allowed-keys", "*"}, nil, []string{"-fault goes without -credentials"}},
 		{"a function name that is none", []string{"-function-name", "a b"}, nil, []string{`-function-name "a b"; accepted: 1 to 64 letters, digits, - and _`}},
 		{"a fault that is none", []string{"-fault", "explode"}, nil, []string{`-fault "explode"; accepted: off, throttled, unavailable, slow, hang, garbage, refused`}},
+		{"claims that are no JSON", []string{"-claims", "sub=secret"}, nil, []string{"-claims", "no JSON object", `accepted: claims such as {"sub":"42"}`}},
+		{"claims that are a list", []string{"-claims", `["secret"]`}, nil, []string{"-claims", "no JSON object"}},
+		{"a claim twice", []string{"-claims", `{"sub":"secret","sub":"42"}`}, nil, []string{"-claims", "no JSON object without repeated names"}},
+		{"claims with credentials for everybody", []string{"-addr", "0.0.0.0:0", "-claims", `{"sub":"42"}`, "-credentials", credentials, "-application-id", "42", "-allowed-keys", "*"}, nil, []string{"-claims and -credentials go together at an address of this machine only", `-addr "0.0.0.0:0"`}},
+		{"claims with credentials at any address", []string{"-addr", ":0", "-claims", `{"sub":"42"}`, "-credentials", credentials, "-application-id", "42", "-allowed-keys", "*"}, nil, []string{"-claims and -credentials go together"}},
 		{"a file that is not there", []string{"-credentials", noFile}, nil, []string{"-credentials: ", noFile, "no such file", keyFile}},
 		{"a directory", []string{"-credentials", filepath.Dir(noFile)}, nil, []string{"-credentials: ", filepath.Dir(noFile), keyFile}},
 		{"a file that is no key", []string{"-credentials", file(t, "x", []byte("secret"))}, nil, []string{"-credentials: ", "not a JSON object", keyFile}},
@@ -138,7 +143,7 @@ func TestHelp(t *testing.T) {
 	if err := run(ctx, []string{"-help"}, map[string]string{}, noWriter{t, cancel}, &out); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("run(-help) = %v; want flag.ErrHelp", err)
 	}
-	for _, name := range []string{"-addr host:port", "-credentials file", "-application-id id", "-allowed-keys keys", "-function-name name", "-fault mode", "-json"} {
+	for _, name := range []string{"-addr host:port", "-credentials file", "-application-id id", "-allowed-keys keys", "-function-name name", "-fault mode", "-claims claims", "-json"} {
 		if strings.Count(out.String(), name) != 1 {
 			t.Errorf("run(-help) printed %s; want %q once", out.String(), name)
 		}

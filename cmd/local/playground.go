@@ -24,6 +24,7 @@ type playground struct {
 	lambda   http.Handler // the function, as Lambda's Invoke
 	embedded *embeddedAPI // nil with the real API
 	origins  []string     // whose pages may read items of the real API
+	user     *user        // who asks; nil if nobody may be played
 	page     *http.ServeMux
 	visits   visits
 }
@@ -41,6 +42,12 @@ func newPlayground(function http.Handler, s *embeddedAPI, origins []string) *pla
 		p.page.HandleFunc("PUT "+pagePath+"fault", s.serveFault)
 	}
 	return p
+}
+
+// play makes u the one who asks, whom the page may change.
+func (p *playground) play(u *user) {
+	p.user = u
+	p.page.HandleFunc("PUT "+pagePath+"claims", u.serveBecome)
 }
 
 // ServeHTTP leaves to the function all that is not the playground's own.
@@ -74,6 +81,9 @@ func (p *playground) serveFunction(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, why+", unless CORS_ORIGINS names it", http.StatusForbidden)
 			return
 		}
+	}
+	if p.user != nil {
+		r = p.user.asking(r)
 	}
 	p.visits.serve(p.function, w, r)
 }
@@ -122,7 +132,12 @@ func (p *playground) serveIndex(w http.ResponseWriter, _ *http.Request) {
 		Storage bool
 		Failing string
 		Faults  []fault
-	}{Storage: p.embedded != nil, Faults: faults()}
+		User    bool
+		Claims  string
+	}{Storage: p.embedded != nil, Faults: faults(), User: p.user != nil}
+	if p.user != nil {
+		page.Claims = p.user.shown()
+	}
 	if p.embedded != nil {
 		page.Failing = p.embedded.fault()
 	}

@@ -786,7 +786,7 @@ export interface components {
         /**
          * @description How long a cache may reuse the item: never (`no-store`), or for `max-age` seconds and not longer; a shared cache, such
          *     as a CDN, for `s-maxage` seconds. It is `private` in the last seconds of an item, in answers to queries, and
-         *     everywhere if the operator says so.
+         *     everywhere if the operator says so, and for a key that may be one caller's own.
          * @example public, max-age=60, s-maxage=60, must-revalidate, stale-while-revalidate=0, stale-if-error=0
          */
         CacheControl: string;
@@ -891,10 +891,10 @@ export interface components {
          */
         MaxAge: 7200;
         /**
-         * @description Present if the operator has listed origins, since the answer then depends on the origin of your page.
+         * @description Present if the operator has listed origins, since the answer then depends on the origin of your page, and in every answer about a key that may be one caller's own, since the answer then depends on who asks.
          * @example Origin
          */
-        Vary: "Origin" | "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
+        Vary: "Origin" | "Authorization" | "Origin, Authorization" | "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
         /**
          * @description Browsers must not guess a type other than `Content-Type`.
          * @example nosniff

@@ -46,8 +46,13 @@ type Freshness struct {
 
 // Of returns the freshness of an answer with an item. MaxAge ends expiryMargin
 // before the item does, even if a second cache begins to count when the first one
-// ends, and no later than ceiling after upstream was asked.
+// ends, and no later after upstream was asked than the max-age of the key's rule
+// or, if that has none, ceiling. The rule may make the answer private, too.
 func Of(a lookup.Answer, ceiling time.Duration, private bool) Freshness {
+	private = private || a.Rule.Private
+	if a.Rule.MaxAge != nil {
+		ceiling = *a.Rule.MaxAge
+	}
 	unused := seconds(ceiling) - ceilSeconds(max(a.Age, 0)) // what the answer's age leaves of the ceiling
 	remaining := seconds(max(a.Left, 0) - expiryMargin)
 	if private {
@@ -59,6 +64,16 @@ func Of(a lookup.Answer, ceiling time.Duration, private bool) Freshness {
 		SharedMaxAge: max(min(unused, life-sharedReserve), 0),
 		Clipped:      life-sharedReserve < seconds(ceiling),
 		Remaining:    remaining,
+	}
+}
+
+// Shorter returns the freshness of a response that holds what f and g are of.
+func (f Freshness) Shorter(g Freshness) Freshness {
+	return Freshness{
+		MaxAge:       min(f.MaxAge, g.MaxAge),
+		SharedMaxAge: min(f.SharedMaxAge, g.SharedMaxAge),
+		Clipped:      f.Clipped || g.Clipped,
+		Remaining:    min(f.Remaining, g.Remaining),
 	}
 }
 

@@ -4,6 +4,7 @@
 package function
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"voxkv/auth"
 	"voxkv/direct"
 	"voxkv/handler"
+	"voxkv/internal/panics"
 	"voxkv/internal/requestlog"
 	"voxkv/internal/settings"
 	"voxkv/internal/transport"
@@ -48,13 +50,14 @@ func New(s settings.Settings, key func(context.Context) (*auth.ServiceAccountKey
 		NotFoundCodes:   s.NotFoundCodes,
 	}
 	items, err := lookup.New(lookup.Config{
-		Scope:          s.AllowedKeys,
-		Fetch:          client.GetKeyValueItem,
-		LocalMaxAge:    *s.LocalMaxAge,
-		NotFoundMaxAge: s.NotFoundMaxAge,
-		StaleMaxAge:    *s.StaleMaxAge,
-		MaxItems:       s.LocalMaxItems,
-		Timeout:        s.UpstreamTimeout,
+		Scope:            s.AllowedKeys,
+		Fetch:            client.GetKeyValueItem,
+		LocalMaxAge:      *s.LocalMaxAge,
+		NotFoundMaxAge:   s.NotFoundMaxAge,
+		StaleMaxAge:      *cmp.Or(s.StaleMaxAge, &s.CacheMaxAge),
+		StaleFollowsRule: s.StaleMaxAge == nil,
+		MaxItems:         s.LocalMaxItems,
+		Timeout:          s.UpstreamTimeout,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("function: %w", err)
@@ -70,6 +73,7 @@ func newHandler(s settings.Settings, items *lookup.Lookup, requests *requestlog.
 		MaxAge:         s.CacheMaxAge,
 		NotFoundMaxAge: s.NotFoundMaxAge,
 		Private:        s.CacheScope == "private",
+		Tokens:         s.AllowedKeys.NeedClaims() > 0,
 		MaxKeys:        s.MaxKeys,
 		RawValues:      s.RawValues,
 		Origins:        s.CORSOrigins,
@@ -105,16 +109,29 @@ func (f *Function) Warm(ctx context.Context) {
 	defer cancel()
 	var both sync.WaitGroup
 	both.Go(func() {
-		if _, err := f.client.Tokens.Token(ctx); err != nil {
+		if err := f.makeToken(ctx); err != nil {
 			f.log.WarnContext(ctx, "no token yet", "error", err.Error())
 		}
 	})
 	both.Go(func() {
-		if err := transport.Preconnect(ctx, f.client.Transport, f.client.BaseURL); err != nil {
+		if err := f.connect(ctx); err != nil {
 			f.log.WarnContext(ctx, "no connection yet", "error", err.Error())
 		}
 	})
 	both.Wait()
+}
+
+// makeToken and connect run on goroutines where nothing else recovers: the Go
+// runtime would print the value of a panic, which may be a secret.
+func (f *Function) makeToken(ctx context.Context) (err error) {
+	defer panics.Recover(&err)
+	_, err = f.client.Tokens.Token(ctx)
+	return err
+}
+
+func (f *Function) connect(ctx context.Context) (err error) {
+	defer panics.Recover(&err)
+	return transport.Preconnect(ctx, f.client.Transport, f.client.BaseURL)
 }
 
 // NewLog returns a logger of JSON lines with the member names of Lambda's own.

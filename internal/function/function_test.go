@@ -251,8 +251,19 @@ func TestSettingsReachTheLookup(t *testing.T) {
 	}
 }
 
-// TestWarmWithEverythingRefused lets the first request do what Warm could not.
-func TestWarmWithEverythingRefused(t *testing.T) {
+// TestWarmFails lets the first request do what Warm could not. The value of a panic is
+// not told, because it may be a secret.
+func TestWarmFails(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func() error{
+		"no secret today":               func() error { return errors.New("no secret today") },
+		"panic: a value of type string": func() error { panic("a private key") },
+	} {
+		t.Run(name, func(t *testing.T) { testWarmFails(t, fail, name) })
+	}
+}
+
+func testWarmFails(t *testing.T, fail func() error, reason string) {
 	t.Parallel()
 	a := newAPI(t)
 	a.Put("greeting", "hello", time.Now().Add(time.Hour))
@@ -261,7 +272,7 @@ func TestWarmWithEverythingRefused(t *testing.T) {
 	var log bytes.Buffer
 	f := newFunction(t, environ("VOXIMPLANT_API_URL", a.URL), func(ctx context.Context) (*auth.ServiceAccountKey, error) {
 		if down {
-			return nil, errors.New("no secret today")
+			return nil, fail()
 		}
 		return a.key(ctx)
 	}, &log)
@@ -269,8 +280,8 @@ func TestWarmWithEverythingRefused(t *testing.T) {
 	if got, want := messages(lines(t, &log)), []string{"WARN no token yet"}; !slices.Equal(got, want) {
 		t.Errorf("log = %q; want %q", got, want)
 	}
-	if !strings.Contains(log.String(), "no secret today") {
-		t.Errorf("log = %s; want the reason", log.String())
+	if !strings.Contains(log.String(), reason) || strings.Contains(log.String(), "private key") {
+		t.Errorf("log = %s; want %q", log.String(), reason)
 	}
 	down = false
 	a.Intercept(nil)

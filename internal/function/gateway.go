@@ -12,5 +12,5 @@ const margin = 500 * time.Millisecond
 
 // Gateway returns what answers the invocations of f, as Lambda makes them.
 func (f *Function) Gateway() *gateway.Gateway {
-	return &gateway.Gateway{HTTP: f, Headers: handler.RequestHeaders(), Direct: f.Direct, Margin: margin, Log: f.log}
+	return &gateway.Gateway{HTTP: f, Headers: handler.RequestHeaders(), Claims: f.Tokens, Direct: f.Direct, Margin: margin, Log: f.log}
 }

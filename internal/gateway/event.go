@@ -25,6 +25,7 @@ type event struct {
 		HTTP  object[struct {
 			Method text `json:"method"`
 		}] `json:"http"`
+		Authorizer jsontext.Value `json:"authorizer"` // in whatever form: claims reads it
 	} `json:"requestContext"`
 }
 

@@ -29,6 +29,10 @@ type Gateway struct {
 	// Headers names the request headers that HTTP reads; it gets no others. If nil, it gets all.
 	Headers []string
 
+	// Claims makes allowlist.CallerOf tell HTTP what the authorizer of an API Gateway has verified of the client. If false,
+	// the claims of a request are not even read.
+	Claims bool
+
 	// Direct answers a direct invocation. The payload is a JSON object, or begins like a JSON array; the result is JSON.
 	// The error becomes a Lambda function error. If it is or wraps an error with the method ErrorType() string, the caller
 	// sees the type and the text of that error. If not, the caller sees the type "InternalError" and a general text.
@@ -90,6 +94,9 @@ func (g *Gateway) log(ctx context.Context, level slog.Level, status int, code st
 }
 
 func (g *Gateway) invokeHTTP(ctx context.Context, e *event, from sender) []byte {
+	if g.Claims {
+		ctx = e.withClaims(ctx, from)
+	}
 	w := &response{header: make(http.Header, 16)}
 	g.HTTP.ServeHTTP(w, e.request(ctx, from, g.Headers))
 	return w.encode(from.describesStatus, from.mirrorsLists && len(e.MultiValueHeaders) > 0)

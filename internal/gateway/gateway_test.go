@@ -400,7 +400,7 @@ func FuzzInvoke(f *testing.F) {
 	f.Add([]byte(`{"httpMethod":"","path":"%","multiValueHeaders":{"\u0000":null},"requestContext":{}}`))
 	f.Add([]byte("["))
 	f.Add([]byte(`{"version":"2.0","requestContext":{"http":{}},"rawPath":"\ud800%ff"}`))
-	g := &gateway.Gateway{HTTP: http.HandlerFunc(echo), Direct: refuseAll}
+	g := &gateway.Gateway{HTTP: http.HandlerFunc(echo), Direct: refuseAll, Claims: true}
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		out, err := g.Invoke(t.Context(), payload)
 		if err == nil {

@@ -18,6 +18,9 @@ const (
 	gateways = "http-api rest-api"
 	fronts   = gateways + " function-url alb"
 	senders  = fronts + " alb-multi-value"
+
+	// authorized have let an authorizer look at the client.
+	authorized = "http-api-jwt http-api-lambda http-api-v1-jwt rest-api-cognito rest-api-lambda function-url-iam"
 )
 
 // The beginnings of events: of a REST API, of an HTTP API, and of a load balancer.
@@ -35,6 +38,7 @@ var requests = []struct {
 }{
 	{senders + " http-api-v1 http-api-stage", "item", "GET", "/v1/items/order:1001", "",
 		map[string]string{"Origin": "https://app.example.com", "X-Forwarded-For": "203.0.113.24", "Accept": "*/*"}},
+	{authorized, "item", "GET", "/v1/items/order:1001", "", map[string]string{"Accept": "*/*"}},
 	{"rest-api-base-path", "item", "GET", "/kv/v1/items/order:1001", "", map[string]string{"Origin": "https://app.example.com"}}, // BASE_PATH
 	{fronts, "item-plus", "GET", "/v1/items/a+b", "", nil},
 	{fronts, "item-hash", "GET", "/v1/items/a#b", "", nil},

@@ -3,6 +3,10 @@ package gateway
 import (
 	"net/url"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"voxkv/allowlist"
 )
 
 // A sender is a service that sends HTTP events. Its fields are all that differs between senders.
@@ -20,6 +24,10 @@ type sender struct {
 	// encoding may differ from the client's.
 	query func(*event) string
 
+	// claims returns what an authorizer has verified of the client; ok is false if no authorizer of this sender has. If
+	// claims is nil, the sender has none.
+	claims func(authorizer jsontext.Value) (claims allowlist.Claims, ok bool)
+
 	// describesStatus is true if the sender requires the member statusDescription in an answer.
 	describesStatus bool
 
@@ -33,11 +41,11 @@ func senders() []sender {
 		// An application load balancer.
 		{sent: hasELB, target: v1Target, query: joinedQuery, describesStatus: true, mirrorsLists: true},
 		// An HTTP API with payload format 2.0, or a Function URL.
-		{sent: isV2, target: v2Target, stageFirst: true, query: v2Query},
+		{sent: isV2, target: v2Target, stageFirst: true, query: v2Query, claims: v2Claims},
 		// An HTTP API with payload format 1.0.
-		{sent: isV1, target: v1Target, stageFirst: true, query: encodedQuery},
+		{sent: isV1, target: v1Target, stageFirst: true, query: encodedQuery, claims: v1Claims},
 		// A REST API. Its events have no version.
-		{sent: hasV1Target, target: v1Target, query: encodedQuery},
+		{sent: hasV1Target, target: v1Target, query: encodedQuery, claims: v1Claims},
 	}
 }
 

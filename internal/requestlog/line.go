@@ -64,6 +64,9 @@ func (l *Log) requestAttrs(ctx context.Context, s Start, line Line) []slog.Attr 
 		attrs = appendText(attrs, "key", l.HashKey(line.Key))
 	}
 	attrs = appendText(attrs, "cache", string(line.Answer.Source))
+	if n := line.claimsUnusable(); n > 0 {
+		attrs = append(attrs, slog.Int("claim_unusable", n))
+	}
 	if len(line.Several) > 0 {
 		attrs = append(attrs, slog.Int("keys", len(line.Several)), slog.Int("failed", line.failed()))
 	}
@@ -144,6 +147,20 @@ func (l Line) answers() []lookup.Answer {
 		answers = append(answers, r.Answer)
 	}
 	return answers
+}
+
+// claimsUnusable counts the keys that a rule could have allowed, had the caller the
+// claim that it needs, and one that can be part of a key.
+func (l Line) claimsUnusable() (n int) {
+	if l.Answer.Rule.ClaimUnusable {
+		n++
+	}
+	for _, r := range l.Several {
+		if r.Answer.Rule.ClaimUnusable {
+			n++
+		}
+	}
+	return n
 }
 
 // failed counts the keys of several that failed, which alarms count too. A

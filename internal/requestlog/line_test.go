@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"voxkv/allowlist"
 	"voxkv/auth"
 	"voxkv/direct"
 	"voxkv/handler"
@@ -52,6 +53,8 @@ func outcome(ctx context.Context, key string) (lookup.Answer, error) {
 		a.Item, a.Left, err = nil, 0, voximplant.ErrNotFound
 	case "forbidden":
 		a, err = lookup.Answer{At: lookuptest.At(), Source: lookup.FromScope}, voximplant.ErrNotFound
+	case "claimless":
+		a, err = lookup.Answer{At: lookuptest.At(), Source: lookup.FromScope, Rule: allowlist.Decision{Private: true, ClaimUnusable: true}}, voximplant.ErrNotFound
 	case "stale":
 		asked(lookup.FromStaleCache, 30*time.Millisecond)
 		a.UpstreamErr = &voximplant.Error{Kind: voximplant.KindUnavailable, Status: 503}
@@ -113,6 +116,10 @@ func TestLines(t *testing.T) {
 			metrics: "Requests Status4xx ColdStarts CacheMisses UpstreamTime=20"},
 		{request: "GET /v1/items/forbidden", want: `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":404,"ms":0,"code":"not_found","key":"# forbidden","cache":"scope"`,
 			metrics: "Requests Status4xx ColdStarts"},
+		{request: "GET /v1/items/claimless", want: `"level":"INFO","method":"GET","route":"/v1/items/{key}","status":404,"ms":0,"code":"not_found","key":"# claimless","cache":"scope","claim_unusable":1`,
+			metrics: "Requests Status4xx ColdStarts ClaimsUnusable"},
+		{request: "GET /v1/items?key=claimless&key=hit&key=claimless", want: `"level":"INFO","method":"GET","route":"/v1/items","status":200,"ms":0,"claim_unusable":2,"keys":3,"failed":0`,
+			metrics: "Requests Status2xx ColdStarts CacheHits ClaimsUnusable=2"},
 		{request: "GET /v1/items/stale", want: `"level":"WARN","method":"GET","route":"/v1/items/{key}","status":200,"ms":30,"key":"# stale","cache":"stale","upstream_ms":30,
 			"upstream_kind":"unavailable","upstream_code":0,"error":"voximplant: unavailable, HTTP status 503"`,
 			metrics: "Requests Status2xx ColdStarts CacheStale UpstreamTime=30 UpstreamErrors UpstreamErrorsUnavailable"},
@@ -262,7 +269,7 @@ type site struct {
 // newSite finds what outcome says, and has an API that answers at once.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	scope, err := lookup.ParseScope("order:*")
+	scope, err := allowlist.Parse("order:*")
 	if err != nil {
 		t.Fatal(err)
 	}

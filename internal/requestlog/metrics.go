@@ -76,6 +76,7 @@ func (l *Log) metrics(s Start, line Line, cause error) metricList {
 		}
 		waited = max(waited, a.UpstreamTime)
 	}
+	m.count("ClaimsUnusable", int64(line.claimsUnusable()))
 	m.add("UpstreamTime", "Milliseconds", milliseconds(waited))
 	if failed, ok := errors.AsType[*voximplant.Error](cause); ok {
 		kind := string(failed.Kind)

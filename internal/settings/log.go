@@ -1,6 +1,8 @@
 package settings
 
 import (
+	"cmp"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"reflect"
@@ -14,6 +16,7 @@ import (
 // itself where its name belongs. Of ALLOWED_KEYS it does not show whole keys, because
 // those of a Voximplant application are often phone numbers.
 func (s Settings) LogValue() slog.Value {
+	s.StaleMaxAge = cmp.Or(s.StaleMaxAge, &s.CacheMaxAge) // what counts where a rule says nothing else
 	attrs := []slog.Attr{s.application(), slog.String("api_host", host(s.APIURL))}
 	for field, value := range reflect.ValueOf(s).Fields() {
 		if variable := field.Tag.Get("env"); !strings.HasPrefix(variable, "VOXIMPLANT_") {
@@ -67,5 +70,8 @@ func LogStart(log *slog.Logger, version string, s Settings) {
 	log.Info("start", slog.String("version", version), slog.Any("settings", s))
 	if s.AllowedKeys.Everything() {
 		log.Warn("ALLOWED_KEYS is *: whoever reaches this function may read every key of the application")
+	}
+	if some, everyone, ok := s.AllowedKeys.GivenAway(); ok {
+		log.Warn(fmt.Sprintf("ALLOWED_KEYS: pattern %d allows everyone all that pattern %d allows only callers with the right claims", everyone, some))
 	}
 }

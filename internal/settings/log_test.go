@@ -116,6 +116,26 @@ func TestEverySettingIsInTheStartLine(t *testing.T) {
 	}
 }
 
+// TestStartTellsOfClaims: how many rules need claims, and a rule that gives away
+// what another protects.
+func TestStartTellsOfClaims(t *testing.T) {
+	t.Parallel()
+	for allowed, warned := range map[string]bool{
+		"order:{sub}:*, call:{phone_number}, status:* max-age=2s": false,
+		"a, order:{sub}:*, call:{sub}, order:*":                   true,
+	} {
+		lines := started(t, map[string]string{"ALLOWED_KEYS": allowed})
+		settings, _ := lines[0]["settings"].(map[string]any)
+		if keys, _ := settings["allowed_keys"].(map[string]any); keys["need_claims"] != 2. {
+			t.Errorf("ALLOWED_KEYS=%s: the start line says %v; want that 2 rules need claims", allowed, settings["allowed_keys"])
+		}
+		const text = "ALLOWED_KEYS: pattern 4 allows everyone all that pattern 2 allows only callers with the right claims"
+		if got := len(lines) == 2 && lines[1]["level"] == "WARN" && lines[1]["msg"] == text; got != warned || len(lines) == 2 != warned {
+			t.Errorf("ALLOWED_KEYS=%s: the start logs %v; want a warning: %t", allowed, lines, warned)
+		}
+	}
+}
+
 // TestEverythingIsWarnedOf: a lone * is accepted and not passed over.
 func TestEverythingIsWarnedOf(t *testing.T) {
 	t.Parallel()

@@ -15,23 +15,24 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
-	"voxkv/lookup"
+	"voxkv/allowlist"
 )
 
 // Settings are the environment variables of the function. The tags of a field give
 // the name of its variable, its default and, for error messages, what it accepts.
 // An empty variable counts as one that is not set.
 type Settings struct {
-	SecretID        string        `env:"VOXIMPLANT_SECRET_ID" accepts:"the name or ARN of the secret that holds the service-account JSON"`
-	ApplicationID   int64         `env:"VOXIMPLANT_APPLICATION_ID" accepts:"the application's number, unless VOXIMPLANT_APPLICATION_NAME is set"`
-	ApplicationName string        `env:"VOXIMPLANT_APPLICATION_NAME" accepts:"the application's name, in place of VOXIMPLANT_APPLICATION_ID"`
-	AllowedKeys     lookup.Scope  `env:"ALLOWED_KEYS" accepts:"keys and prefix* patterns, comma-separated; * for every key"`
-	BasePath        basePath      `env:"BASE_PATH" accepts:"a path such as /phone or phone/v2, without escapes and empty segments"`
-	APIURL          apiURL        `env:"VOXIMPLANT_API_URL" envDefault:"https://api.voximplant.com/platform_api" accepts:"an https URL, or http to this machine or an address of a private network"`
-	CacheMaxAge     time.Duration `env:"CACHE_MAX_AGE" envDefault:"60s" accepts:"a duration such as 60s; 0s forbids caching"`
-	CacheScope      cacheScope    `env:"CACHE_SCOPE" envDefault:"public" accepts:"public or private"`
-	NotFoundMaxAge  time.Duration `env:"NOT_FOUND_MAX_AGE" envDefault:"5s" accepts:"a duration such as 5s; 0s forbids caching"`
-	// The defaults of the next two follow CACHE_MAX_AGE.
+	SecretID        string         `env:"VOXIMPLANT_SECRET_ID" accepts:"the name or ARN of the secret that holds the service-account JSON"`
+	ApplicationID   int64          `env:"VOXIMPLANT_APPLICATION_ID" accepts:"the application's number, unless VOXIMPLANT_APPLICATION_NAME is set"`
+	ApplicationName string         `env:"VOXIMPLANT_APPLICATION_NAME" accepts:"the application's name, in place of VOXIMPLANT_APPLICATION_ID"`
+	AllowedKeys     allowlist.List `env:"ALLOWED_KEYS" accepts:"keys and prefix* patterns, with {claim} placeholders and max-age= where needed, comma-separated; * for every key"`
+	BasePath        basePath       `env:"BASE_PATH" accepts:"a path such as /phone or phone/v2, without escapes and empty segments"`
+	APIURL          apiURL         `env:"VOXIMPLANT_API_URL" envDefault:"https://api.voximplant.com/platform_api" accepts:"an https URL, or http to this machine or an address of a private network"`
+	CacheMaxAge     time.Duration  `env:"CACHE_MAX_AGE" envDefault:"60s" accepts:"a duration such as 60s; 0s forbids caching"`
+	CacheScope      cacheScope     `env:"CACHE_SCOPE" envDefault:"public" accepts:"public or private"`
+	NotFoundMaxAge  time.Duration  `env:"NOT_FOUND_MAX_AGE" envDefault:"5s" accepts:"a duration such as 5s; 0s forbids caching"`
+	// The default of LOCAL_MAX_AGE follows CACHE_MAX_AGE. STALE_MAX_AGE is nil where it is
+	// not set: it is then as long as the key may be kept.
 	LocalMaxAge     *time.Duration `env:"LOCAL_MAX_AGE" accepts:"a duration such as 10s, at most CACHE_MAX_AGE"`
 	StaleMaxAge     *time.Duration `env:"STALE_MAX_AGE" accepts:"a duration such as 60s"`
 	LocalMaxItems   int            `env:"LOCAL_MAX_ITEMS" envDefault:"4096" accepts:"a number from 1 to 65536"`
@@ -167,8 +168,11 @@ func (r *reader) check(s *Settings) {
 	if s.LocalMaxAge == nil {
 		s.LocalMaxAge = new(min(defaultLocalMaxAge, s.CacheMaxAge/2))
 	}
-	if s.StaleMaxAge == nil {
-		s.StaleMaxAge = new(s.CacheMaxAge)
+	// No absence may be believed for longer than any item: where a status must be two
+	// seconds fresh, a new one must be seen as soon. It is one time for all keys, because
+	// a 404 must not tell which rule its key is under.
+	if shortest, ok := s.AllowedKeys.ShortestMaxAge(); ok {
+		s.NotFoundMaxAge = min(s.NotFoundMaxAge, shortest)
 	}
 	slices.SortFunc(r.problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"voxkv/allowlist"
 	"voxkv/internal/settings"
 )
 
@@ -71,7 +72,6 @@ func TestDefaults(t *testing.T) {
 		CacheScope:      "public",
 		NotFoundMaxAge:  5 * time.Second,
 		LocalMaxAge:     new(10 * time.Second),
-		StaleMaxAge:     new(time.Minute),
 		LocalMaxItems:   4096,
 		UpstreamTimeout: 5 * time.Second,
 		MaxKeys:         10,
@@ -81,7 +81,8 @@ func TestDefaults(t *testing.T) {
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("Read = %+v; want %+v", s, want)
 	}
-	if !s.AllowedKeys.Allows("status:1") || !s.AllowedKeys.Allows("greeting") || s.AllowedKeys.Allows("secret") {
+	allows := func(key string) bool { return s.AllowedKeys.Decide(key, allowlist.Caller{}).Allowed }
+	if !allows("status:1") || !allows("greeting") || allows("secret") {
 		t.Errorf("AllowedKeys = %v; want status:* and greeting", s.AllowedKeys)
 	}
 }
@@ -153,8 +154,28 @@ func TestDefaultsThatFollowCacheMaxAge(t *testing.T) {
 	t.Parallel()
 	for cache, local := range map[string]time.Duration{"0s": 0, "3s": 1500 * time.Millisecond, "10s": 5 * time.Second, "20s": 10 * time.Second, "1h": 10 * time.Second} {
 		s := read(t, environ("CACHE_MAX_AGE", cache))
-		if *s.LocalMaxAge != local || *s.StaleMaxAge != s.CacheMaxAge {
-			t.Errorf("CACHE_MAX_AGE=%s: LocalMaxAge = %v, StaleMaxAge = %v; want %v, %s", cache, *s.LocalMaxAge, *s.StaleMaxAge, local, cache)
+		if *s.LocalMaxAge != local || s.StaleMaxAge != nil {
+			t.Errorf("CACHE_MAX_AGE=%s: LocalMaxAge = %v, StaleMaxAge = %v; want %v, none of its own", cache, *s.LocalMaxAge, s.StaleMaxAge, local)
+		}
+	}
+}
+
+// TestNotFoundFollowsRules: no absence is believed for longer than the shortest
+// max-age of a rule, whichever key it is of.
+func TestNotFoundFollowsRules(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		allowed, notFound string
+		want              time.Duration
+	}{
+		{"a", "5s", 5 * time.Second},
+		{"a max-age=1h", "5s", 5 * time.Second},
+		{"a max-age=1h,b max-age=2s,c", "5s", 2 * time.Second},
+		{"a max-age=2s", "1s", time.Second},
+		{"a,b max-age=0s", "5s", 0},
+	} {
+		if got := read(t, environ("ALLOWED_KEYS", tt.allowed, "NOT_FOUND_MAX_AGE", tt.notFound)).NotFoundMaxAge; got != tt.want {
+			t.Errorf("ALLOWED_KEYS=%s NOT_FOUND_MAX_AGE=%s: %v; want %v", tt.allowed, tt.notFound, got, tt.want)
 		}
 	}
 }
@@ -211,8 +232,10 @@ func TestLists(t *testing.T) {
 func TestMalformedPatterns(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{
-		"+15550100,+1 5550199":   "pattern 2: the key has a character outside",
-		"a*b":                    "pattern 1: the key has a character outside",
+		"+15550100,+1/5550199":   "pattern 2: the key has a character outside",
+		"+15550100,+1 5550199":   "pattern 2: it has an option that is not known",
+		"a*b":                    "pattern 1: it has a * that is not at its end",
+		"a,order:{sub}*":         "pattern 2: a placeholder must be followed by",
 		"order:*,":               "pattern 2: it is empty",
 		",":                      "pattern 1: it is empty",
 		strings.Repeat("k", 201): "pattern 1: the key has more than 200 characters",

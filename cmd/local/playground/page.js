@@ -208,11 +208,21 @@ function fail({ value, selectedOptions: [{ text }] }) {
   return change('failing', `storage ${text}`, '/playground/fault', { method: 'PUT', body: value, done: `The storage ${text} from now on.` });
 }
 
+// become makes another one ask. The browser's cache knows no users here, since no token tells them apart.
+function become(claims) {
+  const done = claims ? 'Asking with these claims from now on. The browser’s cache may still answer for who asked before.' : 'Asking without claims from now on.';
+  return change('became', 'other claims', '/playground/claims', { method: 'PUT', body: claims, done });
+}
+
 // --- events ---
 
 $('read').addEventListener('submit', (event) => {
   event.preventDefault();
   read($('key').value);
+});
+$('user')?.addEventListener('submit', (event) => {
+  event.preventDefault();
+  become($('claims').value.trim());
 });
 setInterval(tick, 250);
 if (withStorage) {

@@ -1,14 +1,14 @@
-package lookup_test
+package allowlist_test
 
 import (
 	"log/slog"
 	"strings"
 	"testing"
 
-	"voxkv/lookup"
+	"voxkv/allowlist"
 )
 
-func TestParseScope(t *testing.T) {
+func TestParse(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
@@ -45,18 +45,18 @@ func TestParseScope(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s, err := lookup.ParseScope(tt.list)
+			s, err := allowlist.Parse(tt.list)
 			if (err == nil) != tt.ok {
-				t.Errorf("ParseScope(%q) = _, %v; want an error: %t", tt.list, err, !tt.ok)
+				t.Errorf("Parse(%q) = _, %v; want an error: %t", tt.list, err, !tt.ok)
 			}
-			if err != nil && (s.Everything() || s.Allows("a")) {
-				t.Errorf("ParseScope(%q) = a scope that allows keys, and an error", tt.list)
+			if err != nil && (s.Everything() || s.Decide("a", allowlist.Caller{}).Allowed) {
+				t.Errorf("Parse(%q) = a scope that allows keys, and an error", tt.list)
 			}
 		})
 	}
 }
 
-func TestScopeAllows(t *testing.T) {
+func TestAllows(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		list, key string
@@ -87,28 +87,28 @@ func TestScopeAllows(t *testing.T) {
 		{"a,*", "b", true},
 	}
 	for _, tt := range tests {
-		var s lookup.Scope
+		var s allowlist.List
 		if err := s.UnmarshalText([]byte(tt.list)); err != nil {
 			t.Fatal(err)
 		}
-		if got := s.Allows(tt.key); got != tt.want {
+		if got := s.Decide(tt.key, allowlist.Caller{}).Allowed; got != tt.want {
 			t.Errorf("scope %q: Allows(%q) = %t; want %t", tt.list, tt.key, got, tt.want)
 		}
 	}
 }
 
-func TestZeroScope(t *testing.T) {
+func TestZeroList(t *testing.T) {
 	t.Parallel()
-	var s lookup.Scope
-	if s.Allows("a") || s.Allows("") || s.Everything() {
-		t.Error("the zero Scope allows a key; want none")
+	var s allowlist.List
+	if s.Decide("a", allowlist.Caller{}).Allowed || s.Decide("", allowlist.Caller{}).Allowed || s.Everything() {
+		t.Error("the zero List allows a key; want none")
 	}
 }
 
-func TestScopeEverything(t *testing.T) {
+func TestEverything(t *testing.T) {
 	t.Parallel()
 	for list, want := range map[string]bool{"*": true, "a,*": true, "a": false, "a*": false} {
-		s, err := lookup.ParseScope(list)
+		s, err := allowlist.Parse(list)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,15 +118,15 @@ func TestScopeEverything(t *testing.T) {
 	}
 }
 
-// TestScopeInLogs: prefixes are policy, exact keys may be phone numbers.
-func TestScopeInLogs(t *testing.T) {
+// TestListInLogs: prefixes are policy, exact keys may be phone numbers.
+func TestListInLogs(t *testing.T) {
 	t.Parallel()
 	for list, want := range map[string]string{
 		"order:*,+15550100,+15550199,я*": `{"exact":2,"prefixes":["order:","я"]}`,
 		"+15550100":                      `{"exact":1,"prefixes":[]}`,
 		"*":                              `{"exact":0,"prefixes":[""]}`,
 	} {
-		scope, err := lookup.ParseScope(list)
+		scope, err := allowlist.Parse(list)
 		if err != nil {
 			t.Fatal(err)
 		}

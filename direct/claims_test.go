@@ -1,0 +1,176 @@
+package direct_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"voxkv/allowlist"
+	"voxkv/direct"
+	"voxkv/lookup"
+)
+
+// newRuledSite is a site of the keys that rules allow, which may be written.
+func newRuledSite(t *testing.T, rules string) *site {
+	t.Helper()
+	api, client := newAPI(t)
+	scope, err := allowlist.Parse(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := lookup.New(lookup.Config{
+		Scope: scope, Fetch: client.GetKeyValueItem, NotFoundMaxAge: time.Hour, MaxItems: 10, Timeout: time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(found.Item)
+	s.api = api
+	s.Items = &direct.Items{Client: client, Scope: scope, Forget: found.Forget, Writable: true, Timeout: time.Minute}
+	for _, key := range []string{"order:42:x", "order:43:x", "call:42", "status:1"} {
+		api.Put(key, "v", time.Now().Add(time.Hour))
+	}
+	return s
+}
+
+// calls is how often the API was called, by all methods.
+func (s *site) calls() (n int) {
+	for _, method := range []string{"SetKeyValueItem", "DelKeyValueItem", "GetKeyValueItem", "GetKeyValueItems", "GetKeyValueKeys"} {
+		n += s.api.Calls(method)
+	}
+	return n
+}
+
+// TestClaimsOfAPayload: where a payload has claims they hold as a token's would; where
+// it has none, a placeholder stands for any run of characters.
+func TestClaimsOfAPayload(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		key, claims string // "" for none
+		found       bool
+	}{
+		{"order:42:x", ``, true},
+		{"order:43:x", ``, true},
+		{"order:42", ``, false},
+		{"order:42:x", `{"sub":"42"}`, true},
+		{"order:42:x", `{"sub":42}`, true},
+		{"order:43:x", `{"sub":"42"}`, false},
+		{"order:42:x", `{"sub":"4"}`, false},
+		{"order:42:x", `{}`, false},
+		{"order:42:x", `{"sub":null}`, false},
+		{"order:42:x", `{"sub":["42"],"email_verified":true}`, false},
+		{"order:42:x", `{"sub":42.0}`, false},
+		{"order:42:x", `{"user":"42"}`, false},
+		{"call:42", `{"sub":"42"}`, true},
+		{"call:42", `{"sub":"43"}`, false},
+		{"status:1", `{}`, true},
+		{"status:1", `{"sub":"42"}`, true},
+		{"status:1", ``, true},
+	} {
+		member := ""
+		if tt.claims != "" {
+			member = `,"claims":` + tt.claims
+		}
+		s := newRuledSite(t, "order:{sub}:*, call:{sub}, status:*")
+		for _, payload := range []string{
+			fmt.Sprintf(`{"key":%q%s}`, tt.key, member), fmt.Sprintf(`{"keys":[%q]%s}`, tt.key, member), fmt.Sprintf(`[{"key":%q%s}]`, tt.key, member),
+		} {
+			before := s.calls()
+			got, err := s.Invoke(t.Context(), []byte(payload))
+			if err != nil || strings.Contains(string(got), `"value":"v"`) != tt.found || (s.calls() > before) != tt.found {
+				t.Errorf("%s = %s, %v after %d calls; want the item: %t", payload, got, err, s.calls()-before, tt.found)
+			}
+			if tt.found && !strings.Contains(string(got), `"max_age":`) {
+				t.Errorf("%s = %s; want a max_age", payload, got)
+			}
+		}
+		set := fmt.Sprintf(`{"operation":"set","key":%q,"value":"v","ttl":60%s}`, tt.key, member)
+		remove := fmt.Sprintf(`{"operation":"delete","key":%q%s}`, tt.key, member)
+		for _, payload := range []string{set, remove} {
+			before := s.calls()
+			if got, err := s.Invoke(t.Context(), []byte(payload)); (err == nil) != tt.found || (s.calls() > before) != tt.found {
+				t.Errorf("%s = %s, %v after %d calls; want it done: %t", payload, got, err, s.calls()-before, tt.found)
+			} else if err != nil {
+				checkError(t, err, "InvalidRequest")
+			}
+		}
+	}
+}
+
+// TestEachElementHasItsOwnClaims, so that a pipe may carry the events of many users.
+func TestEachElementHasItsOwnClaims(t *testing.T) {
+	t.Parallel()
+	s := newRuledSite(t, "order:{sub}:*")
+	got, err := s.Invoke(t.Context(), []byte(`[{"key":"order:42:x","claims":{"sub":"42"}},{"key":"order:42:x","claims":{"sub":"43"}},{"key":"order:43:x"},
+		{"key":"order:43:x","claims":{"sub":"43"}},{"key":"order:43:x","claims":{}}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	items := decode[[]*itemBody](t, got)
+	if len(items) != 5 || items[0] == nil || items[1] != nil || items[2] == nil || items[3] == nil || items[4] != nil {
+		t.Errorf("Invoke = %s; want the items 0, 2 and 3", got)
+	}
+	if line := s.log.Last(t); line["claim_unusable"] != 1. || line["keys"] != 5. {
+		t.Errorf("log = %v; want 5 keys, of which one lacked a claim", line)
+	}
+}
+
+// TestListsOfAUser: a list keeps to the caller's rules, too. Its prefix must be
+// covered whole, also for a trusted caller: one list never joins those of many users.
+func TestListsOfAUser(t *testing.T) {
+	t.Parallel()
+	s := newRuledSite(t, "order:{sub}:*, call:{sub}, status:*")
+	for payload, keys := range map[string]string{
+		`"prefix":"order:42:","claims":{"sub":"42"}`:  "order:42:x",
+		`"prefix":"order:42:x","claims":{"sub":"42"}`: "order:42:x",
+		`"prefix":"order:43:"`:                        "order:43:x",
+		`"prefix":"status:","claims":{"sub":"42"}`:    "status:1",
+		`"prefix":"order:43:","claims":{"sub":"42"}`:  "",
+		`"prefix":"order:42:","claims":{}`:            "",
+		`"prefix":"order:42","claims":{"sub":"42"}`:   "",
+		`"prefix":"order:"`:                           "",
+		`"prefix":"order:4"`:                          "",
+		`"prefix":"call:42","claims":{"sub":"42"}`:    "",
+		`"prefix":"call:"`:                            "",
+	} {
+		for _, operation := range []string{"list", "keys"} {
+			payload := `{"operation":"` + operation + `",` + payload + `}`
+			if keys == "" {
+				s.checkRefused(t, payload, "InvalidRequest", "The prefix of a list must begin with")
+				continue
+			}
+			got, err := s.Invoke(t.Context(), []byte(payload))
+			if err != nil {
+				t.Fatalf("%s: %v", payload, err)
+			}
+			if page := decode[struct {
+				Items      []itemBody
+				NextOffset *int `json:"next_offset"`
+			}](t, got); len(page.Items) != 1 || page.Items[0].Key != keys {
+				t.Errorf("%s = %s; want %s alone", payload, got, keys)
+			}
+		}
+	}
+}
+
+// TestMalformedClaims: claims that are no object are refused, and never taken for
+// absent: a null may be what became of a user who is not logged in.
+func TestMalformedClaims(t *testing.T) {
+	t.Parallel()
+	s := newRuledSite(t, "order:{sub}:*")
+	for _, claims := range []string{`null`, `""`, `"sub"`, `[]`, `["42"]`, `0`, `true`, `false`} {
+		for _, payload := range []string{`{"key":"order:42:x","claims":%s}`, `{"keys":["order:42:x"],"claims":%s}`, `[{"key":"order:42:x"},{"key":"order:42:x","claims":%s}]`,
+			`{"operation":"list","prefix":"order:42:","claims":%s}`, `{"operation":"set","key":"order:42:x","value":"v","ttl":60,"claims":%s}`} {
+			s.checkRefused(t, fmt.Sprintf(payload, claims), "InvalidRequest", `"claims" takes an object such as {"sub":"42"}`)
+		}
+	}
+	for _, payload := range []string{`{"key":"order:42:x","claims":{"sub":"42","sub":"43"}}`, `{"key":"order:42:x","claims":{},"claims":{"sub":"42"}}`} {
+		s.checkRefused(t, payload, "InvalidRequest", "two members of one name")
+	}
+	if n := s.calls(); n != 0 {
+		t.Errorf("refused payloads made %d calls", n)
+	}
+	// A member of another name is none of ours, and says nothing.
+	s.checkRefused(t, `{"claims":{"sub":"42"}}`, "InvalidRequest", "A direct invocation takes")
+}
