@@ -3,12 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
-const settings = {
-  CACHE_MAX_AGE: '2s', // so late, about, is a change seen
-  LOCAL_MAX_AGE: '1s',
-  NOT_FOUND_MAX_AGE: '2s',
-  LOG_LEVEL: 'warn', // no line for each request
-};
+const rules = 'order:* max-age=2s'; // so late, about, is a change seen
 
 export class Voxkv {
   url; // undefined before it has been up
@@ -20,8 +15,8 @@ export class Voxkv {
 
   /** program is cmd/local, to be run in dir. Pages of origin may read. log is told of what nobody asked for. */
   constructor({ program, dir, origin, log }) {
-    const env = { ...process.env, ...settings, CORS_ORIGINS: origin };
-    this.#command = (address) => spawn(program, ['-addr', address, '-allowed-keys', 'order:*'], { cwd: dir, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = { ...process.env, CORS_ORIGINS: origin, LOG_LEVEL: 'warn' }; // no line for each request
+    this.#command = (address) => spawn(program, ['-addr', address, '-allowed-keys', rules], { cwd: dir, env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#log = log;
   }
 
