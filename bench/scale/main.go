@@ -26,6 +26,7 @@ func main() {
 	bySetting(os.Stdout, s)
 	byItems(os.Stdout, s)
 	byBudget(os.Stdout, s)
+	byWatching(os.Stdout, s)
 }
 
 // byViewers is the table of scales.
@@ -79,6 +80,20 @@ func byBudget(w io.Writer, s scenario) {
 	behind, longer := alone.withCloudFront(), newModel(s).withCloudFront()
 	for _, budget := range []float64{5, 20, 100, 500} {
 		fmt.Fprintf(w, "| %s | %s | %s | %s |\n", number(budget), alone.most(budget), behind.most(budget), longer.most(budget))
+	}
+}
+
+// byWatching is for pages that ask as soon as max-age ends, as client/ does: what a thousand of them cost.
+func byWatching(w io.Writer, s scenario) {
+	fmt.Fprintf(w, "\n| `CACHE_MAX_AGE` | requests of a viewer, an hour | function, of 1,000 viewers, an hour | $ a month "+
+		"| **CloudFront**: function, an hour | $ a month |\n|%s\n", columns(6))
+	s.poll = time.Second
+	for _, age := range []time.Duration{2 * time.Second, 10 * time.Second, time.Minute} {
+		s.maxAge, s.localMaxAge = age, min(10*time.Second, age/2)
+		m := newModel(s)
+		alone, behind := m.traffic(1e3), m.withCloudFront().traffic(1e3)
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s |\n", short(age), number(alone.viewer/1e3*3600), number(alone.function*3600),
+			number(alone.dollars(false)), number(behind.function*3600), number(behind.dollars(true)))
 	}
 }
 

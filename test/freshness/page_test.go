@@ -1,6 +1,7 @@
 package freshness
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"regexp"
@@ -32,7 +33,7 @@ func page() []pageClaim {
 }
 
 // TestPage holds the table of the page's rule in docs/freshness.md, in both
-// directions, for the rule of the JavaScript module.
+// directions, for the rule of the npm package.
 func TestPage(t *testing.T) {
 	t.Parallel()
 	margin := pageMargin(t)
@@ -47,6 +48,37 @@ func TestPage(t *testing.T) {
 			}
 			if c.bears != always && c.late(all, (c.bears+1)*second, margin) <= 0 {
 				t.Errorf("with answers %d s late the page uses no value after its end; the claim is too modest", c.bears+1)
+			}
+		})
+	}
+}
+
+// TestServerClock holds the bound for the server's clock that each answer gives the npm package, which uses the least of
+// all: no answer may give a time that is over already when the request for it begins.
+func TestServerClock(t *testing.T) {
+	t.Parallel()
+	margin := pageMargin(t)
+	for _, c := range page() {
+		if c.bears == never {
+			continue
+		}
+		t.Run(fmt.Sprintf("%v, %s, no-cache %v", c.caches, scope(c.private), c.asked), func(t *testing.T) {
+			t.Parallel()
+			delay := 6 * second
+			if c.bears != always {
+				delay = c.bears * second
+			}
+			for left, l := range (law{ceiling: 4, private: c.private}).lives(t) {
+				kept := l.own
+				if c.asked {
+					kept = 0
+				}
+				c.caches.walk(made(left, delay), l, func(last response) {
+					bound := (last.date + max(last.age, kept) + margin) * second
+					if late := last.at - bound + len(c.caches) + 1; late > 0 {
+						t.Fatalf("an item with %s s left: by the bound the server's clock is %s s behind", seconds(left), seconds(late))
+					}
+				})
 			}
 		})
 	}
@@ -70,16 +102,17 @@ func (c pageClaim) late(all []lives, delay, margin int) int {
 	return latest + len(c.caches) + 1
 }
 
-// pageMargin is what the JavaScript module takes off, in seconds.
+// pageMargin is what the npm package takes off, in seconds.
 func pageMargin(t *testing.T) int {
 	t.Helper()
-	module, err := os.ReadFile("../../examples/javascript/voxkv.mjs")
+	module, err := os.ReadFile("../../client/src/http.ts")
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := regexp.MustCompile(`\(item\.expires_at - age - (\d+)\) \* 1000 - Date\.parse`).FindSubmatch(module)
-	if found == nil {
-		t.Fatal("the rule of voxkv.mjs is not where it was")
+	found := regexp.MustCompile(`const margin = (\d+)000;`).FindSubmatch(module)
+	rule := []byte("date + Math.max(age, kept ? lifetime(response, 'max-age') : 0) + margin + elapsed()")
+	if found == nil || !bytes.Contains(module, rule) {
+		t.Fatal("the rule of client/src/http.ts is not where it was")
 	}
 	margin, _ := strconv.Atoi(string(found[1]))
 	return margin

@@ -1,0 +1,54 @@
+import type { ItemError } from './error.js';
+import type { Item } from './item.js';
+import type { Watch } from './watch.js';
+
+interface Options {
+  signal?: AbortSignal | undefined;
+  onError?: ((error: ItemError, key: string) => void) | undefined;
+}
+
+/** Iterates over what a watch calls back with. The watch begins with the first next(). */
+export function changes(watch: Watch, key: string, { signal, onError }: Options): AsyncGenerator<Item | null, void, void> {
+  let latest: [Item | null] | undefined; // not taken yet
+  let failed: ItemError | undefined;
+  let ended = false;
+  let stop = () => {};
+  let wake = stop;
+
+  async function* iterate() {
+    stop = watch(key, (item) => {
+      latest = [item];
+      wake();
+    }, {
+      signal,
+      onError: (error) => {
+        failed = error;
+        onError?.(error, key);
+      },
+      onEnd: () => {
+        ended = true;
+        wake();
+      },
+    });
+    try {
+      while (!ended) {
+        const taken = latest;
+        latest = undefined;
+        if (taken) yield taken[0];
+        else await new Promise<void>((resolve) => { wake = resolve; });
+      }
+      if (failed?.code === 'invalid_key') throw failed;
+    } finally {
+      stop();
+    }
+  }
+
+  const iterator = iterate();
+  // A generator that waits would return only after the next change.
+  const finish = iterator.return;
+  iterator.return = (value) => {
+    stop();
+    return finish.call(iterator, value);
+  };
+  return iterator;
+}

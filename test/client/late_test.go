@@ -1,0 +1,103 @@
+package client
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"voxkv/test/caches/cachetest"
+)
+
+// A front is a way to an item.
+type front struct {
+	Name    string `json:"name"`
+	URL     string `json:"url"`
+	Storage string `json:"storage"`
+	Seconds int    `json:"seconds"` // CACHE_MAX_AGE
+}
+
+// changes is how many items are overwritten behind each front.
+const changes = 20
+
+// TestLate measures how late a page sees that a value was overwritten, with and without a shared cache. It takes three
+// minutes and asserts nothing, and so runs only when VOXKV_CLIENT_TABLE is set.
+func TestLate(t *testing.T) {
+	if os.Getenv("VOXKV_CLIENT_TABLE") == "" {
+		t.Skip("VOXKV_CLIENT_TABLE is not set")
+	}
+	tarball := filepath.Join(t.TempDir(), "voxkv-client.tgz")
+	t.Run("package", func(t *testing.T) { pack(t, tarball, []string{"npm", "pack"}) })
+	dir := project(t, tarball)
+	local := build(t)
+	var fronts []front
+	for _, seconds := range []int{2, 10, 60} {
+		age := "CACHE_MAX_AGE=" + strconv.Itoa(seconds) + "s"
+		root := serve(t, local, age, "LOCAL_MAX_AGE=0s")
+		fronts = append(fronts, front{age, root, root + "/storage/", seconds})
+		if varnish := shared(t, strings.TrimPrefix(root, "http://")); varnish != "" {
+			fronts = append(fronts, front{age + ", Varnish", varnish, root + "/storage/", seconds})
+		}
+	}
+	pages := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	t.Cleanup(pages.Close)
+	for engine, name := range map[string]string{"chrome": "chromium", "firefox": "firefox-esr"} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			executable, err := exec.LookPath(name)
+			if err != nil {
+				t.Skipf("NOT MEASURED in %s: %v", name, err)
+			}
+			go others(t.Context(), fronts, engine)
+			visit(t, dir, map[string]any{"browser": engine, "executable": executable, "pages": pages.URL, "fronts": fronts, "changes": changes})
+		})
+	}
+}
+
+// shared returns the root of a Varnish, which sends Age as CDNs do; "" if there is none.
+func shared(t *testing.T, origin string) string {
+	t.Helper()
+	kinds := cachetest.Kinds()
+	kind := kinds[slices.IndexFunc(kinds, func(k cachetest.Kind) bool { return k.Name == "Varnish" })]
+	if missing := kind.Missing(); missing != "" {
+		t.Logf("NOT MEASURED with a shared cache: %s", missing)
+		return ""
+	}
+	cache := cachetest.Start(t, kind, origin)
+	cache.Await(t)
+	return cache.URL
+}
+
+// others read what the page of a browser watches, so that a shared cache has copies of all ages.
+func others(ctx context.Context, fronts []front, engine string) {
+	again := time.NewTicker(500 * time.Millisecond)
+	defer again.Stop()
+	for ctx.Err() == nil {
+		for _, f := range fronts {
+			for i := range changes {
+				r, err := http.NewRequestWithContext(ctx, http.MethodGet, f.URL+"/v1/optional/"+key(i, engine), nil)
+				if err != nil {
+					return
+				}
+				if res, err := http.DefaultClient.Do(r); err == nil { // the page measures, not this
+					_, _ = io.Copy(io.Discard, res.Body)
+					res.Body.Close()
+				}
+			}
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func key(i int, engine string) string { return engine + ":" + strconv.Itoa(i) }
