@@ -93,7 +93,7 @@ func (p *playground) printStart(w io.Writer, root string, v *variables) {
 		p.printReal(&rest, root)
 	}
 	printInvoke(&rest, root, p.options.functionName, cmp.Or(p.read, "…"))
-	w.Write(rest.Bytes())
+	fmt.Fprint(w, rest.String())
 }
 
 func listen(ctx context.Context, addr string) (net.Listener, error) {
