@@ -244,6 +244,18 @@ const visits = {
     });
   },
 
+  'plays a caller with claims': async (page) => {
+    await page.getByText('Who asks').click();
+    for (const [claims, status] of [
+      ['{"sub":"42"}', /^These claims count/], ['sub', /accepted: claims such as/], ['', /^Nobody with claims asks/],
+    ]) {
+      await page.getByLabel('Claims').fill(claims);
+      await page.getByRole('button', { name: 'Ask with these claims' }).click();
+      await says(page, 'became', status);
+    }
+    await accessible(page);
+  },
+
   'links to the contract': async (page, open) => {
     for (const [name, text] of [['The contract with callers', /Cache-Control/], ['openapi.yaml', /^openapi: 3/]]) {
       const link = await page.getByRole('link', { name }).evaluate((a) => a.href);

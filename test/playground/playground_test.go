@@ -1,6 +1,7 @@
 // Package playground uses the page of cmd/local in Chromium as people do: by mouse and by keyboard, on a phone and on a
 // desk, in light and in dark. It needs Chromium, node, npm and, once, the npm registry, and so runs only when
-// VOXKV_PLAYGROUND is set. Pictures of the page are left in the directory VOXKV_SCREENSHOTS, if that is set.
+// VOXKV_PLAYGROUND is set. Pictures of the page are left in the directory VOXKV_SCREENSHOTS, if that is set; of the visits to
+// the embedded storage VOXKV_VISIT, a part of their names, chooses some.
 package playground
 
 import (

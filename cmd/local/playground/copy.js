@@ -23,7 +23,7 @@ export function asClient(view, origin) {
   const lines = ['import { createClient } from \'voxkv-client\';', '', `const kv = createClient({ url: ${literal(origin)} });`];
   const keys = view.key.trim().split(/\s+/).map(literal);
   const fresh = view.cache === 'default' ? '' : ', { fresh: true }';
-  if (view.form === 'batch') return [...lines, `const items = await kv.getMany([${keys.join(', ')}]);`].join('\n');
+  if (view.form === 'batch') return [...lines, `const items = await kv.getMany([${keys.join(', ')}]${fresh});`].join('\n');
   if (view.watch) return [...lines, `const stop = kv.watch(${literal(view.key)}, (item) => console.log(item?.value));`].join('\n');
   const value = view.form === 'parsed' ? 'item?.json()' : 'item?.value';
   return [...lines, `const item = await kv.get(${literal(view.key)}${fresh});`, `console.log(${value});`].join('\n');
