@@ -466,7 +466,7 @@ async function visit(url, use) {
     });
     page.on('console', (message) => {
       // Chromium reports every answer that is no success.
-      const expected = message.text().startsWith('Failed to load resource') && /\/v1\/|\/storage\/|\/invocations/.test(message.location().url);
+      const expected = message.text().startsWith('Failed to load resource') && /\/v1\/|\/storage\/|\/invocations|\/claims/.test(message.location().url);
       if (message.type() !== 'debug' && !expected) wrong.push(`on the console: ${message.text()}`);
     });
     page.on('pageerror', (error) => wrong.push(`an error: ${error.message}`));

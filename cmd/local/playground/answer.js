@@ -23,6 +23,7 @@ export function showHTTP({ form, key, response, body, parsed, visit, now, fresh 
     step.querySelector('span').textContent = text;
   });
   const value = form === 'value' && response.ok ? body : form === 'parsed' && parsed && 'value_json' in parsed ? parsed.value_json : parsed?.value;
+  $('headers-title').textContent = 'Headers that a page of another origin may read';
   show({ what: key, body, parsed, value: response.ok && form !== 'batch' ? value : undefined, headers: readable(response.headers) });
   shown = { key, now, ends: parsed?.expires_at ? parsed.expires_at * 1000 : NaN, fresh };
   $('way').hidden = $('clocks').hidden = false;
@@ -35,6 +36,7 @@ export function showDirect({ response, body, parsed, failed, now }) {
   const sum = failed ? `${parsed?.errorType ?? response.headers.get('X-Amzn-Errortype') ?? response.status}: ${parsed?.errorMessage ?? parsed?.message ?? parsed?.Message ?? body}` : 'The function answered.';
   say('summary', sum, failed ? 'bad' : 'good');
   const item = failed ? null : parsed;
+  $('headers-title').textContent = 'Headers';
   show({ what: 'Direct invocation', body, parsed, value: item?.value, headers: [...response.headers] });
   shown = {
     key: item?.key, now, ends: item?.expires_at ? item.expires_at * 1000 : NaN,
