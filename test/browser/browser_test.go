@@ -65,7 +65,7 @@ const (
 	confirmed = "confirmed:item"
 )
 
-// TestBrowser is B3-30 and E5-26 of docs/http-statements.md.
+// TestBrowser is B3-7, B3-30 and E5-26 of docs/http-statements.md.
 func TestBrowser(t *testing.T) {
 	if os.Getenv("VOXKV_BROWSER") == "" {
 		t.Skip("VOXKV_BROWSER is not set")
