@@ -197,8 +197,9 @@ func (v visit) judge(t *testing.T) {
 	t.Helper()
 	status := v.answer.status
 	seen := strings.Contains(v.answer.body, ownValue)
+	theirs := status == http.StatusOK && seen || status == http.StatusNotModified && v.tag != ""
 	switch {
-	case v.user == owner && !(status == http.StatusOK && seen) && !(status == http.StatusNotModified && v.tag != ""):
+	case v.user == owner && !theirs:
 		t.Errorf("%v: %d %s; want their own item", v, status, v.answer.body)
 	case v.user != owner && (status != v.absent || seen):
 		t.Errorf("%v: %d %s; want %d without the item of %s", v, status, v.answer.body, v.absent, owner)
