@@ -204,3 +204,23 @@ func TestMisspeltClaims(t *testing.T) {
 		}
 	}
 }
+
+// TestListsCountUnusableClaims: the log counts them where a list is refused for them, as
+// it does for keys.
+func TestListsCountUnusableClaims(t *testing.T) {
+	t.Parallel()
+	for claims, want := range map[string]any{`{"sub":"auth0|42"}`: 1., `{}`: 1., `{"sub":"43"}`: nil, `{"sub":"42"}`: nil} {
+		for _, payload := range []string{`{"operation":"list","prefix":"order:42:","claims":%s}`, `{"operation":"keys","prefix":"order:42:x","claims":%s}`, `{"operation":"set","key":"order:42:y","value":"v","ttl":60,"claims":%s}`} {
+			s := newRuledSite(t, "order:{sub}:*")
+			payload := fmt.Sprintf(payload, claims)
+			_, err := s.Invoke(t.Context(), []byte(payload))
+			line := s.log.Last(t)
+			if line["claim_unusable"] != want || (err == nil) != (claims == `{"sub":"42"}`) {
+				t.Errorf("%s: %v, log %v; want claim_unusable %v", payload, err, line, want)
+			}
+			if strings.HasPrefix(payload, `{"operation":"list"`) && line["key"] != nil {
+				t.Errorf("%s: log %v; want no key", payload, line)
+			}
+		}
+	}
+}
