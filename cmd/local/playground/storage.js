@@ -109,6 +109,6 @@ export function fail({ value, selectedOptions: [{ text }] }) {
 
 // become makes another one ask. The answer empties the browser's cache.
 export function become(claims) {
-  const done = claims ? 'These claims count from now on. The browser may still use copies of what was answered before.' : 'Nobody with claims asks from now on.';
+  const done = claims ? 'These claims count from now on.' : 'Nobody with claims asks from now on.';
   return send('became', 'other claims', '/playground/claims', { method: 'PUT', body: claims, done });
 }
