@@ -33,7 +33,8 @@ type Decision struct {
 	Private bool
 
 	// ClaimUnusable reports whether a rule could have matched, but the caller has not
-	// the claim that it needs, or one that cannot be part of a key.
+	// the claims that it needs, or some that cannot be part of a key. It is false if
+	// another claim that the rule needs is that of somebody else.
 	ClaimUnusable bool
 }
 

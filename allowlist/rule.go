@@ -39,13 +39,15 @@ type match struct {
 	// possible reports whether the rule would match for a caller with the right claims.
 	possible bool
 
-	claimUnusable bool // of the claims that the rule needs, one cannot be part of a key
+	// claimUnusable reports whether the rule does not match only because the caller's
+	// claims lack one, or have one that cannot be part of a key.
+	claimUnusable bool
 }
 
 // match compares key with the pattern. It does so part by part, without choice: the
 // next separator ends what a placeholder can stand for.
 func (r *rule) match(key string, by Caller) match {
-	m := match{matches: true}
+	differ, unusable := 0, 0 // claims that are not what key has, and those of them that no key has
 	for _, p := range r.parts {
 		if p.claim == "" {
 			rest, ok := strings.CutPrefix(key, p.literal)
@@ -63,17 +65,17 @@ func (r *rule) match(key string, by Caller) match {
 			return match{}
 		}
 		key = key[len(run):]
-		if !by.Trusted {
-			claim := by.Claims[p.claim]
-			m.matches = m.matches && claim == run
-			m.claimUnusable = m.claimUnusable || !usable(claim)
+		if claim := by.Claims[p.claim]; !by.Trusted && claim != run {
+			differ++
+			if !usable(claim) {
+				unusable++
+			}
 		}
 	}
 	if key != "" && !r.open {
 		return match{}
 	}
-	m.possible = true
-	return m
+	return match{matches: differ == 0, possible: true, claimUnusable: differ > 0 && unusable == differ}
 }
 
 // usable reports whether a claim with this value can be part of a key.

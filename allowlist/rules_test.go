@@ -191,6 +191,32 @@ func TestFirstRuleDecides(t *testing.T) {
 	}
 }
 
+// TestClaimUnusable: a claim that fits no key counts where it is what keeps the rule
+// from matching, and not where another claim of the caller is that of somebody else.
+func TestClaimUnusable(t *testing.T) {
+	t.Parallel()
+	l := list(t, "{tenant}:{sub}:*")
+	for _, tt := range []struct {
+		key, tenant, sub string
+		want             bool
+	}{
+		{"a:42:x", "a", "42", false},
+		{"a:42:x", "a", "43", false},
+		{"a:42:x", "a", "", true},
+		{"a:42:x", "a", "auth0|42", true},
+		{"a:42:x", "", "42", true},
+		{"a:42:x", "", "", true},
+		{"a:42:x", "b", "", false},
+		{"a:42:x", "", "43", false},
+		{"a:42", "a", "", false},
+	} {
+		d := l.Decide(tt.key, allowlist.Caller{Claims: allowlist.Claims{"tenant": tt.tenant, "sub": tt.sub}})
+		if d.ClaimUnusable != tt.want || d.Allowed && (tt.tenant != "a" || tt.sub != "42") {
+			t.Errorf("Decide(%q) with tenant %q, sub %q = %+v; want it unusable: %t", tt.key, tt.tenant, tt.sub, d, tt.want)
+		}
+	}
+}
+
 func TestCovers(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

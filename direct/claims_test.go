@@ -171,6 +171,56 @@ func TestMalformedClaims(t *testing.T) {
 	if n := s.calls(); n != 0 {
 		t.Errorf("refused payloads made %d calls", n)
 	}
-	// A member of another name is none of ours, and says nothing.
 	s.checkRefused(t, `{"claims":{"sub":"42"}}`, "InvalidRequest", "A direct invocation takes")
+}
+
+// TestMisspeltClaims: a member that was meant to be claims is refused. If it were
+// ignored like other unknown members, the user would read what everybody may.
+func TestMisspeltClaims(t *testing.T) {
+	t.Parallel()
+	s := newRuledSite(t, "order:{sub}:*")
+	payloads := []string{
+		`{"key":"order:43:x",%q:{"sub":"42"}}`, `{"keys":["order:43:x"],%q:{"sub":"42"}}`, `[{"key":"order:42:x","claims":{"sub":"42"}},{"key":"order:43:x",%q:{"sub":"42"}}]`,
+		`{"operation":"list","prefix":"order:43:",%q:{"sub":"42"}}`, `{"operation":"keys","prefix":"order:43:",%q:null}`,
+		`{"operation":"set","key":"order:43:x","value":"v","ttl":60,%q:{}}`, `{"operation":"delete","key":"order:43:x",%q:{"sub":"42"}}`,
+		`{"key":"order:42:x","claims":{"sub":"42"},%q:{"sub":"43"}}`, // which of the two is meant?
+	}
+	for _, name := range []string{
+		"claim", "Claims", "Claim", "CLAIMS", "claims ", " claims", "claims.$", "_claims", "claims[]", "cliams", "calims", "clams", "claimss", "laims", "clаims", "сlaims", "cla\u0131ms",
+		"userClaims", "user_claims", "jwt-claims", "jwtClaim",
+	} {
+		for _, payload := range payloads {
+			s.checkRefused(t, fmt.Sprintf(strings.ReplaceAll(payload, "%q", `"%s"`), name), "InvalidRequest", `A member looks like "claims", but is spelt differently`)
+		}
+	}
+	if n := s.calls(); n != 0 {
+		t.Errorf("refused payloads made %d calls", n)
+	}
+	for _, name := range []string{"more", "class", "chains", "claimed", "claim_number", "aims", "c", "", "Key", "заявки"} {
+		for _, payload := range payloads[:5] {
+			if got, err := s.Invoke(t.Context(), []byte(fmt.Sprintf(payload, name))); err != nil {
+				t.Errorf("%s with %q = %s, %v; want it ignored", payload, name, got, err)
+			}
+		}
+	}
+}
+
+// TestListsCountUnusableClaims: the log counts them where a list is refused for them, as
+// it does for keys.
+func TestListsCountUnusableClaims(t *testing.T) {
+	t.Parallel()
+	for claims, want := range map[string]any{`{"sub":"auth0|42"}`: 1., `{}`: 1., `{"sub":"43"}`: nil, `{"sub":"42"}`: nil} {
+		for _, payload := range []string{`{"operation":"list","prefix":"order:42:","claims":%s}`, `{"operation":"keys","prefix":"order:42:x","claims":%s}`, `{"operation":"set","key":"order:42:y","value":"v","ttl":60,"claims":%s}`} {
+			s := newRuledSite(t, "order:{sub}:*")
+			payload := fmt.Sprintf(payload, claims)
+			_, err := s.Invoke(t.Context(), []byte(payload))
+			line := s.log.Last(t)
+			if line["claim_unusable"] != want || (err == nil) != (claims == `{"sub":"42"}`) {
+				t.Errorf("%s: %v, log %v; want claim_unusable %v", payload, err, line, want)
+			}
+			if strings.HasPrefix(payload, `{"operation":"list"`) && line["key"] != nil {
+				t.Errorf("%s: log %v; want no key", payload, line)
+			}
+		}
+	}
 }

@@ -28,13 +28,14 @@ func (h *Handler) operate(ctx context.Context, r request) (res response, err err
 	if err := r.checkMembers(); err != nil {
 		return res, err
 	}
+	asked := r.Prefix
 	if res.operation == "set" || res.operation == "delete" {
-		res.result.Key = *r.Key
+		asked, res.result.Key = *r.Key, *r.Key
 		if err := lookup.CheckKey(*r.Key); err != nil {
 			return res, err
 		}
-		res.result.Answer.Rule = h.Items.Scope.Decide(*r.Key, allowlist.CallerOf(ctx)) // for the log
 	}
+	res.result.Answer.Rule = h.Items.Scope.Decide(asked, allowlist.CallerOf(ctx)) // for the log
 	res.value, err = operation(h.Items, ctx, r)
 	return res, err
 }

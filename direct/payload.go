@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,9 +21,7 @@ type request struct {
 	Keys      *[]string `json:"keys"`
 	Operation *string   `json:"operation"`
 
-	// Claims are those of a user whom the caller asks for. If absent, the caller asks
-	// for itself, who is trusted.
-	Claims jsontext.Value `json:"claims"`
+	asker
 
 	// What follows is for operations.
 	Value     *string  `json:"value"`
@@ -32,10 +31,19 @@ type request struct {
 	Offset    integer  `json:"offset"`
 	Count     integer  `json:"count"`
 
-	caller allowlist.Caller // who asks, by Claims
+	caller allowlist.Caller // who asks
 
 	enrichment bool               // the payload is a list of requests, one for each of Keys
 	callers    []allowlist.Caller // of each of these
+}
+
+// An asker is what a payload, or an element of a list, tells of who asks.
+type asker struct {
+	// Claims are those of a user whom the caller asks for. If absent, the caller asks
+	// for itself, who is trusted.
+	Claims jsontext.Value `json:"claims"`
+
+	Unknown map[string]jsontext.Value `json:",embed"` // all other members
 }
 
 // An integer is a JSON number without a fraction, however it is written: 60,
@@ -83,14 +91,14 @@ func parse(payload []byte) (request, error) {
 		return request{}, problem.BadRequest(problem.InvalidRequest, accepted)
 	}
 	var err error
-	r.caller, err = callerWith(r.Claims)
+	r.caller, err = r.identify()
 	return r, err
 }
 
 func parseList(payload []byte) (request, error) {
 	var elements []struct {
-		Key    string         `json:"key"`
-		Claims jsontext.Value `json:"claims"`
+		Key string `json:"key"`
+		asker
 	}
 	if err := decode(payload, &elements); err != nil {
 		return request{}, err
@@ -100,24 +108,54 @@ func parseList(payload []byte) (request, error) {
 	for i, element := range elements {
 		keys[i] = element.Key
 		var err error
-		if r.callers[i], err = callerWith(element.Claims); err != nil {
+		if r.callers[i], err = element.identify(); err != nil {
 			return request{}, err
 		}
 	}
 	return r, nil
 }
 
-// callerWith returns who asks with claims. Only where they are absent is the caller
-// trusted: a null may be what became of a user who is not logged in.
-func callerWith(claims jsontext.Value) (allowlist.Caller, error) {
-	if len(claims) == 0 {
+// identify returns who asks. Only where claims are absent is the caller trusted: a null
+// may be what became of a user who is not logged in, and so may a misspelt name.
+func (a asker) identify() (allowlist.Caller, error) {
+	for name := range a.Unknown {
+		if looksLikeClaims(name) {
+			return allowlist.Caller{}, problem.BadRequest(problem.InvalidRequest, `A member looks like "claims", but is spelt differently. Without "claims" you ask for no user.`)
+		}
+	}
+	if len(a.Claims) == 0 {
 		return allowlist.Caller{Trusted: true}, nil
 	}
-	verified, ok := allowlist.ParseClaims(claims)
+	claims, ok := allowlist.ParseClaims(a.Claims)
 	if !ok {
 		return allowlist.Caller{}, problem.BadRequest(problem.InvalidRequest, `The member "claims" takes an object such as {"sub":"42"}; leave it out to ask for no user.`)
 	}
-	return allowlist.Caller{Claims: verified}, nil
+	return allowlist.Caller{Claims: claims}, nil
+}
+
+// looksLikeClaims reports whether the letters of name, in any case, end with "claim" or
+// "claims", or are "claims" but for a slip.
+func looksLikeClaims(name string) bool {
+	letters := strings.Map(func(r rune) rune {
+		if r < 'a' || r > 'z' {
+			return -1
+		}
+		return r
+	}, strings.ToLower(name))
+	return strings.HasSuffix(letters, "claims") || strings.HasSuffix(letters, "claim") || isSlip(letters, "claims")
+}
+
+// isSlip reports whether got is want but for one letter that is missing, too much or
+// wrong, or two that changed places.
+func isSlip(got, want string) bool {
+	for got != "" && want != "" && got[0] == want[0] {
+		got, want = got[1:], want[1:]
+	}
+	for got != "" && want != "" && got[len(got)-1] == want[len(want)-1] {
+		got, want = got[:len(got)-1], want[:len(want)-1]
+	}
+	swapped := len(got) == 2 && len(want) == 2 && got[0] == want[1] && got[1] == want[0]
+	return swapped || len(got) <= 1 && len(want) <= 1
 }
 
 // decode reads a payload into r. Names of members are case-sensitive and must not

@@ -23,6 +23,7 @@ import (
 type ruled struct {
 	*site
 	asked []string
+	err   error // what upstream answers instead, if not nil
 }
 
 const storedFor = time.Hour
@@ -40,6 +41,9 @@ func newRuled(t *testing.T, rules string, stored ...string) *ruled {
 		Fetch: func(_ context.Context, key string) (*voximplant.KeyValueItem, error) {
 			s.asked = append(s.asked, key)
 			time.Sleep(time.Millisecond)
+			if s.err != nil {
+				return nil, s.err
+			}
 			if !slices.Contains(stored, key) {
 				return nil, voximplant.ErrNotFound
 			}
@@ -155,6 +159,36 @@ func TestForeignKeyLooksMissing(t *testing.T) {
 			asked := slices.Compact(slices.Sorted(slices.Values(s.asked)))
 			if !slices.Equal(asked, []string{"order:42:x", "order:43:none"}) {
 				t.Errorf("upstream was asked for %q; want the owner's key and the caller's own alone", asked)
+			}
+		}
+	})
+}
+
+// TestForeignKeyTellsNothingOfItsOwner: whether there is an item under somebody else's
+// key, whether its owner has just read it, so that a copy is there, and whether
+// upstream answers, slowly or not at all, makes no difference.
+func TestForeignKeyTellsNothingOfItsOwner(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newRuled(t, "order:{sub}:*", "order:42:x")
+		cold := s.as(t, "43", "/v1/items/order:42:other")
+		for _, failure := range []error{nil, &voximplant.Error{Kind: voximplant.KindThrottled}, &voximplant.Error{Kind: voximplant.KindConfiguration}, context.DeadlineExceeded} {
+			for range 3 { // a fresh copy, one for when upstream fails, and a breaker that is open
+				s.as(t, "42", "/v1/items/order:42:x")
+				asked := len(s.asked)
+				for _, key := range []string{"order:42:x", "order:42:none"} {
+					if got := s.as(t, "43", "/v1/items/"+key); !sameAnswer(got, cold) {
+						t.Errorf("upstream: %v, %s: %d %v; want what it was before anybody asked: %v", failure, key, got.status, got.header, cold.header)
+					}
+					if batch := s.as(t, "43", "/v1/items?key="+key+"&key=order:4:x").body; strings.Contains(batch, `"value"`) || !strings.Contains(batch, `"errors":{}`) {
+						t.Errorf("upstream: %v, %s: %s; want nothing, and no failure", failure, key, batch)
+					}
+				}
+				if len(s.asked) != asked {
+					t.Errorf("upstream was asked for %q", s.asked[asked:])
+				}
+				s.err = failure
+				time.Sleep(30 * time.Second)
 			}
 		}
 	})

@@ -63,5 +63,7 @@ func (u *user) serveBecome(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	// No token tells users apart here, so the browser's cache would answer with what another one read.
+	w.Header().Set("Clear-Site-Data", `"cache"`)
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -24,7 +24,9 @@ func TestClaims(t *testing.T) {
 		if _, html := send(t, "GET", root+"/", ""); !strings.Contains(html, `id="claims"`) || !strings.Contains(html, `value="{&#34;sub&#34;:`) {
 			t.Errorf("the page does not show the claims: %s", html)
 		}
-		check(t, "PUT", root+"/playground/claims", `{"sub":"43"}`, 204, "")
+		if res, _ := send(t, "PUT", root+"/playground/claims", `{"sub":"43"}`); res.StatusCode != 204 || res.Header.Get("Clear-Site-Data") != `"cache"` {
+			t.Errorf("PUT claims = %d %v; want 204, and the browser's cache emptied of what the other user read", res.StatusCode, res.Header)
+		}
 		check(t, "GET", root+"/v1/items/order:43:x", "", 200, `"value":"theirs"`)
 		for _, malformed := range []string{`sub`, `["43"]`, `null`, `{"sub":"42","sub":"42"}`, `{"sub":"` + strings.Repeat("4", maxClaims) + `"}`} {
 			if res, body := send(t, "PUT", root+"/playground/claims", malformed); res.StatusCode != 400 {

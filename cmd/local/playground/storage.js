@@ -107,8 +107,8 @@ export function fail({ value, selectedOptions: [{ text }] }) {
   return send('failing', `storage ${text}`, '/playground/fault', { method: 'PUT', body: value, done: `The storage ${text} from now on.` });
 }
 
-// become makes another one ask. The browser's cache knows no users here, since no token tells them apart.
+// become makes another one ask. The answer empties the browser's cache.
 export function become(claims) {
-  const done = claims ? 'These claims count from now on. The browser may still use copies of what was answered before.' : 'Nobody with claims asks from now on.';
+  const done = claims ? 'These claims count from now on.' : 'Nobody with claims asks from now on.';
   return send('became', 'other claims', '/playground/claims', { method: 'PUT', body: claims, done });
 }
