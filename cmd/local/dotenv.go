@@ -4,18 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"regexp"
 	"strings"
 )
 
-// addDotEnv returns environ with the variables of the file at path, if there is one. A variable that both have keeps its
-// value of environ.
-func addDotEnv(environ map[string]string, path string) (map[string]string, error) {
+// readDotEnv returns the variables of the file at path, nil if there is none.
+func readDotEnv(path string) (map[string]string, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return environ, nil
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
@@ -24,7 +22,6 @@ func addDotEnv(environ map[string]string, path string) (map[string]string, error
 	if err != nil {
 		return nil, fmt.Errorf("%s %w", path, err)
 	}
-	maps.Copy(variables, environ)
 	return variables, nil
 }
 

@@ -27,17 +27,20 @@ type embeddedAPI struct {
 
 	mu      sync.Mutex // guards failing
 	failing string     // the name of the fault
+
+	demo    []demoItem
+	keptFor func(key string) (local, cache time.Duration) // how long copies may be used
 }
 
 // embedded is the function in front of an embedded API.
-func embedded(ctx context.Context, o options, environ map[string]string, stderr io.Writer) (*playground, error) {
+func embedded(ctx context.Context, o options, v *variables, stderr io.Writer) (*playground, error) {
 	account, err := voximplanttest.NewServiceAccount(demoAccount)
 	if err != nil {
 		return nil, err
 	}
 	s := &embeddedAPI{Server: voximplanttest.Server{AccountID: demoAccount, ApplicationID: demoApplication}}
 	s.AddKey(account.KeyID, &account.PrivateKey.PublicKey)
-	putDemoItems(s, time.Now())
+	s.putDemoItems()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -50,39 +53,30 @@ func embedded(ctx context.Context, o options, environ map[string]string, stderr 
 	key := func(context.Context) (*auth.ServiceAccountKey, error) {
 		return auth.ParseServiceAccountKey(account.Credentials())
 	}
-	environ = overlay(overlay(map[string]string{"ALLOWED_KEYS": demoKeys, "LOG_KEYS": "true"}, environ), map[string]string{
-		"VOXIMPLANT_SECRET_ID":      "embedded",
-		"VOXIMPLANT_APPLICATION_ID": fmt.Sprint(demoApplication),
-		"VOXIMPLANT_API_URL":        "http://" + listener.Addr().String() + "/platform_api",
-		"ALLOWED_KEYS":              o.allowedKeys,
-	})
-	delete(environ, "VOXIMPLANT_APPLICATION_NAME")
-	f, err := build(ctx, o, environ, key, stderr)
+	prepareEmbedded(v, o, "http://"+listener.Addr().String()+"/platform_api")
+	f, settings, err := build(ctx, o, v, key, stderr)
 	if err != nil {
 		return nil, err
 	}
-	s.setFault(o.fault) // not before: the function would wait for it at its start
-	p := newPlayground(f, s, nil)
+	p := newPlayground(f, settings, s, o)
 	p.lambda = &lambdaAPI{o.functionName, f.Gateway()}
+	p.examples(v.values["ALLOWED_KEYS"])
+	s.keptFor = p.keptFor
+	s.putExample(p.read)
+	go s.renewDemo(ctx)
+	s.setFault(o.fault) // not before: the function would wait for it at its start
 	return p, nil
 }
 
-func putDemoItems(s *embeddedAPI, now time.Time) {
-	for _, item := range []struct {
-		key, value string
-		ttl        time.Duration
-	}{
-		{"order:1001", `{"courier":"+15550100","customer":"+15550199"}`, time.Hour},
-		{"order:1002", "ringing", 30 * time.Second},
-		{"feature:dark-mode", "on", maxTTL},
-		{"promo:весна", "-15%", 5 * time.Minute},
-		{"pool:moscow", "+74950000001;+74950000002", 2 * time.Minute},
-		{"a+b", "plus", time.Hour},
-		{"a#b", "hash", time.Hour},
-		{"a;b", "semicolon", time.Hour},
-		{"ключЁё", "Cyrillic", time.Hour},
-		{"secret:token", "not for callers", time.Hour},
-	} {
-		s.Put(item.key, item.value, now.Add(item.ttl))
+// prepareEmbedded sets the variables for the embedded API at url.
+func prepareEmbedded(v *variables, o options, url string) {
+	const demo = "the demo"
+	v.drop("without -credentials the storage is the embedded one", "VOXIMPLANT_SECRET_ID", "VOXIMPLANT_APPLICATION_ID", "VOXIMPLANT_APPLICATION_NAME", "VOXIMPLANT_API_URL")
+	v.flag("ALLOWED_KEYS", o.allowedKeys, "-allowed-keys")
+	v.offer("ALLOWED_KEYS", demoKeys, demo)
+	v.offer("LOG_KEYS", "true", demo)
+	v.offer("RAW_VALUES", "true", demo)
+	for name, value := range map[string]string{"SECRET_ID": "embedded", "APPLICATION_ID": fmt.Sprint(demoApplication), "API_URL": url} {
+		v.values["VOXIMPLANT_"+name] = value // of no interest to anybody
 	}
 }

@@ -3,9 +3,6 @@ package main
 import (
 	"encoding/json"
 	"net/http"
-	"os"
-	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,36 +143,6 @@ func TestStorageRefuses(t *testing.T) {
 	check(t, "GET", root+"/v1/items/order:1", "", 200, longest)
 	if res, _ := send(t, "GET", root+"/storage/order:1", ""); res.Header.Get("Allow") != "PUT, DELETE" {
 		t.Errorf("Allow = %q; want PUT, DELETE", res.Header.Get("Allow"))
-	}
-}
-
-// TestExamples pastes the printed command lines into a shell, one after the other.
-func TestExamples(t *testing.T) {
-	t.Parallel()
-	for _, tool := range []string{"sh", "curl"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip(err)
-		}
-	}
-	_, examples := start(t, map[string]string{})
-	var got []string
-	for line := range strings.Lines(examples) {
-		i := strings.Index(line, "curl ")
-		if i < 0 {
-			continue
-		}
-		command := exec.CommandContext(t.Context(), "sh", "-c", line[i:])
-		command.Env = append(os.Environ(), "NO_PROXY=*", "no_proxy=*")
-		out, err := command.Output()
-		if err != nil {
-			t.Fatalf("%s: %v", line, err)
-		}
-		status, _, _ := strings.Cut(string(out), "\r\n")
-		got = append(got, strings.TrimPrefix(status, "HTTP/1.1 "))
-	}
-	want := []string{"200 OK", "204 No Content", "200 OK", "204 No Content"}
-	if !slices.Equal(got, want) {
-		t.Errorf("the examples answer %q; want %q\n%s", got, want, examples)
 	}
 }
 

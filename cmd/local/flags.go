@@ -5,6 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
+
+	"voxkv/internal/settings"
 )
 
 // options are the command line.
@@ -15,7 +18,9 @@ type options struct {
 	allowedKeys   string
 	functionName  string
 	fault         string
+	claims        string
 	json          bool
+	version       bool
 	user          *user // who asks
 }
 
@@ -24,6 +29,20 @@ func (o options) mayPlay() bool { return o.credentials == "" || loopback(o.addr)
 
 func parse(args []string, stderr io.Writer) (options, error) {
 	o := options{user: &user{}}
+	flags := o.flags()
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		printHelp(stderr, flags)
+		return o, err
+	case err != nil:
+		return o, fmt.Errorf("%w; accepted: %s, see -help", err, flagNames(flags))
+	case flags.NArg() > 0:
+		return o, fmt.Errorf("unexpected argument %q; accepted: %s, see -help", flags.Arg(0), flagNames(flags))
+	}
+	return o, o.check()
+}
+
+func (o *options) flags() *flag.FlagSet {
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // whose error main prints
 	flags.StringVar(&o.addr, "addr", "localhost:8080", "`host:port` to listen on")
@@ -32,32 +51,66 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.allowedKeys, "allowed-keys", "", "comma-separated `keys` and prefix* patterns to serve, with {claim} placeholders and max-age= where needed")
 	flags.StringVar(&o.functionName, "function-name", "voxkv", "`name` under which Lambda's Invoke finds the function here")
 	flags.StringVar(&o.fault, "fault", noFault, "how the embedded storage fails, a `mode` of: "+faultNames())
-	claims := flags.String("claims", "", "`claims` of the one who asks, a JSON object such as {\"sub\":\"42\"}, as if an authorizer had verified them (with -credentials only at an address of this machine)")
+	flags.StringVar(&o.claims, "claims", "", "`claims` of the one who asks, a JSON object such as {\"sub\":\"42\"}, as if an authorizer had verified them (with -credentials only at an address of this machine)")
 	flags.BoolVar(&o.json, "json", false, "log in JSON, as on AWS")
-	const accepted = "accepted: -addr, -credentials, -application-id, -allowed-keys, -function-name, -fault, -claims and -json, see -help"
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		flags.SetOutput(stderr)
-		flags.Usage()
-		return o, err
-	case err != nil:
-		return o, fmt.Errorf("%w; %s", err, accepted)
-	case flags.NArg() > 0:
-		return o, fmt.Errorf("unexpected argument %q; %s", flags.Arg(0), accepted)
+	flags.BoolVar(&o.version, "version", false, "print the version and end")
+	return flags
+}
+
+// check refuses flags that do not go together.
+func (o options) check() error {
+	switch _, known := faultNamed(o.fault); {
 	case !plainName.MatchString(o.functionName):
-		return o, fmt.Errorf("-function-name %q; accepted: 1 to 64 letters, digits, - and _", o.functionName)
+		return fmt.Errorf("-function-name %q; accepted: 1 to 64 letters, digits, - and _", o.functionName)
 	case o.applicationID != "" && o.credentials == "":
-		return o, errors.New("-application-id needs -credentials: the embedded storage has an application of its own")
-	case *claims != "" && !o.mayPlay():
-		return o, fmt.Errorf("-claims and -credentials go together at an address of this machine only, such as localhost:8080: whoever else reached -addr %q would read as that user", o.addr)
+		return errors.New("-application-id needs -credentials: the embedded storage has an application of its own")
+	case o.claims != "" && !o.mayPlay():
+		return fmt.Errorf("-claims and -credentials go together at an address of this machine only, such as localhost:8080: whoever else reached -addr %q would read as that user", o.addr)
 	case o.fault != noFault && o.credentials != "":
-		return o, errors.New("-fault goes without -credentials: only the embedded storage can be made to fail")
+		return errors.New("-fault goes without -credentials: only the embedded storage can be made to fail")
+	case !known:
+		return fmt.Errorf("-fault %q; accepted: %s", o.fault, faultNames())
 	}
-	if _, ok := faultNamed(o.fault); !ok {
-		return o, fmt.Errorf("-fault %q; accepted: %s", o.fault, faultNames())
+	if err := o.user.become(o.claims); err != nil {
+		return fmt.Errorf("-claims: %w", err)
 	}
-	if err := o.user.become(*claims); err != nil {
-		return o, fmt.Errorf("-claims: %w", err)
+	return nil
+}
+
+func flagNames(flags *flag.FlagSet) string {
+	var names []string
+	flags.VisitAll(func(f *flag.Flag) { names = append(names, "-"+f.Name) })
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+// printHelp prints examples, the flags and the variables.
+func printHelp(w io.Writer, flags *flag.FlagSet) {
+	io.WriteString(w, `Serves voxkv on this machine, with a page at / to try it out.
+
+With an embedded storage and demo items, or with a real account:
+
+  go run ./cmd/local
+  CACHE_MAX_AGE=10s go run ./cmd/local -allowed-keys 'order:*,greeting max-age=2s'
+  go run ./cmd/local -allowed-keys 'order:{sub}:*' -claims '{"sub":"42"}'
+  go run ./cmd/local -credentials credentials.json -application-id 12345 -allowed-keys 'order:*'
+
+Flags:
+`)
+	flags.SetOutput(w)
+	flags.PrintDefaults()
+	io.WriteString(w, `
+Variables of the environment or of a file .env in this directory. The environment counts before .env, and a flag before both.
+NO_COLOR keeps colours out of the log.
+`)
+	for _, v := range settings.Variables() {
+		if v.Name == "VOXIMPLANT_SECRET_ID" { // -credentials stands in its place
+			continue
+		}
+		fmt.Fprintf(w, "  %s\n    \t%s", v.Name, v.Accepts)
+		if v.Default != "" {
+			fmt.Fprintf(w, " (default %s)", v.Default)
+		}
+		fmt.Fprintln(w)
 	}
-	return o, nil
 }

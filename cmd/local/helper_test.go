@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,8 +22,8 @@ func (p printed) Write(text []byte) (int, error) {
 }
 
 // start runs the command on a free port until the test ends, which must be
-// without an error. It returns the server's root and, of the embedded
-// one, what it printed below it.
+// without an error. It returns the server's root and what the command printed
+// below it.
 func start(t *testing.T, environ map[string]string, args ...string) (root, examples string) {
 	t.Helper()
 	return startLogging(t, io.Discard, environ, args...)
@@ -50,9 +49,6 @@ func startLogging(t *testing.T, log io.Writer, environ map[string]string, args .
 			t.Errorf("run(%q) = %v after its context ended; want nil", args, err)
 		}
 	})
-	if slices.Contains(args, "-credentials") {
-		return root, ""
-	}
 	return root, <-out
 }
 

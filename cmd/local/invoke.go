@@ -190,16 +190,13 @@ func respond(w http.ResponseWriter, in invocation, body []byte, err error) {
 
 // printInvoke prints what lets other functions invoke this one, and a command line to paste. It needs neither an account
 // nor settings, and both versions of the AWS CLI understand it.
-func printInvoke(w io.Writer, root string, o options) {
-	key := "order:1001"
-	if o.credentials != "" {
-		key = "…"
-	}
+func printInvoke(w io.Writer, root, name, key string) {
+	payload, _ := json.Marshal(map[string]string{"key": key}) // a string
 	fmt.Fprintf(w, `
 Other functions invoke it as %[2]s, with AWS_ENDPOINT_URL_LAMBDA=%[1]s in their environment:
 
-  echo '{"key":"%[3]s"}' | aws lambda invoke --endpoint-url %[1]s --region us-east-1 --no-sign-request --function-name %[2]s --payload fileb:///dev/stdin /dev/stdout
+  echo '%[3]s' | aws lambda invoke --endpoint-url %[1]s --region us-east-1 --no-sign-request --function-name %[2]s --payload fileb:///dev/stdin /dev/stdout
 
 Ctrl-C ends it.
-`, root, o.functionName, key)
+`, root, name, strings.ReplaceAll(string(payload), "'", `'\''`))
 }

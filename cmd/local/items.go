@@ -43,10 +43,13 @@ func (s *embeddedAPI) listItems(w http.ResponseWriter) {
 		Key       string `json:"key"`
 		Value     string `json:"value"`
 		ExpiresAt int64  `json:"expires_at"`
+		LocalMs   int64  `json:"local_ms"` // for how long the function may use a copy
+		CacheMs   int64  `json:"cache_ms"` // and a cache
 	}
 	items := []item{}
 	for _, i := range s.Items() {
-		items = append(items, item{i.Key, i.Value, i.ExpiresAt.Unix()})
+		local, cache := s.keptFor(i.Key)
+		items = append(items, item{i.Key, i.Value, i.ExpiresAt.Unix(), local.Milliseconds(), cache.Milliseconds()})
 	}
 	writeJSON(w, items)
 }

@@ -4,6 +4,8 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -40,28 +42,33 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 	if err != nil {
 		return err
 	}
-	if environ, err = addDotEnv(environ, ".env"); err != nil {
+	if o.version {
+		fmt.Fprintln(stdout, version())
+		return nil
+	}
+	v, err := gather(environ, ".env")
+	if err != nil {
 		return err
 	}
+	v.printNotes(stderr)
 	listener, err := listen(ctx, o.addr)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	var p *playground
+	begin := embedded
 	if o.credentials != "" {
-		p, err = realAPI(ctx, o, environ, stderr)
-	} else {
-		p, err = embedded(ctx, o, environ, stderr)
+		begin = realAPI
 	}
+	p, err := begin(ctx, o, v, stderr)
 	if err != nil {
 		return err
 	}
+	v.printNotes(stderr)
 	if o.mayPlay() {
 		p.play(o.user)
 	}
-	printStart(stdout, root(o.addr, listener.Addr()), p.embedded != nil)
-	printInvoke(stdout, root(o.addr, listener.Addr()), o)
+	p.printStart(stdout, root(o.addr, listener.Addr()), v)
 	return serve(ctx, listener, p, stderr)
 }
 
@@ -75,20 +82,18 @@ func root(asked string, got net.Addr) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// printStart prints the URL, and command lines to paste.
-func printStart(w io.Writer, root string, storage bool) {
+// printStart prints the URL, the settings, and command lines to paste. Programs read the first line.
+func (p *playground) printStart(w io.Writer, root string, v *variables) {
 	fmt.Fprintf(w, "voxkv is at %s\n", root)
-	if !storage {
-		return
+	var rest bytes.Buffer
+	v.print(&rest, p.settings)
+	if p.embedded != nil {
+		p.printEmbedded(&rest, root)
+	} else {
+		p.printReal(&rest, root)
 	}
-	fmt.Fprintf(w, `
-Open it to try things out; the storage is embedded and has demo items. In a terminal:
-
-  curl -i %[1]s/v1/items/order:1001
-  curl -i -X PUT '%[1]s/storage/order:2000?ttl=90s' -d 'on its way'
-  curl -i %[1]s/v1/items/order:2000
-  curl -i -X DELETE %[1]s/storage/order:2000
-`, root)
+	printInvoke(&rest, root, p.options.functionName, cmp.Or(p.read, "…"))
+	fmt.Fprint(w, rest.String())
 }
 
 func listen(ctx context.Context, addr string) (net.Listener, error) {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -73,7 +74,7 @@ func TestRunRefuses(t *testing.T) {
 	credentials := credentialsFile(t)
 	noFile := filepath.Join(t.TempDir(), "none.json")
 	const (
-		accepted    = "; accepted: -addr, -credentials, -application-id, -allowed-keys, -function-name, -fault, -claims and -json, see -help"
+		accepted    = "; accepted: -addr, -allowed-keys, -application-id, -claims, -credentials, -fault, -function-name, -json and -version, see -help"
 		freeAddress = "; accepted: a host:port that is free, such as localhost:8080"
 		keyFile     = "; accepted: the JSON file that Voximplant issues for a service account"
 	)
@@ -105,8 +106,9 @@ func TestRunRefuses(t *testing.T) {
 		{"a file without a key", []string{"-credentials", file(t, "x", []byte(`{"account_id":1,"key_id":"secret"}`))}, nil, []string{"-credentials: ", "private_key is missing", keyFile}},
 		{"no application", []string{"-credentials", credentials, "-allowed-keys", "*"}, nil, []string{"-credentials needs -application-id, the number of the application"}},
 		{"no keys", []string{"-credentials", credentials, "-application-id", "42"}, nil, []string{"-credentials needs -allowed-keys, the keys and prefix* patterns"}},
-		{"an application that is no number", []string{"-credentials", credentials, "-application-id", "app", "-allowed-keys", "*"}, nil, []string{`VOXIMPLANT_APPLICATION_ID is "app"; accepted: `}},
-		{"keys that are none", []string{"-allowed-keys", "a b"}, nil, []string{"ALLOWED_KEYS is not accepted: pattern 1"}},
+		{"an application that is no number", []string{"-credentials", credentials, "-application-id", "app", "-allowed-keys", "*"}, nil, []string{`-application-id is "app"; accepted: `}},
+		{"keys that are none", []string{"-allowed-keys", "a b"}, nil, []string{"-allowed-keys is not accepted: pattern 1"}},
+		{"keys of the environment that are none", nil, map[string]string{"ALLOWED_KEYS": "a b"}, []string{"ALLOWED_KEYS is not accepted: pattern 1"}},
 		{"a malformed setting", nil, map[string]string{"CACHE_MAX_AGE": "60"}, []string{`CACHE_MAX_AGE is "60"; accepted: `}},
 		{"a malformed setting for the real API", []string{"-credentials", credentials, "-application-id", "42", "-allowed-keys", "*"}, map[string]string{"LOG_LEVEL": "loud"}, []string{`LOG_LEVEL is "loud"; accepted: `}},
 	}
@@ -143,10 +145,28 @@ func TestHelp(t *testing.T) {
 	if err := run(ctx, []string{"-help"}, map[string]string{}, noWriter{t, cancel}, &out); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("run(-help) = %v; want flag.ErrHelp", err)
 	}
-	for _, name := range []string{"-addr host:port", "-credentials file", "-application-id id", "-allowed-keys keys", "-function-name name", "-fault mode", "-claims claims", "-json"} {
-		if strings.Count(out.String(), name) != 1 {
-			t.Errorf("run(-help) printed %s; want %q once", out.String(), name)
+	for _, part := range []string{
+		"  -addr host:port", "  -credentials file", "  -application-id id", "  -allowed-keys keys", "  -function-name name", "  -fault mode", "  -claims claims", "  -json", "  -version",
+		"  go run ./cmd/local -credentials credentials.json -application-id 12345 -allowed-keys 'order:*'\n",
+		"  CACHE_MAX_AGE\n    \ta duration such as 60s; 0s forbids caching (default 60s)\n", "  LOCAL_MAX_AGE\n", "  ALLOW_WRITES\n",
+	} {
+		if strings.Count(out.String(), part) != 1 {
+			t.Errorf("run(-help) printed %s; want %q once", out.String(), part)
 		}
+	}
+	if strings.Contains(out.String(), "VOXIMPLANT_SECRET_ID") {
+		t.Errorf("run(-help) printed %s; want nothing of the secret, which -credentials replaces", out.String())
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"-version"}, map[string]string{}, &out, io.Discard); err != nil {
+		t.Errorf("run(-version) = %v; want nil", err)
+	}
+	if !strings.HasPrefix(out.String(), "voxkv local ") || !strings.HasSuffix(out.String(), ", "+runtime.Version()+"\n") {
+		t.Errorf("run(-version) printed %q; want the version, and Go's", out.String())
 	}
 }
 

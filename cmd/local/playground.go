@@ -5,11 +5,15 @@ import (
 	"embed"
 	"encoding/json"
 	"html/template"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"voxkv"
+	"voxkv/internal/settings"
 )
 
 //go:embed playground
@@ -21,25 +25,24 @@ const pagePath = "/playground/"
 // embedded storage.
 type playground struct {
 	function http.Handler
+	settings settings.Settings
+	options  options
+	read     string       // a key to begin with; empty if the rules tell none
+	write    string       // a key to write
 	lambda   http.Handler // the function, as Lambda's Invoke
 	embedded *embeddedAPI // nil with the real API
-	origins  []string     // whose pages may read items of the real API
 	user     *user        // who asks; nil if nobody may be played
 	page     *http.ServeMux
 	visits   visits
 }
 
-func newPlayground(function http.Handler, s *embeddedAPI, origins []string) *playground {
-	p := &playground{function: function, embedded: s, origins: origins, page: http.NewServeMux()}
+func newPlayground(function http.Handler, s settings.Settings, e *embeddedAPI, o options) *playground {
+	p := &playground{function: function, settings: s, options: o, embedded: e, page: http.NewServeMux()}
 	p.page.HandleFunc("GET /{$}", p.serveIndex)
 	p.page.HandleFunc("GET "+pagePath+"requests/{mark}", p.serveVisit)
-	for _, name := range []string{"style.css", "page.js"} {
-		p.page.HandleFunc("GET "+pagePath+name, func(w http.ResponseWriter, r *http.Request) {
-			http.ServeFileFS(w, r, files, "playground/"+name)
-		})
-	}
-	if s != nil {
-		p.page.HandleFunc("PUT "+pagePath+"fault", s.serveFault)
+	p.handleFiles()
+	if e != nil {
+		p.page.HandleFunc("PUT "+pagePath+"fault", e.serveFault)
 	}
 	return p
 }
@@ -77,7 +80,7 @@ func (p *playground) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // as the page, except from the origins that CORS_ORIGINS names.
 func (p *playground) serveFunction(w http.ResponseWriter, r *http.Request) {
 	if p.embedded == nil {
-		if why := foreign(r, p.origins); why != "" {
+		if why := foreign(r, p.settings.CORSOrigins); why != "" {
 			http.Error(w, why+", unless CORS_ORIGINS names it", http.StatusForbidden)
 			return
 		}
@@ -126,20 +129,49 @@ func pageHeaders(header http.Header) {
 	header.Set("Referrer-Policy", "no-referrer")
 }
 
+// handleFiles serves what the page loads and links to. Documents are plain text, which every browser shows.
+func (p *playground) handleFiles() {
+	serve := func(path string, from fs.FS, name, contentType string) {
+		p.page.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			http.ServeFileFS(w, r, from, name)
+		})
+	}
+	scripts, _ := fs.Glob(files, "playground/*.js") // the pattern is well-formed
+	for _, name := range scripts {
+		serve("/"+name, files, name, "text/javascript; charset=utf-8")
+	}
+	serve(pagePath+"style.css", files, "playground/style.css", "text/css; charset=utf-8")
+	serve(pagePath+"openapi.yaml", voxkv.Documents, "openapi.yaml", "text/plain; charset=utf-8")
+	serve(pagePath+"http-contract.md", voxkv.Documents, "docs/http-contract.md", "text/plain; charset=utf-8")
+}
+
+// A pageData is what the page shows of the settings. Times are in milliseconds.
+type pageData struct {
+	Storage                     bool
+	Failing                     string
+	Faults                      []fault
+	Example, ExampleToWrite     string
+	FunctionName                string
+	RawValues, AllowWrites      bool
+	CacheMaxAge, NotFoundMaxAge int64
+	User                        bool
+	Claims                      string
+}
+
 // serveIndex serves the page, with controls of the storage if there is one.
 func (p *playground) serveIndex(w http.ResponseWriter, _ *http.Request) {
-	page := struct {
-		Storage bool
-		Failing string
-		Faults  []fault
-		User    bool
-		Claims  string
-	}{Storage: p.embedded != nil, Faults: faults(), User: p.user != nil}
+	s := p.settings
+	page := pageData{
+		Storage: p.embedded != nil, Faults: faults(), Example: p.read, FunctionName: p.options.functionName,
+		RawValues: s.RawValues, AllowWrites: s.AllowWrites, CacheMaxAge: s.CacheMaxAge.Milliseconds(), NotFoundMaxAge: s.NotFoundMaxAge.Milliseconds(),
+		User: p.user != nil,
+	}
 	if p.user != nil {
 		page.Claims = p.user.shown()
 	}
 	if p.embedded != nil {
-		page.Failing = p.embedded.fault()
+		page.Failing, page.ExampleToWrite = p.embedded.fault(), p.write
 	}
 	var html bytes.Buffer
 	index, err := template.ParseFS(files, "playground/index.html")

@@ -7,6 +7,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
+
+	"voxkv/internal/settings"
 )
 
 func TestPage(t *testing.T) {
@@ -24,7 +27,11 @@ func TestPage(t *testing.T) {
 			}
 		}
 		check(t, "GET", root+"/playground/style.css", "", 200, "color-scheme")
-		check(t, "GET", root+"/playground/page.js", "", 200, "fetch(")
+		check(t, "GET", root+"/playground/page.js", "", 200, "import ")
+		check(t, "GET", root+"/playground/requests.js", "", 200, "fetch(")
+		check(t, "GET", root+"/playground/openapi.yaml", "", 200, "openapi: 3.1.0")
+		check(t, "GET", root+"/playground/http-contract.md", "", 200, "# ")
+		check(t, "GET", root+"/playground/embed.go", "", 404, "")
 		check(t, "GET", root+"/playground/index.html", "", 404, "")
 		check(t, "GET", root+"/playground/", "", 404, "")
 		check(t, "POST", root+"/", "", 405, "")
@@ -39,8 +46,8 @@ func TestPage(t *testing.T) {
 func TestPageIsAlone(t *testing.T) {
 	t.Parallel()
 	names, err := fs.Glob(files, "playground/*")
-	if err != nil || len(names) != 3 {
-		t.Fatalf("embedded are %q, %v; want three files", names, err)
+	if err != nil || len(names) < 5 {
+		t.Fatalf("embedded are %q, %v; want the page, its style and its scripts", names, err)
 	}
 	for _, name := range names {
 		text, err := files.ReadFile(name)
@@ -57,7 +64,7 @@ func TestPageIsAlone(t *testing.T) {
 
 func TestForeign(t *testing.T) {
 	t.Parallel()
-	p := newPlayground(http.NotFoundHandler(), &embeddedAPI{}, nil)
+	p := newPlayground(http.NotFoundHandler(), settings.Settings{LocalMaxAge: new(time.Duration)}, &embeddedAPI{}, options{})
 	const other, ours = "http://evil.test", "http://localhost:8080"
 	tests := []struct {
 		name   string
@@ -191,7 +198,7 @@ func TestStorageList(t *testing.T) {
 			t.Errorf("%s has no expiry", item.Key)
 		}
 	}
-	if len(items) != 10 || values["a:1"] != `<"&>` || values["ключЁё"] != "Cyrillic" || values["order:1001"] != "" {
+	if len(items) != 11 || values["a:1"] != `<"&>` || values["ключЁё"] != "Cyrillic" || values["order:1001"] != "" {
 		t.Errorf("GET /storage/ = %s; want the demo items, the new one and not the deleted one", body)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 
 	"voxkv/auth"
 	"voxkv/internal/function"
@@ -13,56 +12,45 @@ import (
 )
 
 // realAPI is the function with a key from a file.
-func realAPI(ctx context.Context, o options, environ map[string]string, stderr io.Writer) (*playground, error) {
-	environ = overlay(environ, map[string]string{
-		"VOXIMPLANT_SECRET_ID":      "file", // required, and not used
-		"VOXIMPLANT_APPLICATION_ID": o.applicationID,
-		"ALLOWED_KEYS":              o.allowedKeys,
-	})
-	if o.applicationID != "" {
-		delete(environ, "VOXIMPLANT_APPLICATION_NAME")
-	}
+func realAPI(ctx context.Context, o options, v *variables, stderr io.Writer) (*playground, error) {
 	key := auth.KeyFile(o.credentials)
 	if _, err := key(ctx); err != nil {
 		return nil, fmt.Errorf("-credentials: %w; accepted: the JSON file that Voximplant issues for a service account", err)
 	}
+	v.drop("the key is that of -credentials", "VOXIMPLANT_SECRET_ID")
+	if o.applicationID != "" {
+		v.drop("-application-id counts", "VOXIMPLANT_APPLICATION_NAME")
+	}
+	v.flag("VOXIMPLANT_APPLICATION_ID", o.applicationID, "-application-id")
+	v.flag("ALLOWED_KEYS", o.allowedKeys, "-allowed-keys")
+	v.set("VOXIMPLANT_SECRET_ID", "file", "-credentials") // required, and not used
 	switch {
-	case environ["VOXIMPLANT_APPLICATION_ID"] == "" && environ["VOXIMPLANT_APPLICATION_NAME"] == "":
+	case v.values["VOXIMPLANT_APPLICATION_ID"] == "" && v.values["VOXIMPLANT_APPLICATION_NAME"] == "":
 		return nil, errors.New("-credentials needs -application-id, the number of the application whose items are read")
-	case environ["ALLOWED_KEYS"] == "":
+	case v.values["ALLOWED_KEYS"] == "":
 		return nil, errors.New("-credentials needs -allowed-keys, the keys and prefix* patterns to serve")
 	}
-	f, err := build(ctx, o, environ, key, stderr)
+	f, s, err := build(ctx, o, v, key, stderr)
 	if err != nil {
 		return nil, err
 	}
-	p := newPlayground(f, nil, f.Origins)
+	p := newPlayground(f, s, nil, o)
 	p.lambda = &lambdaAPI{o.functionName, f.Gateway()}
+	p.examples(v.values["ALLOWED_KEYS"])
 	return p, nil
 }
 
 // build makes the function just as cmd/lambda does, but for where the key comes from and how the log looks.
-func build(ctx context.Context, o options, environ map[string]string, key func(context.Context) (*auth.ServiceAccountKey, error), stderr io.Writer) (*function.Function, error) {
-	s, err := settings.Read(environ)
+func build(ctx context.Context, o options, v *variables, key func(context.Context) (*auth.ServiceAccountKey, error), stderr io.Writer) (*function.Function, settings.Settings, error) {
+	s, err := v.read()
 	if err != nil {
-		return nil, err
+		return nil, s, err
 	}
-	colour := isTerminal(stderr) && environ["NO_COLOR"] == ""
+	colour := isTerminal(stderr) && v.values["NO_COLOR"] == ""
 	f, err := function.New(s, key, "local", newLog(stderr, s, o.json, colour))
 	if err != nil {
-		return nil, err
+		return nil, s, err
 	}
 	f.Warm(ctx)
-	return f, nil
-}
-
-// overlay is a copy of environ with what is set in over.
-func overlay(environ, over map[string]string) map[string]string {
-	environ = maps.Clone(environ)
-	for name, value := range over {
-		if value != "" {
-			environ[name] = value
-		}
-	}
-	return environ
+	return f, s, nil
 }

@@ -42,11 +42,15 @@ func (u *user) shown() string {
 	return u.text
 }
 
-// asking returns r as u's request.
-func (u *user) asking(r *http.Request) *http.Request {
+func (u *user) caller() allowlist.Caller {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return r.WithContext(allowlist.WithCaller(r.Context(), allowlist.Caller{Claims: u.claims}))
+	return allowlist.Caller{Claims: u.claims}
+}
+
+// asking returns r as u's request.
+func (u *user) asking(r *http.Request) *http.Request {
+	return r.WithContext(allowlist.WithCaller(r.Context(), u.caller()))
 }
 
 // serveBecome takes the claims of the one who asks from now on.

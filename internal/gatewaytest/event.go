@@ -24,6 +24,11 @@ func (g *Gateway) event(r *http.Request, path, inStage, query string, body []byt
 	if g.Kind == REST {
 		e = g.eventV1(r, path, inStage, query)
 	}
+	if g.Authorize != nil {
+		if verified := g.Authorize(r); verified != nil {
+			e["requestContext"].(object)["authorizer"] = verified
+		}
+	}
 	e["isBase64Encoded"] = !utf8.Valid(body)
 	switch {
 	case !utf8.Valid(body):
@@ -35,7 +40,7 @@ func (g *Gateway) event(r *http.Request, path, inStage, query string, body []byt
 	}
 	payload, err := json.Marshal(e)
 	if err != nil {
-		panic(err) // cannot happen: e holds only strings, numbers, booleans and maps of them
+		panic(err) // cannot happen: e holds only strings, numbers, booleans and maps of them, but for what Authorize returned
 	}
 	return payload
 }

@@ -206,6 +206,28 @@ func TestCookiesAndRepeatedHeaders(t *testing.T) {
 	}
 }
 
+// TestAuthorizer: what an authorizer has verified stands where the recorded events have it, and nothing where it lets a
+// client through without a word.
+func TestAuthorizer(t *testing.T) {
+	t.Parallel()
+	for sender, g := range senders {
+		g.Authorize = func(r *http.Request) any {
+			if r.Header.Get("Authorization") == "" {
+				return nil
+			}
+			return map[string]any{"claims": map[string]any{"sub": "42"}}
+		}
+		r := httptest.NewRequest("GET", strings.TrimSuffix("/"+g.Stage, "/")+"/v1/items/k", nil)
+		if payload := event(t, g, r.Clone(t.Context())); strings.Contains(string(payload), `"authorizer"`) {
+			t.Errorf("%s: a client without a token has an authorizer: %s", sender, payload)
+		}
+		r.Header.Set("Authorization", "Bearer token")
+		if got := at(members(t, event(t, g, r)), "requestContext.authorizer.claims.sub"); got != "42" {
+			t.Errorf("%s: the claim is %v; want 42", sender, got)
+		}
+	}
+}
+
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, body, want, encoded string }{

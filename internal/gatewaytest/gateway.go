@@ -31,6 +31,10 @@ type Gateway struct {
 	// for a REST API behind a custom domain, and for a Function URL.
 	Stage string
 
+	// Authorize returns what an authorizer has verified of the client: the member "authorizer" of the event's request
+	// context, in the form of that authorizer. The event has none if it returns nil, or is nil.
+	Authorize func(*http.Request) any
+
 	// Invoke runs the function. Its error is a function error.
 	Invoke func(ctx context.Context, payload []byte) ([]byte, error)
 }

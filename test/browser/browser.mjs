@@ -17,14 +17,16 @@ try {
   await page.goto(address);
   console.log("ready");
   const plan = JSON.parse(await text(process.stdin));
-  const [reads, confirmed, polls] = await Promise.all([
+  const [reads, confirmed, polls, status, flags] = await Promise.all([
     page.evaluate(readAll, plan.reads),
     page.evaluate(fetchRepeatedly, plan.confirmed),
     page.evaluate(pollAll, plan.polls),
+    page.evaluate(pollAll, plan.status),
+    Promise.all(plan.flags.map((url) => page.evaluate(fetchRepeatedly, url))),
   ]);
   // The storage behind these fails by now.
   const failures = await page.evaluate(readAll, plan.failures);
-  console.log(JSON.stringify({ reads, confirmed, polls, failures }));
+  console.log(JSON.stringify({ reads, confirmed, polls, status, flags, failures }));
 } finally {
   await browser.close();
 }
@@ -43,7 +45,7 @@ function readAll(urls) {
   }));
 }
 
-// fetchRepeatedly returns the statuses of fetches that outlast max-age several times.
+// fetchRepeatedly returns the statuses of fetches that outlast a max-age of 2 s several times.
 async function fetchRepeatedly(url) {
   const statuses = [];
   for (let i = 0; i < 20; i++) {
@@ -55,22 +57,23 @@ async function fetchRepeatedly(url) {
 
 // pollAll returns for each URL when the first answer other than 5xx was there,
 // when the last fetch started that was given the item, the longest that such a
-// fetch took, all in milliseconds, and how many answers came from a store.
+// fetch took, all in milliseconds, how many answers came from a store, and when
+// the last fetch started that was given each value.
 function pollAll(polls) {
   const tick = 200;
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
   const poll = async ({ url, begin, until }) => {
     await pause(begin);
-    const seen = { url, first: 0, last: 0, slowest: 0, answers: 0, reused: 0 };
+    const seen = { url, first: 0, last: 0, slowest: 0, answers: 0, reused: 0, values: {} };
     const ids = new Set();
     for (let start; (start = Date.now()) < until; ) {
       const res = await fetch(url).catch(() => null);
       if (res?.ok) {
-        await res.text();
+        const { value } = await res.json();
         const id = res.headers.get("X-Request-Id");
         seen.reused += ids.has(id) ? 1 : 0;
         seen.answers++;
-        seen.last = start;
+        seen.last = seen.values[value] = start;
         seen.slowest = Math.max(seen.slowest, Date.now() - start);
         ids.add(id);
       }

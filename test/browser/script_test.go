@@ -25,6 +25,8 @@ type plan struct {
 	Confirmed string   `json:"confirmed"`
 	Polls     []poll   `json:"polls"`
 	Failures  []string `json:"failures"`
+	Status    []poll   `json:"status"`
+	Flags     []string `json:"flags"`
 }
 
 // A poll is an item that the page fetches until after its end.
@@ -42,6 +44,8 @@ type report struct {
 	Confirmed []int    `json:"confirmed"` // statuses
 	Polls     []polled `json:"polls"`
 	Failures  []read   `json:"failures"`
+	Status    []polled `json:"status"`
+	Flags     [][]int  `json:"flags"` // statuses
 }
 
 // A read is one answer, or why the page got none.
@@ -63,6 +67,8 @@ type polled struct {
 	Slowest int64 `json:"slowest"` // milliseconds
 	Answers int   `json:"answers"`
 	Reused  int   `json:"reused"`
+
+	Values map[string]int64 `json:"values"` // when the last fetch started that was given each; Unix milliseconds
 }
 
 // A browser is one that the suite knows how to drive.

@@ -25,7 +25,9 @@ var sites = cachetest.Sites{
 		"CACHE_MAX_AGE": briefMaxAge.String(), "LOCAL_MAX_AGE": briefLocalMaxAge.String(),
 		"NOT_FOUND_MAX_AGE": briefNotFoundMaxAge.String(),
 	},
-	"private":          {"CACHE_MAX_AGE": "6s", "CACHE_SCOPE": "private"},
+	"private": {"CACHE_MAX_AGE": "6s", "CACHE_SCOPE": "private"},
+	// Absences are kept for long, so that none says no-store where the machine is slow.
+	usersSite:          {"ALLOWED_KEYS": usersKeys, "NOT_FOUND_MAX_AGE": "1h"},
 	cachetest.LateSite: {"LOCAL_MAX_AGE": "0s"},
 }
 
@@ -63,6 +65,7 @@ func TestCaches(t *testing.T) {
 		ends, staleEnds      []life
 		overwrites, arrivals []turnover
 		private              []privacy
+		own, public          []visit
 		all                  sync.WaitGroup
 	)
 	for _, o := range s.Origins {
@@ -74,6 +77,7 @@ func TestCaches(t *testing.T) {
 	all.Go(func() { overwrites = watchOverwrite(t.Context(), healthy) })
 	all.Go(func() { arrivals = watchArrival(t.Context(), healthy) })
 	all.Go(func() { private = watchPrivate(t.Context(), healthy) })
+	all.Go(func() { own, public = watchUsers(t.Context(), healthy) })
 	all.Wait()
 
 	t.Run("no item after its end", func(t *testing.T) { judgeEnds(t, s, ends) })
@@ -83,6 +87,7 @@ func TestCaches(t *testing.T) {
 	t.Run("an overwritten value goes", func(t *testing.T) { judgeTurnovers(t, overwrites, overwriteBound) })
 	t.Run("an item comes", func(t *testing.T) { judgeTurnovers(t, arrivals, arrivalBound) })
 	t.Run("nothing private is stored", func(t *testing.T) { judgePrivate(t, private) })
+	t.Run("nothing of one user is stored", func(t *testing.T) { judgeUsers(t, s.Origins[cachetest.Healthy], own, public) })
 	report(t, s, ends)
 }
 

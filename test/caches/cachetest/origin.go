@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -58,7 +59,7 @@ type Origin struct {
 // An Exchange is a request that reached an origin, and its answer.
 type Exchange struct {
 	At, Done        time.Time // the request was there; the answer was given away
-	Method, Key     string
+	Method, Key     string    // of several keys the first
 	Request, Answer http.Header
 	Status          int // 0 if the connection was dropped
 }
@@ -123,7 +124,14 @@ func newFunction(a *voximplanttest.ServiceAccount, storage string, environ map[s
 	key := func(context.Context) (*auth.ServiceAccountKey, error) {
 		return auth.ParseServiceAccountKey(a.Credentials())
 	}
-	return function.New(s, key, "cachetest", slog.New(slog.DiscardHandler))
+	f, err := function.New(s, key, "cachetest", slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	if s.AllowedKeys.NeedClaims() > 0 {
+		return behindAuthorizer(f), nil
+	}
+	return f, nil
 }
 
 // Turn changes the origin's state.
@@ -152,7 +160,7 @@ func (o *Origin) Exchanges() []Exchange {
 func (o *Origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at := time.Now()
 	watched := &watchedWriter{ResponseWriter: w}
-	key := strings.TrimPrefix(r.URL.Path, "/v1/items/")
+	key := keyOf(r.URL)
 	defer func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
@@ -171,6 +179,14 @@ func (o *Origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		o.answer(watched, r, key)
 	}
+}
+
+// keyOf returns the first key that a request names.
+func keyOf(u *url.URL) string {
+	if key := u.Query().Get("key"); key != "" {
+		return key
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(u.Path, "/v1/items/"), "/v1/optional/")
 }
 
 func (o *Origin) answer(w http.ResponseWriter, r *http.Request, key string) {
