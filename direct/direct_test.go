@@ -28,6 +28,7 @@ func TestReadsStrictly(t *testing.T) {
 	const (
 		text  = "A string is not valid Unicode: it has bytes that are not UTF-8, or half of a surrogate pair. A direct invocation takes"
 		twice = "An object has two members of one name. A direct invocation takes"
+		empty = `The payload has no member "key", "keys" or "operation". A direct invocation takes`
 		none  = "The payload cannot be read as JSON. A direct invocation takes"
 	)
 	s := newItemsSite(t)
@@ -58,17 +59,18 @@ func TestReadsStrictly(t *testing.T) {
 		"\ufeff" + `{"key":"order:1"}`:       none,
 		`{"key":"order:1","more":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`: none,
 
-		`{}`:              "A direct invocation takes",
-		`{"key":null}`:    "A direct invocation takes",
-		`{"kay":"a"}`:     "A direct invocation takes",
-		`{"key":1}`:       `The member "key" has the wrong JSON type. A direct invocation takes`,
-		`{"key":["a"]}`:   `The member "key" has the wrong JSON type. A direct invocation takes`,
-		`{"key":""}`:      "Not a key: the key is empty.",
-		`{"key":"a b"}`:   "Not a key: the key has a character outside",
-		`{"key":"a%2Bb"}`: "Not a key: the key has a character outside",
+		`{}`:                       empty,
+		`{"key":null}`:             empty,
+		`{"kay":"a"}`:              empty,
+		`{"key":"a","keys":["b"]}`: `The payload has both "key" and "keys". A direct invocation takes`,
+		`{"key":1}`:                `The member "key" has the wrong JSON type. A direct invocation takes`,
+		`{"key":["a"]}`:            `The member "key" has the wrong JSON type. A direct invocation takes`,
+		`{"key":""}`:               "Not a key: the key is empty.",
+		`{"key":"a b"}`:            "Not a key: the key has a character outside",
+		`{"key":"a%2Bb"}`:          "Not a key: the key has a character outside",
 		`{"key":"a","x":"` + strings.Repeat("x", 1<<20) + `"}`: "1 MiB",
-		`{"Key":"order:1"}`:          "A direct invocation takes",
-		`{"KEYS":["order:1"]}`:       "A direct invocation takes",
+		`{"Key":"order:1"}`:          empty,
+		`{"KEYS":["order:1"]}`:       empty,
 		`[{"Key":"order:1"}]`:        "Not a key: the key is empty.",
 		`"order:1"`:                  "The payload has the wrong JSON type. A direct invocation takes",
 		`["order:1"]`:                "The payload has the wrong JSON type. A direct invocation takes",

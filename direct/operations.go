@@ -22,7 +22,7 @@ func (h *Handler) operate(ctx context.Context, r request) (res response, err err
 	case h.Items == nil:
 		return res, problem.BadRequest(problem.UnknownOperation, "Operations are not offered here.")
 	case !ok:
-		return res, problem.BadRequest(problem.UnknownOperation, accepted)
+		return res, problem.BadRequest(problem.UnknownOperation, "There is no such operation. "+accepted)
 	}
 	res.operation = *r.Operation
 	if err := r.checkMembers(); err != nil {

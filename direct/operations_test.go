@@ -62,6 +62,7 @@ func TestOperationsRefused(t *testing.T) {
 	t.Parallel()
 	const (
 		any      = `{"operation":"list|keys|set|delete",…}`
+		unknown  = "There is no such operation. A direct invocation takes"
 		setTakes = `set takes {"operation":"set","key":"…","value":"…"} and ttl in seconds or expires_at in Unix seconds.`
 		ttl      = "Not accepted: ttl is a whole number of seconds from 0 to 7776000."
 		life     = "Not accepted: exactly one of ttl and expires_at is required."
@@ -72,9 +73,9 @@ func TestOperationsRefused(t *testing.T) {
 	)
 	s := newItemsSite(t)
 	for payload, want := range map[string]string{
-		`{"operation":"get","key":"order:1"}`:    any,
-		`{"operation":"List","prefix":"order:"}`: any,
-		`{"operation":""}`:                       any,
+		`{"operation":"get","key":"order:1"}`:    unknown,
+		`{"operation":"List","prefix":"order:"}`: unknown,
+		`{"operation":""}`:                       unknown,
 		`{"operation":null}`:                     any,
 		`{"operation":1}`:                        `The member "operation" has the wrong JSON type. A direct invocation takes`,
 		`{"operation":["set"]}`:                  `The member "operation" has the wrong JSON type.`,

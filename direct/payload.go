@@ -87,8 +87,12 @@ func parse(payload []byte) (request, error) {
 	if err := decode(payload, &r); err != nil {
 		return request{}, err
 	}
-	if r.Operation == nil && (r.Key == nil) == (r.Keys == nil) {
-		return request{}, problem.BadRequest(problem.InvalidRequest, accepted)
+	switch {
+	case r.Operation != nil:
+	case r.Key == nil && r.Keys == nil:
+		return request{}, problem.BadRequest(problem.InvalidRequest, `The payload has no member "key", "keys" or "operation". `+accepted)
+	case r.Key != nil && r.Keys != nil:
+		return request{}, problem.BadRequest(problem.InvalidRequest, `The payload has both "key" and "keys". `+accepted)
 	}
 	var err error
 	r.caller, err = r.identify()

@@ -51,8 +51,8 @@ func cacheControl(f freshness.Freshness) string {
 }
 
 // absenceCaching is the caching of an item's absence. Shared caches may keep it until the
-// absence has been known for maxAge, which spares the API requests for random
-// keys. A browser asks every time.
+// absence has been known for maxAge, so that requests for random keys
+// do not all reach the API. A browser asks every time.
 func absenceCaching(a lookup.Answer, maxAge time.Duration, private bool) caching {
 	left := freshness.OfAbsence(a, maxAge)
 	switch {

@@ -23,7 +23,8 @@ const (
 	firstCooldown = 1500 * time.Millisecond
 	maxCooldown   = 30 * time.Second
 
-	// headStart is how much earlier than others a key of less doubt may be the trial.
+	// headStart is how much earlier the trial may be made with a key that is in less
+	// doubt than the others that were refused.
 	headStart = time.Second
 
 	// maxFailingKeys bounds the keys that are known to fail. A key beyond that is
@@ -46,8 +47,8 @@ type breaker struct {
 	// failingKeys are those that failed since the service's last success.
 	failingKeys map[string]bool
 
-	// leastDoubt is the least doubt of a key that was refused since the service's
-	// last trial.
+	// leastDoubt is the least doubt of all keys that were refused since the service's
+	// last trial: the best key for the next one.
 	leastDoubt int
 }
 
@@ -189,9 +190,9 @@ func (c *circuit) cooldownLeft(now time.Time) time.Duration {
 	return left
 }
 
-// doubt is how little another failure of the key of c would tell of the service.
-// A key that was never answered may be one that always fails, which counts as
-// two failures.
+// doubt says how likely a failure of the key of c is the key's own. The less of it a
+// key has, the more a trial with that key tells of the service. A key that was never
+// answered may be one that always fails, which counts as two failures.
 func (c *circuit) doubt(answered bool) int {
 	if answered {
 		return c.failures

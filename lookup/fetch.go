@@ -20,8 +20,9 @@ type fetches struct {
 	minSeq uint64
 }
 
-// fetch asks upstream, once for all callers who ask for key at the same time and
-// know no entry later than seen. The fetch goes on when its callers leave: others
+// fetch asks upstream, once for all callers who ask for key at the same time. seen is
+// the seq of the entry that the caller found in the cache, 0 if there was none: a
+// later one answers too. The fetch goes on when its callers leave: others
 // wait for it too, or will ask again at once.
 func (l *Lookup) fetch(ctx context.Context, key string, seen uint64) (entry, error) {
 	if ctx.Err() != nil {

@@ -33,8 +33,8 @@ const (
 	maxResponse     = 6<<20 + 100
 )
 
-// A lambdaAPI answers Lambda's Invoke, so that a function that invokes voxkv can be tried without AWS. Nothing of it needs
-// a signature, as nothing here needs an account.
+// A lambdaAPI answers Lambda's Invoke, so that a function that invokes voxkv can be tried without AWS. It checks no
+// signatures, since nobody needs an account here.
 type lambdaAPI struct {
 	name     string // of the function
 	function lambda.Handler
@@ -42,24 +42,24 @@ type lambdaAPI struct {
 
 // An invocation is what a caller asks for.
 type invocation struct {
-	id      string
-	kind    string
-	arn     string
-	payload []byte
-	trace   string
-	tail    *tail // of the log, nil if it is not asked for
+	id             string
+	invocationType string // RequestResponse, Event or DryRun
+	arn            string
+	payload        []byte
+	trace          string
+	tail           *tail // of the log, nil if it is not asked for
 }
 
-// ServeHTTP refuses pages of other origins like the rest of what is only for this machine.
+// ServeHTTP answers one request as Lambda would. It refuses pages of other origins, like all that is only for this machine.
 func (l *lambdaAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in, err := l.read(r)
 	w.Header().Set("X-Amzn-Requestid", in.id)
 	switch {
 	case err != nil:
 		refuse(w, err)
-	case in.kind == "DryRun":
+	case in.invocationType == "DryRun":
 		w.WriteHeader(http.StatusNoContent)
-	case in.kind == "Event":
+	case in.invocationType == "Event":
 		// What becomes of it is in the log alone. As in template.yaml it is not tried again.
 		go func() { _, _ = l.run(context.Background(), in) }()
 		w.WriteHeader(http.StatusAccepted)
@@ -84,18 +84,18 @@ func (l *lambdaAPI) read(r *http.Request) (in invocation, err error) {
 	if in.arn, err = l.resolve(name, r.URL.Query().Get("Qualifier")); err != nil {
 		return in, err
 	}
-	if in.kind, err = oneOf(r, "X-Amz-Invocation-Type", "RequestResponse", "Event", "DryRun"); err != nil {
+	if in.invocationType, err = oneOf(r, "X-Amz-Invocation-Type", "RequestResponse", "Event", "DryRun"); err != nil {
 		return in, err
 	}
 	logType, err := oneOf(r, "X-Amz-Log-Type", "None", "Tail")
 	if err != nil {
 		return in, err
 	}
-	if logType == "Tail" && in.kind == "RequestResponse" {
+	if logType == "Tail" && in.invocationType == "RequestResponse" {
 		in.tail = new(tail)
 	}
 	in.trace = r.Header.Get("X-Amzn-Trace-Id")
-	in.payload, err = payloadOf(r, in.kind)
+	in.payload, err = payloadOf(r, in.invocationType)
 	return in, err
 }
 
@@ -111,11 +111,11 @@ func oneOf(r *http.Request, name string, accepted ...string) (string, error) {
 	return value, nil
 }
 
-// payloadOf reads the whole payload, also of one that is too large: who is still sending reads no answer. An empty one is
-// {}, which is what Lambda makes of it.
-func payloadOf(r *http.Request, kind string) ([]byte, error) {
+// payloadOf returns the payload of r. It also reads one that is too large to its end, because a client that is still
+// sending does not read the answer. Lambda makes {} of an empty payload.
+func payloadOf(r *http.Request, invocationType string) ([]byte, error) {
 	limit := int64(maxPayload)
-	if kind == "Event" {
+	if invocationType == "Event" {
 		limit = maxEventPayload
 	}
 	payload, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
@@ -125,7 +125,7 @@ func payloadOf(r *http.Request, kind string) ([]byte, error) {
 	if int64(len(payload)) > limit {
 		rest, _ := io.Copy(io.Discard, io.LimitReader(r.Body, 10*maxPayload))
 		return nil, &apiError{http.StatusRequestEntityTooLarge, "RequestTooLargeException",
-			fmt.Sprintf("%d byte payload is too large for the %s invocation type (limit %d bytes)", limit+1+rest, kind, limit)}
+			fmt.Sprintf("%d byte payload is too large for the %s invocation type (limit %d bytes)", limit+1+rest, invocationType, limit)}
 	}
 	if len(payload) == 0 {
 		return []byte("{}"), nil
@@ -136,7 +136,7 @@ func payloadOf(r *http.Request, kind string) ([]byte, error) {
 	return payload, nil
 }
 
-// run invokes the function with the time that it has on AWS. As there, it goes on if the caller hangs up. The error is a
+// run invokes the function, which has as much time as on AWS, and as there goes on if the caller hangs up. The error is a
 // messages.InvokeResponse_Error.
 func (l *lambdaAPI) run(ctx context.Context, in invocation) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(in.context(context.WithoutCancel(ctx)), timeout)
@@ -173,10 +173,6 @@ func (in invocation) context(ctx context.Context) context.Context {
 	return ctx
 }
 
-func functionError(kind, message string, args ...any) messages.InvokeResponse_Error {
-	return messages.InvokeResponse_Error{Type: kind, Message: fmt.Sprintf(message, args...)}
-}
-
 // respond writes what the function answered. That the function failed is a 200 too.
 func respond(w http.ResponseWriter, in invocation, body []byte, err error) {
 	header := w.Header()
@@ -189,36 +185,6 @@ func respond(w http.ResponseWriter, in invocation, body []byte, err error) {
 		header.Set("X-Amz-Function-Error", "Unhandled")
 		body, _ = json.Marshal(failed) // strings
 	}
-	w.Write(body)
-}
-
-// An apiError is an error of Lambda's own, before there is an invocation.
-type apiError struct {
-	status        int
-	kind, message string
-}
-
-func (e *apiError) Error() string { return e.kind + ": " + e.message }
-
-func invalidParameter(message string, args ...any) *apiError {
-	return &apiError{http.StatusBadRequest, "InvalidParameterValueException", fmt.Sprintf(message, args...)}
-}
-
-// refuse writes an error as Lambda does. Its SDKs find the type in the header.
-func refuse(w http.ResponseWriter, err error) {
-	failed, ok := errors.AsType[*apiError](err)
-	if !ok {
-		failed = &apiError{http.StatusInternalServerError, "ServiceException", err.Error()}
-	}
-	member := "message"
-	switch failed.kind { // Lambda spells it in both ways
-	case "ResourceNotFoundException", "ServiceException", "AccessDeniedException":
-		member = "Message"
-	}
-	body, _ := json.Marshal(map[string]string{"Type": "User", member: failed.message}) // strings
-	w.Header().Set("X-Amzn-Errortype", failed.kind)
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(failed.status)
 	w.Write(body)
 }
 

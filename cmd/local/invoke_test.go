@@ -52,7 +52,7 @@ func TestInvoke(t *testing.T) {
 		{"a REST API's event", event(t, "rest-api-not-found"), `"statusCode":404`, false},
 		{"an event of S3", event(t, "s3"), `"errorType":"InvalidRequest"`, true},
 		{"no key", `{"key":"a b"}`, `"errorType":"InvalidRequest"`, true},
-		{"nothing", "", `{"errorMessage":"A direct invocation takes`, true},
+		{"nothing", "", `{"errorMessage":"The payload has no member `, true},
 		{"no object", "1", `"errorType":"InvalidRequest"`, true},
 		{"the most that Lambda takes", huge, "1 MiB at most", true},
 	}

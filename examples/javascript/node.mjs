@@ -1,6 +1,6 @@
 // Prints an item whenever it changes, until Ctrl-C:
 //
-//     npm install voxkv-client
+//     npm install ../voxkv/client/voxkv-client-1.0.0.tgz    # which `npm pack` in client/ leaves; no registry has it
 //     node node.mjs order:1001
 import { createClient } from 'voxkv-client';
 

@@ -113,34 +113,41 @@ func testIdentifiers(t *testing.T, client *secretsmanager.Client, a admin) {
 	}
 }
 
+// testStages has a secret for each way to rotate: moto loses stages where one secret is rotated in several ways.
 func testStages(t *testing.T, client *secretsmanager.Client, a admin) {
-	const none = "-" // no version has the stage; "" is not asked, since moto takes AWSPENDING off with each new version
-	var second, third string
+	const none = "-" // no version has the stage; "" is not asked
+	var first, second, third string
 	for _, step := range []struct {
+		secret                     string
 		do                         func()
 		current, previous, pending string
 	}{
-		{func() { a.putPending("stages", "one") }, "one", none, "one"},
-		{func() { second = a.putPending("stages", "two") }, "one", none, "two"},
-		{func() { a.promote("stages", second) }, "two", "one", "two"},
-		{func() { third = a.put("stages", "three") }, "three", "two", ""},
-		{func() { a.promote("stages", second) }, "two", "three", ""},
-		{func() { a.promote("stages", third) }, "three", "two", ""},
-		{func() { a.put("stages", "four") }, "four", "three", ""},
+		{"put", func() { a.put("put", "one") }, "one", none, none},
+		{"put", func() { a.put("put", "two") }, "two", "one", none},
+		{"put", func() { a.put("put", "three") }, "three", "two", none},
+		{"promote", func() { a.put("promote", "old") }, "old", none, none},
+		{"promote", func() { third = a.putPending("promote", "new") }, "old", none, "new"},
+		{"promote", func() { a.promote("promote", third) }, "new", "old", "new"},
+		{"rollback", func() { first = a.put("rollback", "one") }, "one", none, none},
+		{"rollback", func() { second = a.put("rollback", "two") }, "two", "one", none},
+		{"rollback", func() { a.promote("rollback", first) }, "one", "two", ""},
+		{"rollback", func() { a.promote("rollback", second) }, "two", "one", ""},
+		{"pending", func() { a.putPending("pending", "one") }, "one", none, "one"},
+		{"pending", func() { a.putPending("pending", "two") }, "one", none, "two"},
 	} {
 		step.do()
 		for stage, want := range map[string]string{"AWSCURRENT": step.current, "AWSPREVIOUS": step.previous, "AWSPENDING": step.pending} {
 			switch want {
 			case "":
 			case none:
-				_, err := get(t, client, "stages", stage)
+				_, err := get(t, client, step.secret, stage)
 				checkCode(t, err, "ResourceNotFoundException")
 			default:
-				check(t, client, "stages", stage, want)
+				check(t, client, step.secret, stage, want)
 			}
 		}
 	}
-	check(t, client, "stages", "", "four")
+	check(t, client, "put", "", "three")
 }
 
 func testRefusals(t *testing.T, client *secretsmanager.Client, _ admin) {

@@ -210,6 +210,7 @@ func TestLists(t *testing.T) {
 	for variable, pair := range map[string][2]string{
 		"ALLOWED_KEYS":    {"a", "b*"},
 		"CORS_ORIGINS":    {"https://a.example", "http://b.example"},
+		"CORS_HEADERS":    {"X-Api-Key", "X-Other"},
 		"NOT_FOUND_CODES": {"341", "477"},
 	} {
 		a, b := pair[0], pair[1]

@@ -133,14 +133,14 @@ func notInSegment(r rune) bool {
 type headers []string
 
 func (h *headers) UnmarshalText(text []byte) error {
-	for name := range strings.SplitSeq(string(text), ",") {
-		name = strings.TrimSpace(name)
+	names, err := list(string(text))
+	for _, name := range names {
 		if !strings.HasPrefix(strings.ToUpper(name), "X-") || strings.ContainsFunc(name, notInHeaderName) {
 			return errors.New("not a header's name")
 		}
-		*h = append(*h, name)
 	}
-	return nil
+	*h = names
+	return err
 }
 
 func notInHeaderName(r rune) bool {

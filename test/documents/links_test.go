@@ -58,6 +58,19 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestSources: every Go file that a document names by its path is there.
+func TestSources(t *testing.T) {
+	t.Parallel()
+	source := regexp.MustCompile("`([a-zA-Z0-9_./-]+\\.go)`")
+	for _, name := range files(t, ".md") {
+		for _, found := range source.FindAllStringSubmatch(read(t, name), -1) {
+			if _, err := os.Stat(root + "/" + found[1]); err != nil {
+				t.Errorf("%s: there is no %s", name, found[1])
+			}
+		}
+	}
+}
+
 // prose is a document without its code.
 func prose(text string) string {
 	return regexp.MustCompile("`[^`\n]+`").ReplaceAllString(fences.ReplaceAllString(text, ""), "`code`")

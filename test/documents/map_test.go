@@ -1,13 +1,15 @@
 package documents
 
 import (
+	"go/parser"
+	"go/token"
 	"path"
 	"regexp"
 	"strings"
 	"testing"
 )
 
-// TestMap: CONTRIBUTING.md says what each package is for.
+// TestMap: CONTRIBUTING.md says what each package and each directory is for.
 func TestMap(t *testing.T) {
 	t.Parallel()
 	page := read(t, "CONTRIBUTING.md")
@@ -20,9 +22,43 @@ func TestMap(t *testing.T) {
 		}
 		missing[dir] = !strings.Contains(page, "`"+dir+"`")
 	}
+	for _, name := range files(t, ".md") {
+		if top, _, below := strings.Cut(name, "/"); below {
+			missing[top] = !strings.Contains(page, "`"+top+"`")
+		}
+	}
 	for dir, is := range missing {
 		if is {
-			t.Errorf("CONTRIBUTING.md has no row for the package %s", dir)
+			t.Errorf("CONTRIBUTING.md has no row for %s", dir)
+		}
+	}
+}
+
+// TestImportsGoDown: a package imports only packages whose rows in the map of CONTRIBUTING.md are below its own.
+func TestImportsGoDown(t *testing.T) {
+	t.Parallel()
+	table, _, _ := strings.Cut(read(t, "CONTRIBUTING.md"), "\nAround it")
+	rows := map[string]int{}
+	for i, row := range regexp.MustCompile("(?m)^\\| `([a-z./]+)` \\|").FindAllStringSubmatch(table, -1) {
+		rows[row[1]] = i + 1
+	}
+	if len(rows) < 15 {
+		t.Fatalf("the map has the packages %v; want all of the program", rows)
+	}
+	for _, name := range files(t, ".go") {
+		row := rows[path.Dir(name)]
+		if row == 0 || strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), root+"/"+name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range file.Imports {
+			imported := path.Clean(strings.TrimPrefix(strings.Trim(spec.Path.Value, `"`)+"/", "voxkv/"))
+			if below := rows[imported]; below != 0 && below <= row {
+				t.Errorf("%s imports %s, which is not below it in the map of CONTRIBUTING.md", name, imported)
+			}
 		}
 	}
 }

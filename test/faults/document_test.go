@@ -28,7 +28,7 @@ Four things hold in every row, and the test looks at each of them:
   unexpired copy no older than ` + "`STALE_MAX_AGE`" + `, the answer is that copy with status 200 in place of any 5xx, and the
   log line is a WARN that names the cause. An item that has expired is never an answer.
 - **It heals by itself.** As soon as all is well again, so is the next request; nothing has to be restarted. After a
-  refused key, or a secret that somebody had to mend, it takes up to 5 s, and after five failures in a row, of different
+  refused key, or a secret that somebody had to correct, it takes up to 5 s, and after five failures in a row, of different
   keys or of one and for that one alone, as long as ` + "`Retry-After`" + ` says.
 - **In time.** The answer leaves half a second before the invocation's time is up, however much is hanging.
 - **Nothing gets out.** No answer tells what is behind the function, and neither answers nor logs hold a key, a token, the

@@ -1,4 +1,5 @@
-// For a page made with `npm create vite@latest -- --template react` and `npm install voxkv-client`.
+// For a page made with `npm create vite@latest -- --template react` and the package that `npm pack` in client/ leaves, which
+// no registry has: `npm install ../voxkv/client/voxkv-client-1.0.0.tgz`.
 import { StrictMode, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createClient } from 'voxkv-client';
