@@ -141,10 +141,10 @@ func (l *Lookup) Item(ctx context.Context, key string) (a Answer, err error) {
 }
 
 // find is Item for a key that exists for the caller, whose rule has these limits.
-func (l *Lookup) find(ctx context.Context, key string, limits limits) (Answer, error) {
+func (l *Lookup) find(ctx context.Context, key string, limit limits) (Answer, error) {
 	cached, ok := l.cache.get(key)
 	now := l.now() // after the look into the cache: an entry made in between would be from the future
-	if ok && cached.fresh(now, l.maxAge(cached, limits.local)) && !cached.expired(now) {
+	if ok && cached.fresh(now, l.maxAge(cached, limit.local)) && !cached.expired(now) {
 		return cached.answer(now, FromCache)
 	}
 	fetched, err := l.fetch(ctx, key, cached.seq)
@@ -154,7 +154,7 @@ func (l *Lookup) find(ctx context.Context, key string, limits limits) (Answer, e
 	case err == nil:
 		a, err = fetched.answer(now, FromUpstream)
 	// An expired entry says nothing: its item may have been prolonged since.
-	case ok && cached.item != nil && cached.fresh(now, limits.stale) && !cached.expired(now):
+	case ok && cached.item != nil && cached.fresh(now, limit.stale) && !cached.expired(now):
 		failure := err
 		a, err = cached.answer(now, FromStaleCache)
 		a.UpstreamErr = failure
