@@ -78,7 +78,7 @@ export function createClient(options: ClientOptions): Client {
   async function readAll(keys: string[], most: number, fresh: boolean | undefined, signal: AbortSignal | undefined, all: Map<string, Item | null | ItemError> = new Map()) {
     while (keys.length) {
       const part = keys.slice(0, most);
-      while (pathOf(part).length > 6000) part.pop(); // gateways take some 10 kB, headers included
+      while (part[1] && pathOf(part).length > 6000) part.pop(); // gateways take some 10 kB, headers included
       try {
         const { results } = await ask(part, fresh, signal);
         part.forEach((key, i) => all.set(key, results[i]!));

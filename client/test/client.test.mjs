@@ -312,6 +312,19 @@ test('long keys are split sooner', async (t) => {
   assert.deepEqual([sizes, all.size], [[4, 4, 2], 10]);
 });
 
+test('a key that is too long for a list is asked for alone, and once', async (t) => {
+  const w = world(t);
+  const controller = new AbortController();
+  w.answer = (url) => {
+    if (w.asked.length > 5) controller.abort();
+    return url.includes('/optional/') ? w.problem(400, 'invalid_key') : w.respond({ items: { a: null, b: null }, errors: {} });
+  };
+  const long = 'x'.repeat(7000);
+  const all = await w.client.getMany(['a', 'b', long], { signal: controller.signal });
+  assert.deepEqual([...all].map(([key, item]) => [key, item && item.code]), [['a', null], ['b', null], [long, 'invalid_key']]);
+  assert.deepEqual(w.asked.map(({ path }) => path.length), ['/base/v1/items'.length, '/base/v1/optional/'.length + 7000]);
+});
+
 test('one key that is none spoils no other', async (t) => {
   const w = world(t);
   batches(w);
