@@ -23,6 +23,9 @@ export interface Item {
   json<T = unknown>(): T;
 }
 
+/** Whether item has an end, and that has come. */
+export const over = (item: Item | null | undefined) => item?.expiresAt && item.expired;
+
 /** Makes the item of what was answered for key; undefined if that is no answer for it. */
 export function itemOf(body: unknown, key: string, clock: ServerClock): Item | null | undefined {
   if (body === null) return null;
