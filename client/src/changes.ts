@@ -1,5 +1,5 @@
 import type { ItemError } from './error.js';
-import type { Item } from './item.js';
+import { over, type Item } from './item.js';
 import type { Watch } from './watch.js';
 
 interface Options {
@@ -34,7 +34,8 @@ export function changes(watch: Watch, key: string, { signal, onError }: Options)
       while (!ended) {
         const taken = latest;
         latest = undefined;
-        if (taken) yield taken[0];
+        // An item may end before the loop takes it, and before the watch's timer runs, which says so.
+        if (taken && !over(taken[0])) yield taken[0];
         else await new Promise<void>((resolve) => { wake = resolve; });
       }
       if (failed?.code === 'invalid_key') throw failed;

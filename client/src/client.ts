@@ -1,7 +1,7 @@
 import { changes } from './changes.js';
 import { ItemError } from './error.js';
 import { errorOf, http, type HTTPOptions } from './http.js';
-import { itemOf, type Item } from './item.js';
+import { itemOf, over, type Item } from './item.js';
 import { must } from './must.js';
 import { watching } from './watch.js';
 
@@ -18,6 +18,8 @@ export interface GetOptions {
   fresh?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
+
+type Result = Item | null | ItemError;
 
 export interface ChangesOptions {
   /** Its abort ends the watch, without an error. */
@@ -55,8 +57,8 @@ export function createClient(options: ClientOptions): Client {
   must(maxKeys >= 1, 'maxKeys must be 1 or more');
 
   /** Asks for keys in one request. good is the milliseconds for which asking again would give the same. */
-  async function ask(keys: string[], fresh: boolean | undefined, signal?: AbortSignal): Promise<{ results: (Item | null | ItemError)[]; good: number }> {
-    const { body, response, good } = await get(pathOf(keys), fresh, signal);
+  async function ask(keys: string[], options: GetOptions): Promise<{ results: Result[]; good: number }> {
+    const { body, response, good } = await get(pathOf(keys), options);
     const { items, errors } = keys[1] ? Object(body) : { items: { [keys[0]!]: body } };
     const results = keys.map((key) => {
       const item = itemOf(items?.[key], key, clock);
@@ -64,28 +66,28 @@ export function createClient(options: ClientOptions): Client {
       return item === undefined ? errorOf(response, errorMessage, code) : item;
     });
     // Too old only if the browser has kept it for long. Where that is possible, let it ask.
-    const old = !fresh && !sharp() && results.some((item) => (item as Item)?.expiresAt && (item as Item).expired);
-    return old ? ask(keys, true, signal) : { results, good };
+    const old = !options.fresh && !sharp() && (results as Item[]).some(over);
+    return old ? ask(keys, { ...options, fresh: true }) : { results, good };
   }
 
-  async function read(key: string, fresh: boolean | undefined, signal?: AbortSignal) {
-    const { results: [item], good } = await ask([key], fresh, signal);
+  async function read(key: string, options: GetOptions) {
+    const { results: [item], good } = await ask([key], options);
     if (item instanceof ItemError) throw item;
     return { item: item!, good };
   }
 
   // One request after the other: gateways let few of these through in a second.
-  async function readAll(keys: string[], most: number, fresh: boolean | undefined, signal: AbortSignal | undefined, all: Map<string, Item | null | ItemError> = new Map()) {
-    while (keys.length) {
+  async function readAll(keys: string[], most: number, options: GetOptions, all = new Map<string, Result>()) {
+    while (keys[0]) {
       const part = keys.slice(0, most);
-      while (pathOf(part).length > 6000) part.pop(); // gateways take some 10 kB, headers included
+      while (part[1] && pathOf(part).length > 6000) part.pop(); // gateways take some 10 kB, headers included
       try {
-        const { results } = await ask(part, fresh, signal);
+        const { results } = await ask(part, options);
         part.forEach((key, i) => all.set(key, results[i]!));
       } catch (error) {
         if (!(error instanceof ItemError)) throw error;
         // One key may be to blame for all, or there are too many.
-        if (error.status === 400 && part[1]) await readAll(part, part.length >> 1, fresh, signal, all);
+        if (error.status === 400 && part[1]) await readAll(part, part.length >> 1, options, all);
         else part.forEach((key) => all.set(key, error));
       }
       keys = keys.slice(part.length);
@@ -93,10 +95,10 @@ export function createClient(options: ClientOptions): Client {
     return all;
   }
 
-  const watch = watching((key, signal) => read(key, !sharp(), signal), onError);
+  const watch = watching((key, signal) => read(key, { fresh: !sharp(), signal }), onError);
   return {
-    get: (key, { fresh, signal } = {}) => read(check(key), fresh, signal).then(({ item }) => item),
-    getMany: (keys, { fresh, signal } = {}) => readAll([...new Set(keys.map(check))], maxKeys, fresh, signal),
+    get: (key, options = {}) => read(check(key), options).then(({ item }) => item),
+    getMany: (keys, options = {}) => readAll([...new Set(keys.map(check))], maxKeys, options),
     watch: (key, callback, options = {}) => watch(check(key), callback, options),
     changes: (key, options = {}) => changes(watch, check(key), { onError, ...options }),
   };
@@ -111,5 +113,5 @@ function check(key: string): string {
 // No path can hold "." and "..".
 const pathOf = (keys: string[]) =>
   keys[1] || /^\.\.?$/.test(keys[0]!)
-    ? '/v1/items?' + keys.map((key) => 'key=' + encodeURIComponent(key)).join('&')
+    ? '/v1/items?key=' + keys.map(encodeURIComponent).join('&key=')
     : '/v1/optional/' + encodeURIComponent(keys[0]!);

@@ -32,7 +32,7 @@ export interface HTTP {
   sharp(): boolean;
 
   /** Where fresh is true, the browser's own cache has to ask. */
-  get(path: string, fresh: boolean | undefined, signal?: AbortSignal): Promise<Answer>;
+  get(path: string, options: { fresh?: boolean | undefined; signal?: AbortSignal | undefined }): Promise<Answer>;
 }
 
 // Date and Age are whole seconds: each may be almost one short. The third second is for a shared cache that counts Age
@@ -42,7 +42,7 @@ const margin = 3000;
 // Some edge workers have no browser's cache, and refuse the word.
 const cached = (() => {
   try {
-    return 'cache' in new Request('https://a.a', { cache: 'no-cache' });
+    return 'cache' in new Request('https://kv.example.com', { cache: 'no-cache' });
   } catch {
     return false;
   }
@@ -84,28 +84,29 @@ export function http({ url, token, fetch }: HTTPOptions): HTTP {
   return {
     clock,
     sharp: () => !!asked && asked() < 3_600_000,
-    async get(path, fresh, signal) {
-      signal?.throwIfAborted();
-      const controller = new AbortController();
-      let abort!: () => void;
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      try {
-        // Nobody waits for a token() or a fetch that does not know the signal.
-        return await Promise.race([ask(path, fresh, controller.signal), new Promise<never>((_, reject) => {
-          abort = () => reject();
-          timer = setTimeout(abort, 30_000); // no gateway of AWS waits for longer
-          signal?.addEventListener('abort', abort);
-        })]);
-      } catch (cause) {
-        signal?.throwIfAborted();
-        throw cause instanceof ItemError ? cause : new ItemError('there is no answer', 0, cause ? 'network' : 'timeout', { cause });
-      } finally {
-        controller.abort();
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-      }
-    },
+    get: (path, options) => limited((signal) => ask(path, options.fresh, signal), options.signal),
   };
+}
+
+/** Ends work after 30 s, and with the abort of signal. */
+async function limited<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  signal?.throwIfAborted();
+  const controller = new AbortController();
+  let end!: () => void;
+  // Nobody waits for a token() or a fetch that does not know the signal.
+  const ended = new Promise<never>((_, reject) => { end = () => reject(); });
+  const timer = setTimeout(end, 30_000); // no gateway of AWS waits for longer
+  signal?.addEventListener('abort', end);
+  try {
+    return await Promise.race([work(controller.signal), ended]);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw cause instanceof ItemError ? cause : new ItemError('no answer of voxkv', 0, cause ? 'network' : 'timeout', { cause });
+  } finally {
+    controller.abort();
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', end);
+  }
 }
 
 // What fetch says of a token that no header can hold would show it.
@@ -113,11 +114,11 @@ async function bearerOf(token: () => string | Promise<string>): Promise<string> 
   let cause: unknown;
   try {
     const text = await token();
-    if (/^[!-~]+$/.test(text) && typeof text === 'string') return `Bearer ${text}`;
+    if (/^[!-~]+$/.test(text) && typeof text === 'string') return 'Bearer ' + text;
   } catch (error) {
     cause = error;
   }
-  throw new ItemError('token() must give a string of ASCII characters', 0, 'token', { cause });
+  throw new ItemError('token must give a string of ASCII characters', 0, 'token', { cause });
 }
 
 async function bodyOf(response: Response): Promise<unknown> {
@@ -127,9 +128,8 @@ async function bodyOf(response: Response): Promise<unknown> {
     body = JSON.parse(text);
   } catch {} // a gateway's own answer may be anything
   if (response.ok) return body;
-  const { status } = response;
-  if (status === 404 && body?.code === 'not_found') return null;
-  throw errorOf(response, body?.detail ?? `HTTP status ${status}`, body?.code);
+  if (response.status === 404 && body?.code === 'not_found') return null;
+  throw errorOf(response, body?.detail ?? 'HTTP status ' + response.status, body?.code);
 }
 
 export function errorOf(response: Response, message: string, code: string | undefined): ItemError {
@@ -142,5 +142,5 @@ export function errorOf(response: Response, message: string, code: string | unde
   });
 }
 
-const dateOf = ({ headers }: Response) => Date.parse(headers.get('Date')!);
-const lifetime = ({ headers }: Response, name: string) => (RegExp(`${name}=(\\d+)`).exec(headers.get('Cache-Control')!)?.[1] ?? 0) as number * 1000;
+const dateOf = (response: Response) => Date.parse(response.headers.get('Date')!);
+const lifetime = (response: Response, name: string) => (RegExp(name + '=(\\d+)').exec(response.headers.get('Cache-Control')!)?.[1] ?? 0) as number * 1000;

@@ -19,9 +19,12 @@ export interface Item {
   /** The milliseconds for which value may still be used; 0 at the end. */
   left(): number;
 
-  /** The value parsed as JSON. Throws a SyntaxError if it is none. */
+  /** The value parsed as JSON. Throws a SyntaxError if it is not JSON. */
   json<T = unknown>(): T;
 }
+
+/** Whether item has an end, and that has come. */
+export const over = (item: Item | null | undefined) => item?.expiresAt && item.expired;
 
 /** Makes the item of what was answered for key; undefined if that is no answer for it. */
 export function itemOf(body: unknown, key: string, clock: ServerClock): Item | null | undefined {
@@ -42,7 +45,7 @@ export function itemOf(body: unknown, key: string, clock: ServerClock): Item | n
       try {
         return JSON.parse(value);
       } catch {
-        throw new SyntaxError('the value is no JSON'); // the engine's message would show it
+        throw new SyntaxError('the value is not JSON'); // the engine's message would show it
       }
     },
   };

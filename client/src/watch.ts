@@ -1,6 +1,6 @@
 import { stopwatch } from './clock.js';
-import type { ItemError } from './error.js';
-import type { Item } from './item.js';
+import { ItemError } from './error.js';
+import { over, type Item } from './item.js';
 
 /** What one request found. */
 export interface Reading {
@@ -16,7 +16,7 @@ export interface Watcher {
   onAnswer: (() => void) | undefined;
 
   /** What callback was called with last; undefined before the first call. */
-  seen: Item | null | undefined;
+  seen?: Item | null | undefined;
   stop(): void;
 }
 
@@ -35,7 +35,7 @@ type Read = (key: string, signal: AbortSignal) => Promise<Reading>;
 /** Returns watch, which has one request for all who watch a key. */
 export function watching(read: Read, onError: Watcher['onError']): Watch {
   const open = new Map<string, Open>();
-  const wake = ({ type }: Event) => open.forEach(({ tick }) => tick(type));
+  const wake = (event: Event) => open.forEach((key) => key.tick(event.type));
   let listening: AbortController;
 
   return (key, callback, { signal, onError: own = onError, onAnswer, onEnd }) => {
@@ -49,10 +49,10 @@ export function watching(read: Read, onError: Watcher['onError']): Watch {
       }
       onEnd?.();
     };
-    const watcher: Watcher = { callback, onError: own, onAnswer, stop, seen: undefined };
+    const watcher: Watcher = { callback, onError: own, onAnswer, stop };
+    signal?.addEventListener('abort', stop);
     if (signal?.aborted) stop();
     else {
-      signal?.addEventListener('abort', stop);
       if (!open.size) {
         listening = new AbortController();
         // Node.js has no such events.
@@ -78,13 +78,56 @@ interface Open {
 }
 
 function opened(key: string, read: Read): Open {
-  const watchers = new Set<Watcher>();
-  let held: Item | null | undefined; // undefined before the first answer
+  const { watchers, update, each } = audience();
   let asking: AbortController | undefined;
   let pause = 0; // from since to the next request
   let since = stopwatch();
   let failures = 0; // since the last answer
   let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const ask = async () => {
+    const { signal } = (asking = new AbortController());
+    const answer = await read(key, signal).catch((error: ItemError) => error);
+    if (signal.aborted) return;
+    asking = undefined;
+    since = stopwatch();
+    if (answer instanceof ItemError) {
+      const growing = Math.min(1000 * 2 ** failures++, 60_000) * (0.5 + Math.random());
+      pause = Math.max(growing, apart(Math.min(answer.retryAfter ?? 0, 600_000)));
+      update(undefined, true);
+      each((watcher) => watcher.onError?.(answer, key));
+      if (answer.code === 'invalid_key') each((watcher) => watcher.stop()); // it will not become a key
+    } else {
+      failures = 0;
+      pause = apart(answer.good > 0 ? Math.max(answer.good, 1000) : 5000);
+      update(answer.item);
+      each((watcher) => watcher.onAnswer?.());
+    }
+    tick();
+  };
+
+  const tick = (event?: string) => {
+    clearTimeout(timer);
+    if (event === 'online') pause = 0;
+    const left = pause - since();
+    const due = left <= 0 && !asking;
+    const life = update(undefined, left < -5000 || (due && !awake()));
+    if (!watchers.size) return;
+    if (due && awake()) ask();
+    // A timer stands still while a computer sleeps: so none is long.
+    timer = setTimeout(tick, Math.min(life, left > 0 ? left : 1000, 1000));
+  };
+  const end = () => {
+    clearTimeout(timer);
+    asking?.abort();
+  };
+  return { watchers, tick, end };
+}
+
+/** Those who watch a key, and the item that they are told of. */
+function audience() {
+  const watchers = new Set<Watcher>();
+  let held: Item | null | undefined; // undefined before the first answer
 
   const each = (call: (watcher: Watcher) => void) => {
     for (const watcher of [...watchers]) {
@@ -95,54 +138,21 @@ function opened(key: string, read: Read): Open {
       }
     }
   };
-  const tell = () => each((watcher) => {
-    if (watcher.seen !== held) watcher.callback((watcher.seen = held)!);
-  });
-  const hold = (item: Item | null | undefined) => {
-    if (JSON.stringify(item) !== JSON.stringify(held)) held = item;
-    if (held?.expiresAt && held.expired) held = null;
-    tell();
-  };
-  // An item that ends nobody knows when is good until the next answer should be there, and no longer.
-  const lasting = () => (held?.expiresAt === null ? null : held);
 
-  const ask = async () => {
-    const { signal } = (asking = new AbortController());
-    const [reading, error] = await read(key, signal).then((reading): [Reading?, ItemError?] => [reading], (error) => [, error]);
-    if (signal.aborted) return;
-    asking = undefined;
-    since = stopwatch();
-    if (reading) {
-      failures = 0;
-      pause = apart(reading.good > 0 ? Math.max(reading.good, 1000) : 5000);
-      hold(reading.item);
-      each((watcher) => watcher.onAnswer?.());
-    } else {
-      const growing = Math.min(1000 * 2 ** failures++, 60_000) * (0.5 + Math.random());
-      pause = Math.max(growing, apart(Math.min(error!.retryAfter ?? 0, 600_000)));
-      hold(lasting());
-      each((watcher) => watcher.onError?.(error!, key));
-      if (error!.code === 'invalid_key') each((watcher) => watcher.stop()); // it will not become a key
-    }
-    tick();
+  /**
+   * Holds item, if there is one in an answer, and tells those who have not seen what is held now. Returns the milliseconds
+   * after which to call it again at the latest. An item whose end nobody knows is good until the next answer should be
+   * there: overdue says that it is not.
+   */
+  const update = (item: Item | null | undefined, overdue?: boolean) => {
+    if (item !== undefined && JSON.stringify(item) !== JSON.stringify(held)) held = item;
+    if (over(held) || (overdue && held?.expiresAt === null)) held = null;
+    each((watcher) => {
+      if (watcher.seen !== held) watcher.callback((watcher.seen = held)!);
+    });
+    return held?.left() || 1000;
   };
-
-  const tick = (event?: string) => {
-    clearTimeout(timer);
-    if (event === 'online') pause = 0;
-    const left = pause - since();
-    const due = left <= 0 && !asking;
-    hold(due && !awake() ? lasting() : held);
-    if (!watchers.size) return;
-    if (due && awake()) ask();
-    // A timer stands still while a computer sleeps: so none is long.
-    timer = setTimeout(tick, Math.min(held?.left() || 1000, left > 0 ? left : 1000, 1000));
-  };
-  const end = () => {
-    clearTimeout(timer);
-    asking?.abort();
-  };
-  return { watchers, tick, end };
+  return { watchers, update, each };
 }
 
 /** Spreads the requests of pages whose answers end at the same moment. */

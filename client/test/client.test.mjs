@@ -193,7 +193,7 @@ for (const token of [() => undefined, () => '', () => 'a\nb', () => 'секре�
   test(`token ${token} is an error without its text`, async (t) => {
     const w = world(t, { token });
     await assert.rejects(w.client.get('k'), (error) => {
-      assert.deepEqual([error.name, error.status, error.code, error.message], ['ItemError', 0, 'token', 'token() must give a string of ASCII characters']);
+      assert.deepEqual([error.name, error.status, error.code, error.message], ['ItemError', 0, 'token', 'token must give a string of ASCII characters']);
       assert.ok(!error.cause || error.cause.message === 'logged out');
       return true;
     });
@@ -312,6 +312,19 @@ test('long keys are split sooner', async (t) => {
   assert.deepEqual([sizes, all.size], [[4, 4, 2], 10]);
 });
 
+test('a key that is too long for a list is asked for alone, and once', async (t) => {
+  const w = world(t);
+  const controller = new AbortController();
+  w.answer = (url) => {
+    if (w.asked.length > 5) controller.abort();
+    return url.includes('/optional/') ? w.problem(400, 'invalid_key') : w.respond({ items: { a: null, b: null }, errors: {} });
+  };
+  const long = 'x'.repeat(7000);
+  const all = await w.client.getMany(['a', 'b', long], { signal: controller.signal });
+  assert.deepEqual([...all].map(([key, item]) => [key, item && item.code]), [['a', null], ['b', null], [long, 'invalid_key']]);
+  assert.deepEqual(w.asked.map(({ path }) => path.length), ['/base/v1/items'.length, '/base/v1/optional/'.length + 7000]);
+});
+
 test('one key that is none spoils no other', async (t) => {
   const w = world(t);
   batches(w);
@@ -363,6 +376,28 @@ test('changes: the latest, and none twice', async (t) => {
   const { length } = w.asked;
   await w.advance(200_000, undefined, 1000);
   assert.equal(w.asked.length, length);
+});
+
+test('changes: an item that ends before the loop takes it is not given', async (t) => {
+  const w = world(t);
+  w.put('k', 'one', 60_000);
+  const changes = w.client.changes('k');
+  assert.equal((await changes.next()).value.value, 'one');
+  w.put('k', 'two', 60_000);
+  await w.advance(40_000);
+  w.sleep(60_000); // the loop's body goes on before any timer does
+  const next = changes.next();
+  await w.advance(1_000);
+  assert.equal((await next).value, null);
+  await changes.return();
+});
+
+test('changes: an item whose end nobody knows is given', async (t) => {
+  const w = world(t);
+  w.put('k', 'one', null);
+  const changes = w.client.changes('k');
+  assert.equal((await changes.next()).value.value, 'one');
+  await changes.return();
 });
 
 test('changes: break, return before next, abort', async (t) => {

@@ -143,6 +143,17 @@ test('an item whose end nobody knows is good until the next answer should be the
   assert.deepEqual(errors, [['upstream_busy', 15]]);
 });
 
+test('an item whose end nobody knows does not outlive a request that hangs', async (t) => {
+  const w = world(t);
+  w.put('k', 'one', null);
+  const { seen } = watch(w, 'k');
+  await settle();
+  w.answer = () => new Promise(() => {});
+  await w.advance(12_000);
+  assert.deepEqual(seen.map(([value]) => value), ['one', null]);
+  assert.ok(seen[1][1] <= 11, `null after ${seen[1][1]} s`);
+});
+
 test('pauses grow after failures, and the value is kept meanwhile', async (t) => {
   const w = world(t, { random: 0.5 });
   w.put('k', 'one', 3600_000);
