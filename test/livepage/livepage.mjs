@@ -121,7 +121,7 @@ const visits = {
     await says(page, 'h1', /^Order <b>1 2$/);
     await fits(page);
     await accessible(page);
-    await page.goto(`${plan.page}/?order=1001`); // which has another kind of value
+    await page.goto(`${plan.page}/?order=1003`); // which has another kind of value
     await says(page, '#status', /courier/);
     await fits(page);
   },
