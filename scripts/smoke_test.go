@@ -1,8 +1,6 @@
 package scripts
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -10,9 +8,10 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"voxkv/test/tools"
 )
 
 func TestSmoke(t *testing.T) {
@@ -152,28 +151,6 @@ func smoke(t *testing.T, args ...string) (string, error) {
 // local starts cmd/local and returns where it is.
 func local(t *testing.T) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "local")
-	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "voxkv/cmd/local").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
-	var stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), binary, "-addr", "127.0.0.1:0")
-	cmd.Stderr = &stderr
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	lines := bufio.NewScanner(stdout)
-	for lines.Scan() {
-		if _, server, ok := strings.Cut(lines.Text(), "voxkv is at "); ok {
-			go io.Copy(io.Discard, stdout)
-			return server
-		}
-	}
-	t.Fatalf("it does not say where it is:\n%s", &stderr)
-	return ""
+	url, _ := tools.StartLocal(t, tools.BuildLocal(t), nil)
+	return url
 }

@@ -33,7 +33,7 @@ func TestClient(t *testing.T) {
 		return // the subtest has said why
 	}
 	dir := project(t, tarball)
-	local := build(t)
+	local := tools.BuildLocal(t)
 	live := newGateway(t, serve(t, local, "CACHE_MAX_AGE=2s", "LOCAL_MAX_AGE=0s"))
 	private := newGateway(t, serve(t, local, "CACHE_SCOPE=private", "LOCAL_MAX_AGE=0s"))
 	t.Run("Node.js", func(t *testing.T) { inNode(t, dir, live) })

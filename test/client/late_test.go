@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"voxkv/test/caches/cachetest"
+	"voxkv/test/tools"
 )
 
 // A front is a way to an item.
@@ -37,7 +38,7 @@ func TestLate(t *testing.T) {
 	tarball := filepath.Join(t.TempDir(), "voxkv-client.tgz")
 	t.Run("package", func(t *testing.T) { pack(t, tarball, []string{"npm", "pack"}) })
 	dir := project(t, tarball)
-	local := build(t)
+	local := tools.BuildLocal(t)
 	var fronts []front
 	for _, seconds := range []int{2, 10, 60} {
 		age := "CACHE_MAX_AGE=" + strconv.Itoa(seconds) + "s"

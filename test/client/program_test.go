@@ -5,11 +5,12 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"voxkv/test/tools"
 )
 
 // patience bounds one program. The browsers take two minutes; a busy machine more.
@@ -79,29 +80,9 @@ func (p process) interrupt(t *testing.T) {
 	}
 }
 
-// build returns cmd/local.
-func build(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "local")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "voxkv/cmd/local").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return binary
-}
-
-// serve starts cmd/local until the test ends, and returns where it is.
+// serve starts cmd/local, which serves any key, and returns where it is.
 func serve(t *testing.T, binary string, environ ...string) string {
 	t.Helper()
-	local := program{dir: t.TempDir(), environ: environ, command: []string{binary, "-addr", "127.0.0.1:0", "-allowed-keys", "*"}}
-	process := local.start(t)
-	t.Cleanup(func() {
-		_ = process.cmd.Cancel() // it may have ended
-		_ = process.cmd.Wait()
-	})
-	line := process.line(t)
-	url, found := strings.CutPrefix(line, "voxkv is at ")
-	if !found {
-		t.Fatalf("cmd/local printed %q; want where it is", line)
-	}
+	url, _ := tools.StartLocal(t, binary, environ, "-allowed-keys", "*")
 	return url
 }

@@ -1,19 +1,19 @@
 package examples
 
 import (
-	"bufio"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"voxkv/test/tools"
 )
 
 const functionName = "voxkv"
@@ -53,37 +53,14 @@ func startLocal(t *testing.T, s storage) (root string) {
 // runLocal returns the root of a cmd/local, and the command line that it prints to invoke it.
 func runLocal(t *testing.T, environ []string, args ...string) (root, invoke string) {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "local")
-	if stdout, stderr, code := (program{command: []string{need(t, "go"), "build", "-o", binary, "../../cmd/local"}}).run(t); code != 0 {
-		t.Fatalf("go build: exit code %d\n%s%s", code, stdout, stderr)
-	}
-	local := exec.CommandContext(t.Context(), binary, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
-	local.Dir, local.Env = t.TempDir(), append(os.Environ(), environ...) // there is no .env
-	stdout, err := local.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := local.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = local.Process.Kill()
-		_ = local.Wait()
-	})
-	lines := bufio.NewScanner(stdout)
-	for invoke == "" && lines.Scan() {
-		if _, url, ok := strings.Cut(lines.Text(), "voxkv is at "); ok {
-			root = url
-		}
-		if strings.Contains(lines.Text(), "aws lambda invoke") {
-			invoke = strings.TrimSpace(lines.Text())
+	root, printed := tools.StartLocal(t, tools.BuildLocal(t), environ, args...)
+	for line := range strings.Lines(printed) {
+		if strings.Contains(line, "aws lambda invoke") {
+			return root, strings.TrimSpace(line)
 		}
 	}
-	if root == "" || invoke == "" {
-		t.Fatalf("cmd/local prints the URL %q and the command line %q: %v", root, invoke, lines.Err())
-	}
-	go io.Copy(io.Discard, stdout)
-	return root, invoke
+	t.Fatalf("cmd/local prints no command line to invoke it:\n%s", printed)
+	return "", ""
 }
 
 // ServeHTTP knows functions that are named by what befalls them.

@@ -96,7 +96,7 @@ type running struct {
 // start runs the one command until the test ends.
 func start(t *testing.T, args ...string) running {
 	t.Helper()
-	out := run(t, exec.CommandContext(t.Context(), "node", append([]string{command, "--port", "0"}, args...)...))
+	out := tools.Start(t, exec.CommandContext(t.Context(), "node", append([]string{command, "--port", "0"}, args...)...))
 	r := running{"", bufio.NewReader(out)}
 	r.page = r.after(t, "Open ")
 	return r
@@ -117,36 +117,10 @@ func (r running) after(t *testing.T, prefix string) string {
 	}
 }
 
-// run starts cmd until the test ends, and returns what it prints.
-func run(t *testing.T, cmd *exec.Cmd) io.Reader {
-	t.Helper()
-	cmd.Stderr = t.Output()
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 10 * time.Second
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Cancel() // it may have ended
-		_ = cmd.Wait()
-	})
-	return out
-}
-
 // voxkv stands for one that is deployed: pages of every origin may read it, and there is an item order:7.
 func voxkv(t *testing.T) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "local")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "voxkv/cmd/local").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	local := exec.CommandContext(t.Context(), binary, "-addr", "localhost:0", "-allowed-keys", "order:*")
-	local.Dir = t.TempDir() // where there is no .env
-	url := running{"", bufio.NewReader(run(t, local))}.after(t, "voxkv is at ")
+	url, _ := tools.StartLocal(t, tools.BuildLocal(t), nil, "-addr", "localhost:0", "-allowed-keys", "order:*")
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url+"/storage/order:7?ttl=1h", strings.NewReader("connected"))
 	if err != nil {
 		t.Fatal(err)

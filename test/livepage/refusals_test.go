@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"voxkv/test/tools"
 )
 
 // testRefusals: where the command cannot do what it is for, it says why and what to do, and ends.
@@ -103,7 +105,7 @@ func testEnd(t *testing.T) {
 	temporary := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), "node", command, "--port", "0")
 	cmd.Env = append(os.Environ(), "TMPDIR="+temporary)
-	voxkv := running{"", bufio.NewReader(run(t, cmd))}.after(t, "voxkv is at http://")
+	voxkv := running{"", bufio.NewReader(tools.Start(t, cmd))}.after(t, "voxkv is at http://")
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package openapi
 
 import (
-	"bufio"
 	"context"
 	"os"
 	"os/exec"
@@ -45,7 +44,7 @@ func TestRequestsMadeOfTheDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	url := serve(t)
+	url, _ := tools.StartLocal(t, tools.BuildLocal(t), []string{"RAW_VALUES=true"})
 	for _, part := range []struct {
 		paths  []string
 		tested string
@@ -67,38 +66,6 @@ func TestRequestsMadeOfTheDocument(t *testing.T) {
 			t.Errorf("schemathesis has not tested all operations, %s:\n%s", part.tested, out)
 		}
 	}
-}
-
-// serve starts cmd/local with its embedded storage and returns its root.
-func serve(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "local")
-	if out, err := run(t, ".", "go", "build", "-o", binary, "voxkv/cmd/local"); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	// It must outlive this function, and end with the test, which its context does.
-	local := exec.CommandContext(t.Context(), binary, "-addr", "127.0.0.1:0")
-	local.Env = append(os.Environ(), "RAW_VALUES=true")
-	stdout, err := local.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := local.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { local.Wait() })
-	lines := bufio.NewScanner(stdout)
-	for lines.Scan() {
-		if _, url, found := strings.Cut(lines.Text(), "voxkv is at "); found {
-			go func() {
-				for lines.Scan() { // a full pipe would stop it
-				}
-			}()
-			return url
-		}
-	}
-	t.Fatal("cmd/local did not say where it is")
-	return ""
 }
 
 // run runs program in dir and returns what it prints.

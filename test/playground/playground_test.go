@@ -5,7 +5,6 @@
 package playground
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"maps"
@@ -14,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -35,10 +33,7 @@ func TestPlayground(t *testing.T) {
 		t.Skipf("NOT CHECKED in a browser: %v; test/caches/install.sh -browser installs it", err)
 	}
 	dir := tools.NPM(t, "playground.mjs")
-	binary := filepath.Join(t.TempDir(), "local")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "voxkv/cmd/local").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	binary := tools.BuildLocal(t)
 	t.Setenv("UPSTREAM_TIMEOUT", "1m") // a storage that hangs does so until it is told to answer, also on a busy machine
 	t.Setenv("LOCAL_MAX_AGE", "0s")
 	forgetful := serve(t, binary)
@@ -84,25 +79,7 @@ func visit(t *testing.T, dir, plan string) map[string][]string {
 // serve starts cmd/local until the test ends, and returns where it is.
 func serve(t *testing.T, binary string, args ...string) string {
 	t.Helper()
-	local := exec.CommandContext(t.Context(), binary, append([]string{"-addr", "localhost:0"}, args...)...)
-	local.Stderr, local.Dir = t.Output(), t.TempDir() // where there is no .env
-	local.Cancel = func() error { return local.Process.Signal(syscall.SIGTERM) }
-	out, err := local.StdoutPipe()
-	if err == nil {
-		err = local.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = local.Cancel() // it may have ended
-		_ = local.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	url, found := strings.CutPrefix(strings.TrimSpace(line), "voxkv is at ")
-	if !found {
-		t.Fatalf("cmd/local printed %q, %v; want where it is", line, err)
-	}
+	url, _ := tools.StartLocal(t, binary, nil, append([]string{"-addr", "localhost:0"}, args...)...)
 	return url
 }
 
