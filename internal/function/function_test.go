@@ -22,6 +22,7 @@ import (
 	"voxkv/auth"
 	"voxkv/internal/function"
 	"voxkv/internal/settings"
+	"voxkv/internal/settingstest"
 	"voxkv/internal/voximplanttest"
 )
 
@@ -67,37 +68,10 @@ func newAPI(t *testing.T) *api {
 	return a
 }
 
-// environ returns the least that is required, with changes.
-func environ(changes ...string) map[string]string {
-	return with(map[string]string{
-		"VOXIMPLANT_SECRET_ID":      "voxkv/key",
-		"VOXIMPLANT_APPLICATION_ID": "42",
-		"ALLOWED_KEYS":              "status:*,greeting",
-	}, changes...)
-}
-
-// with returns base changed by name, value, name, value, ….
-func with(base map[string]string, changes ...string) map[string]string {
-	for i := 0; i < len(changes); i += 2 {
-		base[changes[i]] = changes[i+1]
-	}
-	return base
-}
-
-// read returns the settings in an environment that must be good.
-func read(t *testing.T, e map[string]string) settings.Settings {
-	t.Helper()
-	s, err := settings.Read(e)
-	if err != nil {
-		t.Fatalf("Read(%v) = _, %v; want no error", e, err)
-	}
-	return s
-}
-
 // newFunction builds a Function from an environment, whose log lines go to log.
 func newFunction(t *testing.T, e map[string]string, key func(context.Context) (*auth.ServiceAccountKey, error), log io.Writer) *function.Function {
 	t.Helper()
-	s := read(t, e)
+	s := settingstest.Read(t, e)
 	f, err := function.New(s, key, "test", function.NewLog(log, s))
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +122,7 @@ func TestFirstRequestAfterWarm(t *testing.T) {
 	})
 	var keys int
 	var log bytes.Buffer
-	f := newFunction(t, environ("VOXIMPLANT_API_URL", a.URL), func(ctx context.Context) (*auth.ServiceAccountKey, error) {
+	f := newFunction(t, settingstest.Environ("VOXIMPLANT_API_URL", a.URL), func(ctx context.Context) (*auth.ServiceAccountKey, error) {
 		keys++
 		return a.key(ctx)
 	}, &log)
@@ -200,7 +174,7 @@ func TestSettingsReachTheHandler(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := newFunction(t, environ(append(tt.changes, "VOXIMPLANT_API_URL", a.URL)...), a.key, io.Discard)
+			f := newFunction(t, settingstest.Environ(append(tt.changes, "VOXIMPLANT_API_URL", a.URL)...), a.key, io.Discard)
 			res := get(t, f, tt.key)
 			control := res.Header.Get("Cache-Control")
 			seconds, _ := strconv.Atoi(positive.FindString(control))
@@ -235,7 +209,7 @@ func TestSettingsReachTheLookup(t *testing.T) {
 			t.Parallel()
 			a := newAPI(t)
 			a.Put("greeting", "hello", time.Now().Add(time.Hour))
-			f := newFunction(t, environ(append(tt.changes, "VOXIMPLANT_API_URL", a.URL)...), a.key, io.Discard)
+			f := newFunction(t, settingstest.Environ(append(tt.changes, "VOXIMPLANT_API_URL", a.URL)...), a.key, io.Discard)
 			for range 2 {
 				get(t, f, "greeting")
 				get(t, f, "status:none")
@@ -270,7 +244,7 @@ func testWarmFails(t *testing.T, fail func() error, reason string) {
 	a.Intercept(func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) })
 	down := true
 	var log bytes.Buffer
-	f := newFunction(t, environ("VOXIMPLANT_API_URL", a.URL), func(ctx context.Context) (*auth.ServiceAccountKey, error) {
+	f := newFunction(t, settingstest.Environ("VOXIMPLANT_API_URL", a.URL), func(ctx context.Context) (*auth.ServiceAccountKey, error) {
 		if down {
 			return nil, fail()
 		}
@@ -299,7 +273,7 @@ func TestNewLog(t *testing.T) {
 		"error": {"ERROR"},
 	} {
 		var out bytes.Buffer
-		log := function.NewLog(&out, read(t, environ("LOG_LEVEL", level)))
+		log := function.NewLog(&out, settingstest.Read(t, settingstest.Environ("LOG_LEVEL", level)))
 		for _, l := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
 			log.Log(t.Context(), l, "text", "member", 1)
 		}
@@ -348,7 +322,7 @@ func TestKeysInLogs(t *testing.T) {
 	}
 	build := func(plain string) (*function.Function, *bytes.Buffer) {
 		a, log := newAPI(t), new(bytes.Buffer)
-		return newFunction(t, environ("VOXIMPLANT_API_URL", a.URL, "LOG_KEYS", plain), a.key, log), log
+		return newFunction(t, settingstest.Environ("VOXIMPLANT_API_URL", a.URL, "LOG_KEYS", plain), a.key, log), log
 	}
 	f, log := build("false")
 	hash := logged(f, log)

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"voxkv/internal/function"
+	"voxkv/internal/settingstest"
 )
 
 // TestProxies asks a second process, since net/http reads the variables of
@@ -76,7 +77,7 @@ func TestConnections(t *testing.T) {
 	}
 	a := newAPI(t)
 	for _, root := range []string{"http://10.255.255.1", "https://api.test"} {
-		f := newFunction(t, environ("VOXIMPLANT_API_URL", root), a.key, io.Discard)
+		f := newFunction(t, settingstest.Environ("VOXIMPLANT_API_URL", root), a.key, io.Discard)
 		connection(t, "API at "+root, f.Warm)
 	}
 }

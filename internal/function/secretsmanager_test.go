@@ -12,11 +12,12 @@ import (
 
 	"voxkv/internal/function"
 	"voxkv/internal/secretsmanagertest"
+	"voxkv/internal/settingstest"
 )
 
 // awsEnviron is what Lambda sets, with changes.
 func awsEnviron(changes ...string) map[string]string {
-	return with(map[string]string{
+	return settingstest.With(map[string]string{
 		"AWS_REGION":            "eu-central-1",
 		"AWS_ACCESS_KEY_ID":     "AKIDEXAMPLE",
 		"AWS_SECRET_ACCESS_KEY": "secret access key",

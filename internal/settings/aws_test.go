@@ -4,11 +4,12 @@ import (
 	"testing"
 
 	"voxkv/internal/settings"
+	"voxkv/internal/settingstest"
 )
 
 // aws returns the least that is required of AWS's variables, with changes.
 func aws(changes ...string) map[string]string {
-	return with(map[string]string{"AWS_REGION": "eu-central-1"}, changes...)
+	return settingstest.With(map[string]string{"AWS_REGION": "eu-central-1"}, changes...)
 }
 
 func TestReadAWSRefuses(t *testing.T) {

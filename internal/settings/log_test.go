@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"voxkv/internal/settings"
+	"voxkv/internal/settingstest"
 )
 
 // started returns the log lines of a start.
@@ -93,7 +94,7 @@ func TestEverySettingIsInTheStartLine(t *testing.T) {
 		"MAX_KEYS": "11", "CORS_HEADERS": "X-Api-Key", "BASE_PATH": "/phone", "NOT_FOUND_CODES": "341,477",
 	}
 	for variable, field := range fields() {
-		base := environ("LOCAL_MAX_AGE", "10s", "STALE_MAX_AGE", "60s")
+		base := settingstest.Environ("LOCAL_MAX_AGE", "10s", "STALE_MAX_AGE", "60s")
 		if variable == "VOXIMPLANT_APPLICATION_NAME" { // stands in place of the id
 			base["VOXIMPLANT_APPLICATION_ID"], base[variable] = "", "shop"
 		}
@@ -106,7 +107,7 @@ func TestEverySettingIsInTheStartLine(t *testing.T) {
 			t.Errorf("%s: this test has no value for it other than the default", variable)
 			continue
 		}
-		shown := read(t, base).LogValue().String() != read(t, other).LogValue().String()
+		shown := settingstest.Read(t, base).LogValue().String() != settingstest.Read(t, other).LogValue().String()
 		switch why := unlogged[variable]; {
 		case !shown && why == "":
 			t.Errorf("%s: the log line of the start does not show it; LogValue in internal/settings/log.go writes that line", variable)

@@ -13,34 +13,8 @@ import (
 
 	"voxkv/allowlist"
 	"voxkv/internal/settings"
+	"voxkv/internal/settingstest"
 )
-
-// environ returns the least that is required, with changes.
-func environ(changes ...string) map[string]string {
-	return with(map[string]string{
-		"VOXIMPLANT_SECRET_ID":      "voxkv/key",
-		"VOXIMPLANT_APPLICATION_ID": "42",
-		"ALLOWED_KEYS":              "status:*,greeting",
-	}, changes...)
-}
-
-// with returns base changed by name, value, name, value, ….
-func with(base map[string]string, changes ...string) map[string]string {
-	for i := 0; i < len(changes); i += 2 {
-		base[changes[i]] = changes[i+1]
-	}
-	return base
-}
-
-// read returns the settings in an environment that must be good.
-func read(t *testing.T, e map[string]string) settings.Settings {
-	t.Helper()
-	s, err := settings.Read(e)
-	if err != nil {
-		t.Fatalf("Read(%v) = _, %v; want no error", e, err)
-	}
-	return s
-}
 
 // problems returns the lines of Read's error.
 func problems(e map[string]string) []string {
@@ -62,7 +36,7 @@ func accepted() map[string]string {
 
 func TestDefaults(t *testing.T) {
 	t.Parallel()
-	s := read(t, environ())
+	s := settingstest.Read(t, settingstest.Environ())
 	want := settings.Settings{
 		SecretID:        "voxkv/key",
 		ApplicationID:   42,
@@ -89,7 +63,7 @@ func TestDefaults(t *testing.T) {
 
 func TestEverySettingIsRead(t *testing.T) {
 	t.Parallel()
-	s := read(t, map[string]string{
+	s := settingstest.Read(t, map[string]string{
 		"VOXIMPLANT_SECRET_ID":        " arn:aws:secretsmanager:eu-central-1:123456789012:secret:voxkv/key-AbCdEf ",
 		"VOXIMPLANT_APPLICATION_NAME": "app.example",
 		"ALLOWED_KEYS":                "*",
@@ -144,7 +118,7 @@ func TestBasePath(t *testing.T) {
 	for set, want := range map[string]string{
 		"": "", "/": "", "phone": "/phone", "/phone": "/phone", "/phone/": "/phone", "phone/v2": "/phone/v2", "/$default/v1.0-a_b~c": "/$default/v1.0-a_b~c",
 	} {
-		if got := string(read(t, environ("BASE_PATH", set)).BasePath); got != want {
+		if got := string(settingstest.Read(t, settingstest.Environ("BASE_PATH", set)).BasePath); got != want {
 			t.Errorf("BASE_PATH=%s: %q; want %q", set, got, want)
 		}
 	}
@@ -153,7 +127,7 @@ func TestBasePath(t *testing.T) {
 func TestDefaultsThatFollowCacheMaxAge(t *testing.T) {
 	t.Parallel()
 	for cache, local := range map[string]time.Duration{"0s": 0, "3s": 1500 * time.Millisecond, "10s": 5 * time.Second, "20s": 10 * time.Second, "1h": 10 * time.Second} {
-		s := read(t, environ("CACHE_MAX_AGE", cache))
+		s := settingstest.Read(t, settingstest.Environ("CACHE_MAX_AGE", cache))
 		if *s.LocalMaxAge != local || s.StaleMaxAge != nil {
 			t.Errorf("CACHE_MAX_AGE=%s: LocalMaxAge = %v, StaleMaxAge = %v; want %v, none of its own", cache, *s.LocalMaxAge, s.StaleMaxAge, local)
 		}
@@ -174,7 +148,7 @@ func TestNotFoundFollowsRules(t *testing.T) {
 		{"a max-age=2s", "1s", time.Second},
 		{"a,b max-age=0s", "5s", 0},
 	} {
-		if got := read(t, environ("ALLOWED_KEYS", tt.allowed, "NOT_FOUND_MAX_AGE", tt.notFound)).NotFoundMaxAge; got != tt.want {
+		if got := settingstest.Read(t, settingstest.Environ("ALLOWED_KEYS", tt.allowed, "NOT_FOUND_MAX_AGE", tt.notFound)).NotFoundMaxAge; got != tt.want {
 			t.Errorf("ALLOWED_KEYS=%s NOT_FOUND_MAX_AGE=%s: %v; want %v", tt.allowed, tt.notFound, got, tt.want)
 		}
 	}
@@ -214,14 +188,14 @@ func TestLists(t *testing.T) {
 		"NOT_FOUND_CODES": {"341", "477"},
 	} {
 		a, b := pair[0], pair[1]
-		want := read(t, environ(variable, a+","+b))
+		want := settingstest.Read(t, settingstest.Environ(variable, a+","+b))
 		for _, value := range []string{a + ", " + b, " " + a + " ,\t" + b + " ", a + "\n,\n" + b, a + "," + b + "," + a} {
-			if got := read(t, environ(variable, value)); !reflect.DeepEqual(got, want) {
+			if got := settingstest.Read(t, settingstest.Environ(variable, value)); !reflect.DeepEqual(got, want) {
 				t.Errorf("%s=%q: %+v; want that of %s,%s", variable, value, got, a, b)
 			}
 		}
 		for _, value := range []string{a + ",", "," + a, a + ",," + b, a + ", ," + b, ",", a + " " + b} {
-			if got := problems(environ(variable, value)); len(got) != 1 {
+			if got := problems(settingstest.Environ(variable, value)); len(got) != 1 {
 				t.Errorf("%s=%q: problems = %q; want one", variable, value, got)
 			}
 		}
@@ -247,7 +221,7 @@ func TestMalformedPatterns(t *testing.T) {
 
 func checkPatterns(t *testing.T, value, want string) {
 	t.Helper()
-	got := problems(environ("ALLOWED_KEYS", value))
+	got := problems(settingstest.Environ("ALLOWED_KEYS", value))
 	if len(got) != 1 || !strings.HasPrefix(got[0], "ALLOWED_KEYS is not accepted: "+want) || strings.Contains(got[0], "5550") || strings.Contains(got[0], "PRIVATE") {
 		t.Errorf("problems = %q; want only that %s is wrong, without its text", got, want)
 	}
@@ -267,7 +241,7 @@ func TestMalformed(t *testing.T) {
 			t.Errorf("%s: the table malformed of this test has no value that it must refuse", variable)
 		}
 		for _, value := range values {
-			got := problems(environ(variable, value))
+			got := problems(settingstest.Environ(variable, value))
 			want := fmt.Sprintf("%s is %q; accepted: %s", variable, value, accepts)
 			if variable == "ALLOWED_KEYS" { // keys are not shown, since many are phone numbers
 				continue
@@ -305,7 +279,7 @@ func TestMissing(t *testing.T) {
 		line := variable + " is not set; accepted: " + accepts[variable]
 		want = append(want, line)
 		for _, empty := range []string{"", " \t\n"} {
-			if got := problems(environ(variable, empty)); len(got) != 1 || got[0] != line {
+			if got := problems(settingstest.Environ(variable, empty)); len(got) != 1 || got[0] != line {
 				t.Errorf("%s=%q: problems = %q; want only %q", variable, empty, got, line)
 			}
 		}
@@ -317,13 +291,13 @@ func TestMissing(t *testing.T) {
 
 func TestEmptyIsNotSet(t *testing.T) {
 	t.Parallel()
-	e := environ("AWS_LAMBDA_LOG_LEVEL", "")
+	e := settingstest.Environ("AWS_LAMBDA_LOG_LEVEL", "")
 	for variable := range accepted() {
 		if e[variable] == "" {
 			e[variable] = " "
 		}
 	}
-	if got, want := read(t, e), read(t, environ()); !reflect.DeepEqual(got, want) {
+	if got, want := settingstest.Read(t, e), settingstest.Read(t, settingstest.Environ()); !reflect.DeepEqual(got, want) {
 		t.Errorf("Read = %+v; want the defaults %+v", got, want)
 	}
 }
@@ -340,7 +314,7 @@ func TestLeastAndMost(t *testing.T) {
 		"MAX_KEYS":          {"1", "50"},
 	} {
 		for _, value := range values {
-			if got := problems(environ(variable, value)); got != nil {
+			if got := problems(settingstest.Environ(variable, value)); got != nil {
 				t.Errorf("%s=%s: problems = %q; want none", variable, value, got)
 			}
 		}
@@ -355,14 +329,14 @@ func TestOneProblemNamesOneVariable(t *testing.T) {
 		environ map[string]string
 		want    []string
 	}{
-		{"local above the cache's", environ("CACHE_MAX_AGE", "5s", "LOCAL_MAX_AGE", "6s"), []string{"LOCAL_MAX_AGE"}},
-		{"local beside a cache's that is none", environ("CACHE_MAX_AGE", "x", "LOCAL_MAX_AGE", "6s"), []string{"CACHE_MAX_AGE"}},
-		{"local beside a negative cache's", environ("CACHE_MAX_AGE", "-1s", "LOCAL_MAX_AGE", "6s"), []string{"CACHE_MAX_AGE"}},
-		{"neither id nor name", environ("VOXIMPLANT_APPLICATION_ID", ""), []string{"VOXIMPLANT_APPLICATION_ID"}},
-		{"a bad id and a name", environ("VOXIMPLANT_APPLICATION_ID", "x", "VOXIMPLANT_APPLICATION_NAME", "n"), []string{"VOXIMPLANT_APPLICATION_ID"}},
-		{"an id of 0 and a name", environ("VOXIMPLANT_APPLICATION_ID", "0", "VOXIMPLANT_APPLICATION_NAME", "n"), []string{"VOXIMPLANT_APPLICATION_ID"}},
-		{"Lambda's level", environ("AWS_LAMBDA_LOG_LEVEL", "LOUD"), []string{"AWS_LAMBDA_LOG_LEVEL"}},
-		{"Lambda's level, hidden by ours", environ("AWS_LAMBDA_LOG_LEVEL", "LOUD", "LOG_LEVEL", "info"), nil},
+		{"local above the cache's", settingstest.Environ("CACHE_MAX_AGE", "5s", "LOCAL_MAX_AGE", "6s"), []string{"LOCAL_MAX_AGE"}},
+		{"local beside a cache's that is none", settingstest.Environ("CACHE_MAX_AGE", "x", "LOCAL_MAX_AGE", "6s"), []string{"CACHE_MAX_AGE"}},
+		{"local beside a negative cache's", settingstest.Environ("CACHE_MAX_AGE", "-1s", "LOCAL_MAX_AGE", "6s"), []string{"CACHE_MAX_AGE"}},
+		{"neither id nor name", settingstest.Environ("VOXIMPLANT_APPLICATION_ID", ""), []string{"VOXIMPLANT_APPLICATION_ID"}},
+		{"a bad id and a name", settingstest.Environ("VOXIMPLANT_APPLICATION_ID", "x", "VOXIMPLANT_APPLICATION_NAME", "n"), []string{"VOXIMPLANT_APPLICATION_ID"}},
+		{"an id of 0 and a name", settingstest.Environ("VOXIMPLANT_APPLICATION_ID", "0", "VOXIMPLANT_APPLICATION_NAME", "n"), []string{"VOXIMPLANT_APPLICATION_ID"}},
+		{"Lambda's level", settingstest.Environ("AWS_LAMBDA_LOG_LEVEL", "LOUD"), []string{"AWS_LAMBDA_LOG_LEVEL"}},
+		{"Lambda's level, hidden by ours", settingstest.Environ("AWS_LAMBDA_LOG_LEVEL", "LOUD", "LOG_LEVEL", "info"), nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -413,7 +387,7 @@ func TestSecretsAreNotEchoed(t *testing.T) {
 func checkHidden(t *testing.T, name, variable, value string) {
 	t.Helper()
 	want := variable + " holds something that is not shown here; accepted: " + accepted()[variable]
-	if got := problems(environ(variable, value)); len(got) != 1 || got[0] != want {
+	if got := problems(settingstest.Environ(variable, value)); len(got) != 1 || got[0] != want {
 		t.Errorf("%s in %s: problems = %q; want only %q", name, variable, got, want)
 	}
 }
@@ -460,7 +434,7 @@ func TestOrigins(t *testing.T) {
 		{"*,*", true},
 	}
 	for _, tt := range tests {
-		if got := problems(environ("CORS_ORIGINS", tt.value)); (got == nil) != tt.ok {
+		if got := problems(settingstest.Environ("CORS_ORIGINS", tt.value)); (got == nil) != tt.ok {
 			t.Errorf("CORS_ORIGINS=%s: problems = %q; want any: %t", tt.value, got, !tt.ok)
 		}
 	}
@@ -526,7 +500,7 @@ func TestWhereSecretsMayGo(t *testing.T) {
 		{"https://api voximplant.com", false},
 	}
 	for _, tt := range tests {
-		if got := problems(environ("VOXIMPLANT_API_URL", tt.value)); (got == nil) != tt.ok {
+		if got := problems(settingstest.Environ("VOXIMPLANT_API_URL", tt.value)); (got == nil) != tt.ok {
 			t.Errorf("VOXIMPLANT_API_URL=%s: problems = %q; want any: %t", tt.value, got, !tt.ok)
 		}
 		for _, variable := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER"} {
@@ -559,7 +533,7 @@ func TestLogLevel(t *testing.T) {
 		{" ", "DEBUG", slog.LevelDebug},
 	}
 	for _, tt := range tests {
-		s := read(t, environ("LOG_LEVEL", tt.ours, "AWS_LAMBDA_LOG_LEVEL", tt.lambdas))
+		s := settingstest.Read(t, settingstest.Environ("LOG_LEVEL", tt.ours, "AWS_LAMBDA_LOG_LEVEL", tt.lambdas))
 		if got := slog.Level(s.LogLevel); got != tt.want {
 			t.Errorf("LOG_LEVEL=%s AWS_LAMBDA_LOG_LEVEL=%s: level %v; want %v", tt.ours, tt.lambdas, got, tt.want)
 		}
