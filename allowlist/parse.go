@@ -46,6 +46,7 @@ func (l *List) add(r rule) error {
 	earlier := l.others
 	if i, ok := l.exact[r.parts.prefix()]; ok && isKey {
 		earlier = append(slices.Clip(earlier), i)
+		slices.Sort(earlier)
 	}
 	for _, i := range earlier {
 		switch e := l.rules[i]; {

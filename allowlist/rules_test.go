@@ -35,7 +35,7 @@ func TestRulesAreRead(t *testing.T) {
 		"{sub}", "{sub}:*", "{sub};*", "{sub}:x", "a{sub}", "a:{sub};b", "{a}:{b}", "{sub}:{sub}", "{cognito:username}:*",
 		"{https://example.com/claims/user_id}:*", "{A-z.0_9}", "order:{sub}:* max-age=2s,order:*",
 		"order:1 max-age=2s,order:*,*", "order:{a}:*,order:{b}:*", "order:{sub},order:{sub}:*", "a,a", "a max-age=1m,a max-age=60s",
-		"a*,ab,ab*", "*,a", "{sub}:{sub},{sub}", strings.Repeat("x", 198) + ":{a}",
+		"a*,ab,ab*", "*,a", "a,a* max-age=1h,a", "{sub}:{sub},{sub}", strings.Repeat("x", 198) + ":{a}",
 	} {
 		list(t, text)
 	}
@@ -63,6 +63,7 @@ func TestRulesAreRefused(t *testing.T) {
 		"order:*,order:1 max-age=2s":        "it never decides",
 		"{sub}:*,{sub}:x":                   "it never decides",
 		"a:{sub}:*,a:{sub}:{b}:*":           "it never decides",
+		"a,a* max-age=1h,a max-age=1h":      "pattern 3: it is pattern 1 again",
 		"a,,b":                              "pattern 2: it is empty",
 		"a,b max-age=2s,c max-age=1h,b\t\n": "pattern 4: it is pattern 2 again",
 	} {
