@@ -1,4 +1,4 @@
-import type { ItemError } from './error.js';
+import { ItemError } from './error.js';
 import { over, type Item } from './item.js';
 import type { Watch } from './watch.js';
 
@@ -10,8 +10,7 @@ interface Options {
 /** Iterates over what a watch calls back with. The watch begins with the first next(). */
 export function changes(watch: Watch, key: string, { signal, onError }: Options): AsyncGenerator<Item | null, void, void> {
   let latest: [Item | null] | undefined; // not taken yet
-  let failed: ItemError | undefined;
-  let ended = false;
+  let ended: { by: unknown } | undefined;
   let stop = () => {};
   let wake = stop;
 
@@ -21,12 +20,9 @@ export function changes(watch: Watch, key: string, { signal, onError }: Options)
       wake();
     }, {
       signal,
-      onError: (error) => {
-        failed = error;
-        onError?.(error, key);
-      },
-      onEnd: () => {
-        ended = true;
+      onError,
+      onEnd: (by) => {
+        ended = { by };
         wake();
       },
     });
@@ -38,7 +34,7 @@ export function changes(watch: Watch, key: string, { signal, onError }: Options)
         if (taken && !over(taken[0])) yield taken[0];
         else await new Promise<void>((resolve) => { wake = resolve; });
       }
-      if (failed?.code === 'invalid_key') throw failed;
+      if (ended.by instanceof ItemError) throw ended.by;
     } finally {
       stop();
     }

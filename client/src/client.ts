@@ -100,7 +100,7 @@ export function createClient(options: ClientOptions): Client {
     get: (key, options = {}) => read(check(key), options).then(({ item }) => item),
     getMany: (keys, options = {}) => readAll([...new Set(keys.map(check))], maxKeys, options),
     watch: (key, callback, options = {}) => watch(check(key), callback, options),
-    changes: (key, options = {}) => changes(watch, check(key), { onError, ...options }),
+    changes: (key, options = {}) => changes(watch, check(key), options),
   };
 }
 

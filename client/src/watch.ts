@@ -17,7 +17,7 @@ export interface Watcher {
 
   /** What callback was called with last; undefined before the first call. */
   seen?: Item | null | undefined;
-  stop(): void;
+  stop(by?: unknown): void;
 }
 
 interface Options {
@@ -25,8 +25,8 @@ interface Options {
   onError?: Watcher['onError'];
   onAnswer?: Watcher['onAnswer'];
 
-  /** Is called when the watch is over, for whatever reason. */
-  onEnd?: () => void;
+  /** Is called when the watch is over: with the ItemError that ended it, if one did. */
+  onEnd?: (by?: unknown) => void;
 }
 
 export type Watch = (key: string, callback: Watcher['callback'], options: Options) => () => void;
@@ -40,14 +40,14 @@ export function watching(read: Read, onError: Watcher['onError']): Watch {
 
   return (key, callback, { signal, onError: own = onError, onAnswer, onEnd }) => {
     let watched: Open | undefined;
-    const stop = () => {
+    const stop = (by?: unknown) => {
       signal?.removeEventListener('abort', stop);
       if (watched?.watchers.delete(watcher) && !watched.watchers.size) {
         watched.end();
         open.delete(key);
         if (!open.size) listening.abort();
       }
-      onEnd?.();
+      onEnd?.(by);
     };
     const watcher: Watcher = { callback, onError: own, onAnswer, stop };
     signal?.addEventListener('abort', stop);
@@ -96,7 +96,7 @@ function opened(key: string, read: Read): Open {
       pause = Math.max(growing, apart(Math.min(answer.retryAfter ?? 0, 600_000)));
       update(undefined, true);
       each((watcher) => watcher.onError?.(answer, key));
-      if (answer.code === 'invalid_key') each((watcher) => watcher.stop()); // it will not become a key
+      if (answer.code === 'invalid_key') each((watcher) => watcher.stop(answer)); // it will not become a key
     } else {
       failures = 0;
       pause = apart(answer.good > 0 ? Math.max(answer.good, 1000) : 5000);

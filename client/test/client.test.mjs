@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { createClient, ItemError } from 'voxkv-client';
 import { settle, world } from './world.mjs';
@@ -436,16 +437,18 @@ test('changes: an abort stops the watch while the loop\'s body runs', async (t) 
   assert.equal((await changes.next()).done, true);
 });
 
-test('changes: failures go to onError, and a key that is none ends the loop with its error', async (t) => {
-  const errors = [];
-  const w = world(t, { onError: ({ code }) => errors.push(code) });
-  w.answer = () => (w.asked.length < 2 ? w.problem(503, 'upstream_busy') : w.problem(400, 'invalid_key'));
-  const next = w.client.changes('k').next();
-  const rejected = assert.rejects(next, { name: 'ItemError', code: 'invalid_key' });
-  await w.advance(5_000);
-  await rejected;
-  assert.deepEqual(errors, ['upstream_busy', 'invalid_key']);
-});
+for (const own of [{}, { onError: undefined }]) {
+  test(`changes: failures go to onError, and a key that is none ends the loop with its error: ${inspect(own)}`, async (t) => {
+    const errors = [];
+    const w = world(t, { onError: ({ code }) => errors.push(code) });
+    w.answer = () => (w.asked.length < 2 ? w.problem(503, 'upstream_busy') : w.problem(400, 'invalid_key'));
+    const next = w.client.changes('k', own).next();
+    const rejected = assert.rejects(next, { name: 'ItemError', code: 'invalid_key' });
+    await w.advance(5_000);
+    await rejected;
+    assert.deepEqual(errors, ['upstream_busy', 'invalid_key']);
+  });
+}
 
 test('the bundle has at most 3 kB', async () => {
   const size = gzipSync(await readFile(new URL('../dist/voxkv-client.min.js', import.meta.url)), { level: 9 }).length;
