@@ -162,7 +162,7 @@ func (s *sandbox) check(t *testing.T) {
 	t.Helper()
 	s.Stop()
 	s.Leaks.Check(t, "the output", s.Output())
-	checkWords(t, "the output", s.Output(), upstreamWords, "DATA RACE", "panic")
+	checkWords(t, "the output", s.Output(), upstreamWords, "DATA RACE", "panic:")
 	if err := s.Violations(); err != nil {
 		t.Error(err)
 	}
@@ -253,7 +253,8 @@ func (a *answer) check(t *testing.T, key, payload string) {
 	a.code, a.value = body.Code, body.Value
 	switch {
 	case a.StatusCode != 200:
-		checkWords(t, "a problem", payload, inside...)
+		// Of the random letters of an id, three may well be such a word.
+		checkWords(t, "a problem", strings.ReplaceAll(payload, a.Headers["X-Request-Id"], "…"), inside...)
 		if body.Key+body.Value != "" || a.code == "" || body.Detail == "" || a.Headers["Content-Type"] != "application/problem+json" {
 			t.Errorf("GET %s: %d %s is no problem", key, a.StatusCode, a.Body)
 		}
