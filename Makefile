@@ -128,7 +128,7 @@ types: ## examples/javascript/types.d.ts from openapi.yaml (needs npm)
 .PHONY: test-client
 test-client: ## the npm package of client/, in Chromium, Firefox, Node.js and a worker; examples/live (installs browsers with apt as root; needs npm)
 	test/caches/install.sh -browser
-	VOXKV_CLIENT=1 go test -count=1 -v -timeout 20m -p 1 ./test/client ./test/livepage
+	VOXKV_CLIENT=1 go test -count=1 -v -timeout 20m -p 1 -skip TestLate ./test/client ./test/livepage
 
 .PHONY: test-playground
 test-playground: ## the page of cmd/local in Chromium (installs it with apt as root; needs npm)
