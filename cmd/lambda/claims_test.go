@@ -23,8 +23,8 @@ var without = []string{"http-api-item", "http-api-v1-item", "rest-api-item", "fu
 
 const ruledKeys = "feature:* max-age=1h, status:* max-age=2s, order:{sub}:*, call:{phone_number}"
 
-// unhurried are rules and a setting that let every 404 be kept for long, so that none says no-store where the machine is slow.
-var unhurried = []string{"ALLOWED_KEYS=feature:*, order:{sub}:*, call:{phone_number}", "NOT_FOUND_MAX_AGE=1h"}
+// unhurried has no rule that would shorten longAbsences.
+var unhurried = []string{"ALLOWED_KEYS=feature:*, order:{sub}:*, call:{phone_number}", longAbsences}
 
 // newRuledSandbox is a function that serves each caller their own keys.
 func newRuledSandbox(t *testing.T, settings ...string) *sandbox {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"voxkv/internal/runtimetest"
 )
@@ -92,7 +93,7 @@ func (s *sandbox) invokeAll(t *testing.T, all map[string]logged, workers int) {
 		group.Go(func() {
 			for name := range names {
 				i := all[name].Invocation
-				i.RequestID = requestID(name)
+				i.RequestID, i.Deadline = requestID(name), time.Now().Add(patience) // or a slow machine makes it upstream_timeout
 				if _, err := s.Invoke(t.Context(), i); err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
