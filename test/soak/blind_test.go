@@ -20,7 +20,7 @@ type scene struct {
 
 func newScene() *scene {
 	s := new(scene)
-	s.oracle = newOracle(told, []string{"soak:1", "soak:2"}, func(time.Time) bool { return s.troubled }, func(time.Time) bool { return false })
+	s.oracle = newOracle(told, []string{"soak:1", "soak:2"}, func(time.Time) bool { return s.troubled }, func() { s.troubled = true })
 	now := time.Now()
 	end := time.Unix(now.Unix()+30, 0).UTC()
 	s.put("soak:1", "v", end)
@@ -28,7 +28,7 @@ func newScene() *scene {
 	long := now.Add(-10 * time.Second)
 	s.oracle.histories["soak:1"].versions[0].put = [2]time.Time{long, long}
 	s.question = question{key: "soak:1", start: time.Now(), tags: map[string]receipt{}}
-	s.question.end = s.question.start.Add(time.Millisecond)
+	s.question.since, s.question.end = s.question.start, s.question.start.Add(time.Millisecond)
 	s.reply = reply{status: 200, body: body("soak:1", "v", end.Unix()), header: http.Header{
 		"Content-Type":  {"application/json; charset=utf-8"},
 		"Cache-Control": {control(4)},
@@ -51,7 +51,7 @@ func (s *scene) delete(key string) {
 
 // later moves the question, and so the Expires of the answer.
 func (s *scene) later(d time.Duration, seconds int) {
-	s.question.start, s.question.end = s.question.start.Add(d), s.question.end.Add(d)
+	s.question.start, s.question.since, s.question.end = s.question.start.Add(d), s.question.start.Add(d), s.question.end.Add(d)
 	s.reply.header.Set("Cache-Control", control(seconds))
 	s.reply.header.Set("Expires", s.question.start.Add(time.Duration(seconds)*time.Second).UTC().Format(http.TimeFormat))
 }
@@ -108,7 +108,11 @@ func TestOracleIsNotBlind(t *testing.T) {
 		{"gone for too long, in trouble", false, func(s *scene) { s.delete("soak:1"); s.troubled = true; s.later(3100*time.Millisecond, 1) }},
 		{"overwritten for longer", false, func(s *scene) { s.put("soak:1", "w", s.end()); s.later(750*time.Millisecond, 3) }},
 		{"kept for longer than the ceiling after it was gone", false, func(s *scene) { s.delete("soak:1"); s.later(600*time.Millisecond, 4) }},
-		{"the same, when it may have been on its way", true, func(s *scene) { s.delete("soak:1"); s.later(200*time.Millisecond, 4) }},
+		{"gone for longer, when an earlier question was under way", true, func(s *scene) {
+			s.delete("soak:1")
+			s.later(750*time.Millisecond, 3)
+			s.question.since = s.question.since.Add(-800 * time.Millisecond)
+		}},
 		{"at its end", false, func(s *scene) { s.later(s.end().Sub(s.question.start), 0); s.noStore() }},
 		{"just before its end", true, func(s *scene) { s.later(s.end().Sub(s.question.start)-2*time.Millisecond, 0); s.noStore() }},
 		{"too long a life near the end", false, func(s *scene) { s.later(s.end().Sub(s.question.start)-9*time.Second, 4) }},
@@ -160,6 +164,10 @@ func TestOracleIsNotBlind(t *testing.T) {
 			s.problem(404, "not_found", absence, "")
 		}},
 		{"a failure in calm", false, func(s *scene) { s.problem(503, "upstream_busy", "no-store", "1") }},
+		{"a failure of a slow machine", true, func(s *scene) {
+			s.problem(503, "upstream_unavailable", "no-store", "2")
+			s.question.end = s.question.end.Add(2 * time.Second)
+		}},
 		{"a failure", true, func(s *scene) { s.troubled = true; s.problem(503, "upstream_busy", "no-store", "1") }},
 		{"a failure without Retry-After", false, func(s *scene) { s.troubled = true; s.problem(503, "upstream_busy", "no-store", "") }},
 		{"a failure that may be kept", false, func(s *scene) { s.troubled = true; s.problem(503, "upstream_busy", absence, "1") }},

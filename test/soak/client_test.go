@@ -114,9 +114,10 @@ func (c *client) item(ctx context.Context, key string) error {
 		q.tags[kept.tag] = kept.receipt
 		header = []string{"If-None-Match", []string{"", `"other", W/`}[rand.IntN(2)] + kept.tag}
 	}
-	q.start = time.Now()
+	h := c.oracle.histories[key]
+	h.ask(&q)
 	got, err := c.http(ctx, method, target, header...)
-	q.end = time.Now()
+	h.answered(&q, got.status == 504)
 	c.counts[fmt.Sprint(got.status)]++
 	receipt, wrong := c.oracle.judge(q, got)
 	if err = errors.Join(err, wrong); err != nil {
@@ -131,7 +132,7 @@ func (c *client) item(ctx context.Context, key string) error {
 // fixed asks what has one right answer, whatever the storage holds. Faults of
 // upstream may show for keys that are in scope.
 func (c *client) fixed(ctx context.Context, method, target string, status int, code string) error {
-	q := question{start: time.Now()}
+	q := question{start: time.Now(), since: time.Now()}
 	got, err := c.http(ctx, method, target)
 	q.end = time.Now()
 	switch {
@@ -168,9 +169,11 @@ func (c *client) direct(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	q := question{key: key, private: true, start: time.Now()}
+	q := question{key: key, private: true}
+	h := c.oracle.histories[key]
+	h.ask(&q)
 	result, err := c.invoke(ctx, payload)
-	q.end = time.Now()
+	h.answered(&q, result.FunctionError != nil && result.FunctionError.Type == "UpstreamTimeout")
 	if err == nil {
 		err = c.judgeDirect(q, result)
 	}
@@ -184,10 +187,10 @@ func (c *client) judgeDirect(q question, result runtimetest.Result) error {
 	switch f := result.FunctionError; {
 	case f != nil:
 		c.counts["direct "+f.Type]++
-		if !slices.Contains([]string{"UpstreamBusy", "UpstreamUnavailable", "UpstreamTimeout", "UpstreamFailure"}, f.Type) || !c.oracle.troubled(q.start) {
+		if !slices.Contains([]string{"UpstreamBusy", "UpstreamUnavailable", "UpstreamTimeout", "UpstreamFailure"}, f.Type) {
 			return f
 		}
-		return nil
+		return c.oracle.judgeTrouble(q, false)
 	case string(result.Payload) == "null":
 		c.counts["direct null"]++
 		return c.oracle.judgeAbsence(q)

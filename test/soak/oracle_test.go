@@ -56,10 +56,34 @@ func (v *version) last() time.Time {
 	return v.gone[1]
 }
 
-// A history is what the storage held under one key.
+// A history is what the storage held under one key, and who asks for it.
 type history struct {
-	mu       sync.Mutex
-	versions []*version // guarded by mu, as what they hold
+	mu       sync.Mutex // guards all, as what it points to
+	versions []*version
+	open     []*question // whose answer from the storage may not have reached the function yet, the oldest first
+}
+
+// ask begins q. The function may answer it with what it asks the storage already for an earlier question.
+func (h *history) ask(q *question) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	q.start = time.Now()
+	q.since = q.start
+	h.open = slices.DeleteFunc(h.open, func(o *question) bool { return o.start.Before(q.start.Add(-memory)) })
+	if len(h.open) > 0 {
+		q.since = h.open[0].start
+	}
+	h.open = append(h.open, q)
+}
+
+// answered ends q. Where its time ran out, what was asked for it is still under way.
+func (h *history) answered(q *question, outOfTime bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	q.end = time.Now()
+	if !outOfTime {
+		h.open = slices.DeleteFunc(h.open, func(o *question) bool { return o == q })
+	}
 }
 
 // begin notes that v is about to be put, end that it was.
@@ -157,7 +181,7 @@ type receipt struct {
 
 // limits are the settings that answers are judged by.
 type limits struct {
-	ceiling, local, stale, absence, timeout time.Duration
+	ceiling, local, stale, absence time.Duration
 }
 
 // An oracle knows what the storage held when, from those who changed it, and
@@ -166,15 +190,15 @@ type oracle struct {
 	limits
 	histories map[string]*history        // by key in scope; the map itself does not change
 	troubled  func(since time.Time) bool // reports whether faults of upstream could still be felt
-	late      func(since time.Time) bool // reports whether answers were maxLate on their way
+	trouble   func()                     // takes note of a fault
 
 	mu   sync.Mutex
 	tags map[string]representation // the newest of each key, guarded by mu
 	of   map[string]string         // key -> its newest tag, guarded by mu
 }
 
-func newOracle(l limits, keys []string, troubled, late func(time.Time) bool) *oracle {
-	o := &oracle{limits: l, troubled: troubled, late: late, tags: map[string]representation{}, of: map[string]string{}, histories: map[string]*history{}}
+func newOracle(l limits, keys []string, troubled func(time.Time) bool, trouble func()) *oracle {
+	o := &oracle{limits: l, troubled: troubled, trouble: trouble, tags: map[string]representation{}, of: map[string]string{}, histories: map[string]*history{}}
 	for _, key := range keys {
 		o.histories[key] = new(history)
 	}
@@ -190,6 +214,15 @@ type question struct {
 	tags    map[string]receipt // sent in If-None-Match
 
 	start, end time.Time // sent, and answered
+	since      time.Time // when the question was sent whose answer this may be
+}
+
+// from is the earliest time at which what was answered may have been read from the storage, if a copy may be so old.
+func (q question) from(copyAge time.Duration) time.Time {
+	if from := q.start.Add(-copyAge); from.Before(q.since) {
+		return from
+	}
+	return q.since
 }
 
 // clipped is the end of an item's life, in which its end alone bounds lifetimes.
@@ -328,10 +361,10 @@ func (o *oracle) judgeRepresentation(q question, shown representation, life life
 		return fmt.Errorf("the value %q until %v was never held, or long ago", shown.value, shown.end)
 	case !v.end.IsZero() && !q.start.Before(v.end):
 		return fmt.Errorf("an item %v after its end", q.start.Sub(v.end))
-	case !v.held(q.start.Add(-limit), q.end):
+	case !v.held(q.from(limit), q.end):
 		return fmt.Errorf("a value that was gone for %v; at most %v is allowed", q.start.Sub(v.gone[1]), limit)
 	}
-	return o.judgeLifetime(q, &v, life, limit)
+	return o.judgeLifetime(q, &v, life, max(limit, q.end.Sub(q.since)))
 }
 
 // judgeLifetime checks a lifetime from both sides. What is known of the moment
@@ -347,7 +380,7 @@ func (o *oracle) judgeLifetime(q question, v *version, life lifetime, copyAge ti
 		return fmt.Errorf("a lifetime of %v; the ceiling is %v", life, o.ceiling)
 	case life.own > 0 && q.start.Add(caches*life.own+margin).After(v.end), life.shared > 0 && q.start.Add(caches*(life.shared+reserve)+margin).After(v.end):
 		return fmt.Errorf("a lifetime of %v, %v before the end", life, v.end.Sub(q.start))
-	case life.own > 0 && q.start.Add(life.own).After(v.last().Add(o.ceiling+o.underWay(q))):
+	case life.own > 0 && q.start.Add(life.own).After(v.last().Add(o.ceiling)):
 		return fmt.Errorf("a lifetime of %v for a value gone for %v", life, q.start.Sub(v.last()))
 	}
 	least, young := (v.end.Sub(q.end)-margin)/caches, o.ceiling-copyAge
@@ -355,15 +388,6 @@ func (o *oracle) judgeLifetime(q question, v *version, life lifetime, copyAge ti
 		return fmt.Errorf("a lifetime of only %v, %v before the end", life, v.end.Sub(q.end))
 	}
 	return nil
-}
-
-// underWay is how long an answer may have been on its way from the storage. It
-// counts as one of just now, also to a question that joined in only then.
-func (o *oracle) underWay(q question) time.Duration {
-	if o.troubled(q.start) {
-		return o.timeout
-	}
-	return 250 * time.Millisecond
 }
 
 // A lifetime is how long an answer may be kept, by a browser and by caches for many.
@@ -407,11 +431,7 @@ const longAgo = "Thu, 01 Jan 1970 00:00:00 GMT"
 var lifetimes = regexp.MustCompile(`^(?:private, max-age=(\d+)|public, max-age=(\d+), s-maxage=(\d+)), must-revalidate, stale-while-revalidate=0, stale-if-error=0$`)
 
 func (o *oracle) judgeAbsence(q question) error {
-	since := q.start.Add(-o.absence)
-	if o.late(q.start) {
-		since = since.Add(-maxLate)
-	}
-	if !o.histories[q.key].absent(since, q.end) {
+	if !o.histories[q.key].absent(q.from(o.absence), q.end) {
 		return errors.New("absence of an item that is there")
 	}
 	return nil
@@ -432,10 +452,17 @@ func (o *oracle) judgeFailure(q question, r reply) error {
 	if err := judgeProblem(q.head, r, codes...); err != nil {
 		return err
 	}
-	// The function waits for a try for 2 s, and a machine may take as long.
-	slow := q.end.Sub(q.start) >= 2*time.Second
-	if !o.troubled(q.start) && !slow && (!q.hurried || r.status != http.StatusGatewayTimeout) {
-		return fmt.Errorf("status %d, though nothing went wrong upstream: %s", r.status, r.body)
+	return o.judgeTrouble(q, r.status == http.StatusGatewayTimeout)
+}
+
+// judgeTrouble holds that failures have a reason. The function waits for a try for 2 s, and a machine may take as
+// long; then that is trouble, too, which others may feel: it opens the circuit breaker.
+func (o *oracle) judgeTrouble(q question, outOfTime bool) error {
+	if q.end.Sub(q.since) >= 2*time.Second {
+		o.trouble()
+	}
+	if !o.troubled(q.start) && (!q.hurried || !outOfTime) {
+		return errors.New("a failure, though nothing went wrong upstream")
 	}
 	return nil
 }

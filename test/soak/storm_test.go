@@ -46,7 +46,6 @@ type storm struct {
 	mode      atomic.Int32 // what happens to calls now: an index of faults
 	chance    atomic.Int32 // to how many of 100
 	lastFault atomic.Int64 // Unix nanoseconds
-	lastLate  atomic.Int64 // the same, of an answer that was late
 	counts    [16]atomic.Int64
 	changes   atomic.Int64
 	rotations atomic.Int64
@@ -121,7 +120,7 @@ func slow(s *storm, _ http.ResponseWriter, r *http.Request) bool {
 	case <-time.After(rand.N(patience[rand.IntN(n)])):
 	case <-r.Context().Done():
 	}
-	s.lastFault.Store(time.Now().UnixNano())
+	s.trouble()
 	return false
 }
 
@@ -134,8 +133,7 @@ func late(s *storm, w http.ResponseWriter, r *http.Request) bool {
 	answer := httptest.NewRecorder()
 	s.world.Voximplant.ServeHTTP(answer, r)
 	time.Sleep(rand.N(maxLate))
-	s.lastFault.Store(time.Now().UnixNano())
-	s.lastLate.Store(time.Now().UnixNano())
+	s.trouble()
 	w.Write(answer.Body.Bytes())
 	return true
 }
@@ -151,11 +149,8 @@ func (s *storm) troubled(since time.Time) bool {
 	return s.lastFault.Load() > since.Add(-aftermath).UnixNano()
 }
 
-// late reports whether an answer that was on its way at the time since or later
-// may have been read from the storage maxLate before.
-func (s *storm) late(since time.Time) bool {
-	return s.lastLate.Load() > since.Add(-maxLate).UnixNano()
-}
+// trouble takes note of a fault.
+func (s *storm) trouble() { s.lastFault.Store(time.Now().UnixNano()) }
 
 // intercept does to a call what the mode says.
 func (s *storm) intercept(w http.ResponseWriter, r *http.Request) bool {
@@ -164,7 +159,7 @@ func (s *storm) intercept(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	s.counts[mode].Add(1)
-	s.lastFault.Store(time.Now().UnixNano())
+	s.trouble()
 	return faults[mode].f(s, w, r)
 }
 
