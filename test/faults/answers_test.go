@@ -169,7 +169,7 @@ func failOneKey(t *testing.T, s *sandbox) {
 		return true
 	})
 	for range 6 {
-		s.get(t, "order:9", 10*time.Second).want(t, "failing", 503)
+		s.get(t, "order:9", patience).want(t, "failing", 503)
 	}
 }
 
