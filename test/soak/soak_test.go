@@ -23,9 +23,8 @@ import (
 )
 
 const (
-	shortTime  = 3 * time.Second // a short run is slowed down to this, or nothing would expire
-	tellingRun = 20_000          // from here on memory is judged
-	hiddenKeys = 50
+	leastRequests = 20_000 // or too little expires, and memory tells nothing
+	hiddenKeys    = 50
 
 	// patience is more than any machine takes for what takes a minute at most.
 	patience = 5 * time.Minute
@@ -49,8 +48,8 @@ func requests(t *testing.T) int {
 		t.Skip("VOXKV_SOAK is not set: make soak")
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 100 {
-		t.Fatalf("VOXKV_SOAK is %q; accepted: a number of requests, at least 100", text)
+	if err != nil || n < leastRequests {
+		t.Fatalf("VOXKV_SOAK is %q; accepted: a number of requests, at least %d", text, leastRequests)
 	}
 	return n
 }
@@ -76,17 +75,11 @@ func TestBootstrap(t *testing.T) {
 		t.Fatal(err)
 	}
 	alone := n * 2 / 5
-	if n < tellingRun {
-		alone = n / 8 // one after the other they wait for each fault
-	}
 	t.Run("sequential", func(t *testing.T) { soak(t, bootstrap, alone, 1) })
 	t.Run("concurrent", func(t *testing.T) { soak(t, bootstrap, n-alone, 8) })
 }
 
 func soak(t *testing.T, bootstrap string, requests, workers int) {
-	if requests < tellingRun/8 {
-		t.Parallel() // it mostly waits
-	}
 	r := newRun(t, requests, workers)
 	environ := slices.Clone(settings)
 	if workers > 1 {
@@ -131,7 +124,7 @@ func newRun(t *testing.T, requests, clients int) *run {
 	t.Cleanup(world.Close)
 	r := &run{t: t, requests: requests, clients: clients, counts: map[string]int{}}
 	keys := keyNames()
-	r.storm = &storm{world: world, keys: keys, short: requests < tellingRun, progress: func() float64 {
+	r.storm = &storm{world: world, keys: keys, progress: func() float64 {
 		return float64(r.asked.Load()) / float64(requests)
 	}}
 	r.oracle = newOracle(told, keys, r.storm.troubled, r.storm.trouble)
@@ -198,12 +191,7 @@ func (r *run) measured() measurement {
 // client asks until there is nothing left to ask, or too much was wrong.
 func (r *run) client(ctx context.Context) {
 	c := newClient(r.process, r.oracle, r.storm.keys)
-	pace := shortTime * time.Duration(r.clients) / time.Duration(r.requests)
-	if !r.storm.short {
-		pace = 0
-	}
 	for r.asked.Add(1) <= int64(r.requests) && !r.hopeless() {
-		next := time.Now().Add(pace)
 		r.pause.RLock()
 		err := c.ask(ctx)
 		r.pause.RUnlock()
@@ -211,7 +199,6 @@ func (r *run) client(ctx context.Context) {
 			r.wrong.Add(1)
 			r.t.Error(err)
 		}
-		time.Sleep(time.Until(next))
 	}
 	r.pause.Lock()
 	defer r.pause.Unlock()
@@ -239,7 +226,7 @@ func (r *run) tell(took time.Duration, quarter, end measurement) {
 		calls, float64(asked)/float64(max(calls, 1)), r.storm.world.Secrets.Calls(), r.storm.rotations.Load(),
 		r.storm.changes.Load(), r.storm.tell(), quarter, end)
 	const slack = 8 << 20
-	if r.requests >= tellingRun && (end.peak > quarter.peak*5/4+slack || end.files > quarter.files+16) {
+	if end.peak > quarter.peak*5/4+slack || end.files > quarter.files+16 {
 		r.t.Errorf("from %v to %v", quarter, end)
 	}
 }

@@ -24,9 +24,6 @@ const (
 	// changeEvery is the pause between two changes of the storage.
 	changeEvery = 5 * time.Millisecond
 
-	// maxLate is how long an answer may be on its way; one try waits for it.
-	maxLate = time.Second
-
 	// rotateEvery is the pause between two rotations of the key. A key that is
 	// refused within 5 s of the last refusal is not replaced, by design.
 	rotateEvery = 15 * time.Second
@@ -40,7 +37,6 @@ type storm struct {
 	oracle   *oracle
 	keys     []string
 	progress func() float64 // of the whole run, from 0 to 1
-	short    bool           // the run lasts for seconds only
 
 	gusts     int          // so far; each is another fault than the last
 	mode      atomic.Int32 // what happens to calls now: an index of faults
@@ -108,16 +104,12 @@ func reset(_ *storm, w http.ResponseWriter, _ *http.Request) bool {
 
 // slow goes on in the end, sometimes after the patience of one try or of the call.
 func slow(s *storm, _ http.ResponseWriter, r *http.Request) bool {
-	patience := []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, 400 * time.Millisecond, 2500 * time.Millisecond, 5 * time.Second}
-	n := 4
-	switch {
-	case s.short:
-		n = 3
-	case rand.IntN(20) == 0:
-		n = 5
+	longest := []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, 400 * time.Millisecond, 2500 * time.Millisecond}[rand.IntN(4)]
+	if rand.IntN(100) == 0 {
+		longest = 5 * time.Second
 	}
 	select {
-	case <-time.After(rand.N(patience[rand.IntN(n)])):
+	case <-time.After(rand.N(longest)):
 	case <-r.Context().Done():
 	}
 	s.trouble()
@@ -132,7 +124,7 @@ func late(s *storm, w http.ResponseWriter, r *http.Request) bool {
 	r.Header.Set(again, "1")
 	answer := httptest.NewRecorder()
 	s.world.Voximplant.ServeHTTP(answer, r)
-	time.Sleep(rand.N(maxLate))
+	time.Sleep(rand.N(time.Second)) // one try waits for it
 	s.trouble()
 	w.Write(answer.Body.Bytes())
 	return true
@@ -186,22 +178,14 @@ func (s *storm) run(ctx context.Context) {
 
 // gust begins or ends a fault and returns how long that lasts.
 func (s *storm) gust() time.Duration {
-	lull, blow, calm := 2*time.Second, time.Second, 0.2
-	if s.short {
-		lull, blow, calm = 80*time.Millisecond, 160*time.Millisecond, 0.4
-	}
-	done := s.progress()
-	if s.mode.Load() != 0 || done < calm || done > 0.9 {
+	if done := s.progress(); s.mode.Load() != 0 || done < 0.2 || done > 0.9 {
 		s.mode.Store(0)
-		return lull/2 + rand.N(lull)
+		return time.Second + rand.N(2*time.Second)
 	}
 	s.chance.Store([]int32{20, 50, 100}[rand.IntN(3)])
-	if s.short {
-		s.chance.Store(30) // a call whose tries all fail takes seconds
-	}
 	s.gusts++
 	s.mode.Store(int32(1 + s.gusts%(len(faults)-1)))
-	return blow/4 + rand.N(blow)
+	return time.Second/4 + rand.N(time.Second)
 }
 
 // fill puts an item under every key but the last few.
@@ -219,9 +203,7 @@ func (s *storm) change() {
 	h := s.oracle.histories[key]
 	switch n := rand.IntN(100); {
 	case n < 8:
-		h.beginDelete()
-		s.world.Voximplant.Delete(key)
-		h.endDelete()
+		h.change(nil, func() { s.world.Voximplant.Delete(key) })
 		s.changes.Add(1)
 	case n < 25:
 		s.prolong(key, h)
@@ -244,10 +226,7 @@ func (s *storm) put(key, value string, end time.Time) {
 	if !end.IsZero() {
 		end = time.Unix(end.Unix(), 0).UTC()
 	}
-	h := s.oracle.histories[key]
-	h.begin(&version{value: value, end: end})
-	s.world.Voximplant.Put(key, value, end)
-	h.end()
+	s.oracle.histories[key].change(&version{value: value, end: end}, func() { s.world.Voximplant.Put(key, value, end) })
 	s.changes.Add(1)
 }
 
