@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -80,6 +81,43 @@ func TestOneLinePerInvocation(t *testing.T) {
 				t.Errorf("Wait: %v; want an exit with a status", err)
 			}
 			checkLines(t, s.Output(), all)
+		})
+	}
+}
+
+// TestLibrariesLog: what net/http and the standard log say of the world may be a secret too.
+func TestLibrariesLog(t *testing.T) {
+	t.Parallel()
+	const password = "a-password-of-some-proxy"
+	quoting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			defer conn.Close()
+			fmt.Fprintf(conn, "HTTP/1.1 407 %s\r\n\r\n", r.Header.Get("Proxy-Authorization"))
+		}
+	}))
+	t.Cleanup(quoting.Close)
+	const elsewhere = "VOXIMPLANT_API_URL=https://api.voximplant.invalid"
+	for name, settings := range map[string][]string{
+		"a proxy with a password": {elsewhere, "HTTPS_PROXY=http://user:" + password + "@127.0.0.1:1"},
+		"a proxy that is none":    {elsewhere, "HTTPS_PROXY=://user:" + password + "@127.0.0.1:1"},
+		"a proxy that quotes":     {elsewhere, "HTTPS_PROXY=" + strings.Replace(quoting.URL, "//", "//user:"+password+"@", 1)},
+		"no trust":                {"SSL_CERT_FILE=/dev/null"},
+		"too short a length":      nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSandbox(t, append(settings, "LOG_LEVEL=debug", "LOCAL_MAX_AGE=0s", "UPSTREAM_TIMEOUT=400ms")...)
+			s.Leaks.Add("a password", password)
+			s.Voximplant.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					panic(err)
+				}
+				// The connection stays open, and net/http finds what the length leaves out.
+				fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"error\":%s of account 7734015923: %s", r.Header.Get("Authorization"), itemValue)
+				return true
+			})
+			s.invokeAll(t, invocations(t), 1)
 		})
 	}
 }

@@ -3,17 +3,22 @@
 package faults
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
+
+	"voxkv/auth"
 )
 
 func wayRows() []row {
@@ -29,12 +34,14 @@ func wayRows() []row {
 		{name: "connections that were open are closed, as when a server restarts", faults: []fault{
 			{"closed", func(_ *testing.T, s *sandbox) { s.api.cut() }},
 			{"reset", func(_ *testing.T, s *sandbox) { s.api.reset() }},
+			{"several closed", several((*line).cut)},
+			{"several reset", several((*line).reset)},
 		}, want: found, calls: times(1)},
-		{name: "connections that were open are dead, and nobody said so", faults: one(func(_ *testing.T, s *sandbox) { s.api.stall() }), want: found, calls: times(1)},
+		{name: "connections that were open are dead, and nobody said so", faults: []fault{
+			{"one", func(_ *testing.T, s *sandbox) { s.api.stall() }}, {"several", several((*line).stall)},
+		}, want: found, calls: times(1)},
 		// One more than tries: net/http cannot tell it from a connection that was closed for being idle.
-		{name: "a connection is lost after the request", faults: one(func(_ *testing.T, s *sandbox) {
-			s.serve(func(w http.ResponseWriter, _ *http.Request) { hijack(w, func(io.Writer) {}) })
-		}), want: unavailable, calls: times(4)},
+		{name: "a connection is lost after the request", faults: one(raw("")), want: unavailable, calls: times(4)},
 		{name: "a connection is lost in the middle of the answer", faults: []fault{
 			{"headers", raw("HTTP/1.1 200 OK\r\nContent-Ty")},
 			{"body", raw("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + good)},
@@ -50,6 +57,59 @@ func wayRows() []row {
 			{"the trailer", raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Content-Length\r\n\r\nTOKEN\r\n")},
 		}, want: unavailable, calls: times(3)},
 	}
+}
+
+// several lets something happen to as many connections as there were callers at
+// once. The real binary serves one after the other, and has one.
+func several(happens func(*line)) func(*testing.T, *sandbox) {
+	return func(t *testing.T, s *sandbox) {
+		if s.inside {
+			s.open(t, callers)
+		}
+		happens(s.api)
+	}
+}
+
+// open lets n requests be under way at once, so that each has a connection.
+func (s *sandbox) open(t *testing.T, n int) {
+	t.Helper()
+	arrived, release := make(chan bool, n), make(chan bool)
+	s.Voximplant.Intercept(func(http.ResponseWriter, *http.Request) bool {
+		arrived <- true
+		<-release
+		return false
+	})
+	var asked sync.WaitGroup
+	for i := range n {
+		asked.Go(func() { s.get(t, fmt.Sprint("order:", 1+i), patience).want(t, "at once", 200) })
+	}
+	for range n {
+		<-arrived
+	}
+	s.Voximplant.Intercept(nil)
+	close(release)
+	asked.Wait()
+}
+
+// TestSilentNameServer: a name server that never answers hangs like everything else.
+// TestMain has made all of this process's such servers.
+func TestSilentNameServer(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		s := newBubbleWorld(t)
+		b := &bubble{dial: new(net.Dialer).DialContext, key: func(context.Context) (*auth.ServiceAccountKey, error) {
+			return auth.ParseServiceAccountKey(accounts[0].Credentials())
+		}}
+		s.process = b
+		if err := b.start(t.Context(), s.Environment("VOXIMPLANT_API_URL=https://api.example.com/platform_api")); err != nil {
+			t.Fatal(err)
+		}
+		for _, wait := range []time.Duration{2 * time.Second, patience} {
+			a := s.get(t, "order:1", wait)
+			a.want(t, "while no name is resolved", 504)
+			a.checkInTime(t)
+		}
+	})
 }
 
 // long leaves it to the invocation to end a wait.
