@@ -2,10 +2,8 @@ package soak_test
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -66,7 +64,7 @@ var faults = []fault{
 	{"code 1", canned(200, `{"error":{"code":1,"msg":"Internal error"}}`)},
 	{"HTML", canned(200, `<html>Under construction</html>`)},
 	{"truncated", truncated},
-	{"reset", reset},
+	{"lost", lost},
 	{"slow", slow},
 	{"late", late},
 	{"another key", anotherKey},
@@ -88,19 +86,8 @@ func truncated(_ *storm, w http.ResponseWriter, r *http.Request) bool {
 	panic(http.ErrAbortHandler)
 }
 
-func reset(_ *storm, w http.ResponseWriter, _ *http.Request) bool {
-	conn, _, err := w.(http.Hijacker).Hijack()
-	if err != nil {
-		panic(err) // HTTP/1.1 can always be taken over
-	}
-	inner := conn
-	if encrypted, ok := conn.(*tls.Conn); ok {
-		inner = encrypted.NetConn()
-	}
-	inner.(*net.TCPConn).SetLinger(0)
-	conn.Close()
-	return true
-}
+// lost ends the connection before the answer.
+func lost(*storm, http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }
 
 // slow goes on in the end, sometimes after the patience of one try or of the call.
 func slow(s *storm, _ http.ResponseWriter, r *http.Request) bool {
