@@ -164,15 +164,30 @@ func keyRows() []row {
 	}
 }
 
-// admit has Voximplant accept the second key.
-func (s *sandbox) admit() {
-	s.Leaks.AddAccount(accounts[1])
-	s.Voximplant.AddKey(accounts[1].KeyID, &accounts[1].PrivateKey.PublicKey)
+// TestSlowKeyInTime: where the invocation has less time than it takes to find out that the secret can do
+// without, the answer comes in time.
+func TestSlowKeyInTime(t *testing.T) {
+	t.Parallel()
+	for _, f := range mutes {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				s := newBubble(t, long...)
+				nextSecond()
+				f.do(t, s)
+				refuseToken(t, s)
+				a := s.get(t, "order:1", 2*time.Second)
+				a.want(t, "with a deadline", 504)
+				a.checkInTime(t)
+			})
+		})
+	}
 }
 
 // rotate stores another key, and has Voximplant refuse the first.
 func (s *sandbox) rotate() {
-	s.admit()
+	s.Leaks.AddAccount(accounts[1])
+	s.Voximplant.AddKey(accounts[1].KeyID, &accounts[1].PrivateKey.PublicKey)
 	s.store(accounts[1])
 	s.Voximplant.RemoveKey(accounts[0].KeyID)
 }

@@ -59,6 +59,8 @@ func wayRows() []row {
 	}
 }
 
+const callers = 8
+
 // several lets something happen to as many connections as there were callers at
 // once. The real binary serves one after the other, and has one.
 func several(happens func(*line)) func(*testing.T, *sandbox) {
@@ -89,6 +91,29 @@ func (s *sandbox) open(t *testing.T, n int) {
 	s.Voximplant.Intercept(nil)
 	close(release)
 	asked.Wait()
+}
+
+// TestConcurrentFaults: what is shared is also used while all goes wrong. It is for
+// the race detector too: make test has it.
+func TestConcurrentFaults(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		s := newBubble(t, "LOCAL_MAX_AGE=0s", "UPSTREAM_TIMEOUT=1s")
+		cut := func(_ *testing.T, s *sandbox) { s.api.cut() }
+		for _, do := range []func(*testing.T, *sandbox){reply(429, html), raw("", ""), refuseToken, reply(200, html), cut} {
+			var asked sync.WaitGroup
+			for caller := range callers {
+				asked.Go(func() {
+					for i := range 5 {
+						s.get(t, fmt.Sprint("order:", 1+(caller+i)%9), 10*time.Second)
+					}
+				})
+			}
+			do(t, s)
+			asked.Wait()
+			s.Voximplant.Intercept(nil)
+		}
+	})
 }
 
 // TestSilentNameServer: a name server that never answers hangs like everything else.
