@@ -106,7 +106,7 @@ func TestLibrariesLog(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSandbox(t, append(settings, "LOG_LEVEL=debug", "LOCAL_MAX_AGE=0s", "UPSTREAM_TIMEOUT=400ms")...)
+			s := newSandbox(t, append(settings, "LOG_LEVEL=debug", "LOCAL_MAX_AGE=0s")...)
 			s.Leaks.Add("a password", password)
 			s.Voximplant.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
 				conn, _, err := http.NewResponseController(w).Hijack()

@@ -48,9 +48,8 @@ type bubble struct {
 	// key is where the function gets its key; if nil, from Secrets Manager.
 	key func(context.Context) (*auth.ServiceAccountKey, error)
 
-	output   runtimetest.Output
-	function *function.Function
-	gateway  *gateway.Gateway
+	output  runtimetest.Output
+	gateway *gateway.Gateway
 }
 
 // start does what cmd/lambda does.
@@ -71,12 +70,13 @@ func (b *bubble) start(ctx context.Context, environment []string) error {
 		secret := &auth.Secret{ID: s.SecretID, GetSecretValue: client.GetSecretValue}
 		b.key = secret.Key
 	}
-	if b.function, err = function.New(s, b.key, "bubble", log); err != nil {
+	f, err := function.New(s, b.key, "bubble", log)
+	if err != nil {
 		return err
 	}
 	settings.LogStart(log, "bubble", s)
-	b.function.Warm(transport.WithDial(ctx, b.dial))
-	b.gateway = b.function.Gateway()
+	f.Warm(transport.WithDial(ctx, b.dial))
+	b.gateway = f.Gateway()
 	return nil
 }
 

@@ -66,26 +66,26 @@ const callers = 8
 func several(happens func(*line)) func(*testing.T, *sandbox) {
 	return func(t *testing.T, s *sandbox) {
 		if s.inside {
-			s.open(t, callers)
+			s.open(t)
 		}
 		happens(s.api)
 	}
 }
 
-// open lets n requests be under way at once, so that each has a connection.
-func (s *sandbox) open(t *testing.T, n int) {
+// open lets all callers' requests be under way at once, so that each has a connection.
+func (s *sandbox) open(t *testing.T) {
 	t.Helper()
-	arrived, release := make(chan bool, n), make(chan bool)
+	arrived, release := make(chan bool, callers), make(chan bool)
 	s.Voximplant.Intercept(func(http.ResponseWriter, *http.Request) bool {
 		arrived <- true
 		<-release
 		return false
 	})
 	var asked sync.WaitGroup
-	for i := range n {
+	for i := range callers {
 		asked.Go(func() { s.get(t, fmt.Sprint("order:", 1+i), patience).want(t, "at once", 200) })
 	}
-	for range n {
+	for range callers {
 		<-arrived
 	}
 	s.Voximplant.Intercept(nil)
