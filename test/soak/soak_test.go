@@ -23,12 +23,12 @@ import (
 )
 
 const (
-	leastRequests = 20_000 // or too little expires, and memory tells nothing
+	leastRequests = 50_000 // or too little expires, and memory tells nothing
 	hiddenKeys    = 50
+	keyCount      = 2000
 
 	// patience is more than any machine takes for what takes a minute at most.
 	patience = 5 * time.Minute
-	keyCount = 2000
 )
 
 // settings make everything happen often: copies get old, items end, and the
