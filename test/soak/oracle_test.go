@@ -264,7 +264,7 @@ func (o *oracle) judgeRepresentation(q question, shown representation, life life
 	}
 	v, ok := o.histories[q.key].find(shown.value, shown.end)
 	limit := o.local
-	if o.troubled(q.start) {
+	if o.inTrouble(q) {
 		limit = o.stale
 	}
 	switch {
@@ -343,16 +343,21 @@ func (o *oracle) judgeFailure(q question, r reply) error {
 	return errors.Join(judgeProblem(r, noStore, failures[r.status]...), o.judgeTrouble(q, r.status == http.StatusGatewayTimeout))
 }
 
-// judgeTrouble holds that failures have a reason. The function waits for a try for 2 s, and a machine may take as
-// long; then that is trouble, too, which others may feel: it opens the circuit breaker.
+// judgeTrouble holds that failures have a reason.
 func (o *oracle) judgeTrouble(q question, outOfTime bool) error {
-	if q.end.Sub(q.since) >= 2*time.Second {
-		o.trouble()
-	}
-	if !o.troubled(q.start) && (!q.hurried || !outOfTime) {
+	if !o.inTrouble(q) && (!q.hurried || !outOfTime) {
 		return errors.New("a failure, though nothing went wrong upstream")
 	}
 	return nil
+}
+
+// inTrouble reports whether faults of upstream could be felt. The function waits for a try for 2 s, and a machine may
+// take as long. That is a fault like others: it opens the circuit breaker.
+func (o *oracle) inTrouble(q question) bool {
+	if q.end.Sub(q.since) >= 2*time.Second {
+		o.trouble()
+	}
+	return o.troubled(q.start)
 }
 
 var (
