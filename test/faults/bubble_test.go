@@ -43,6 +43,7 @@ func inBubble(t *testing.T, f func(t *testing.T)) {
 // without sockets: by the clock of testing/synctest, which stands still while
 // anybody works. What it answers does not depend on the machine.
 type bubble struct {
+	// dial opens connections; if nil, the function does as it does outside.
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// key is where the function gets its key; if nil, from Secrets Manager.
@@ -75,14 +76,21 @@ func (b *bubble) start(ctx context.Context, environment []string) error {
 		return err
 	}
 	settings.LogStart(log, "bubble", s)
-	f.Warm(transport.WithDial(ctx, b.dial))
+	f.Warm(b.reach(ctx))
 	b.gateway = f.Gateway()
 	return nil
 }
 
+func (b *bubble) reach(ctx context.Context) context.Context {
+	if b.dial == nil {
+		return ctx
+	}
+	return transport.WithDial(ctx, b.dial)
+}
+
 // Invoke does what the runtime of aws-lambda-go does.
 func (b *bubble) Invoke(ctx context.Context, inv runtimetest.Invocation) (runtimetest.Result, error) {
-	ctx, cancel := context.WithDeadline(transport.WithDial(ctx, b.dial), inv.Deadline)
+	ctx, cancel := context.WithDeadline(b.reach(ctx), inv.Deadline)
 	defer cancel()
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: fmt.Sprintf("%016x", rand.Uint64())})
 	payload, err := b.gateway.Invoke(ctx, inv.Payload)
