@@ -43,12 +43,7 @@ func inBubble(t *testing.T, f func(t *testing.T)) {
 // without sockets: by the clock of testing/synctest, which stands still while
 // anybody works. What it answers does not depend on the machine.
 type bubble struct {
-	// dial opens connections; if nil, the function does as it does outside.
-	dial func(ctx context.Context, network, address string) (net.Conn, error)
-
-	// key is where the function gets its key; if nil, from Secrets Manager.
-	key func(context.Context) (*auth.ServiceAccountKey, error)
-
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 	output  runtimetest.Output
 	gateway *gateway.Gateway
 }
@@ -67,30 +62,20 @@ func (b *bubble) start(ctx context.Context, environment []string) error {
 		log.Error("cannot start: " + err.Error())
 		return err
 	}
-	if b.key == nil {
-		secret := &auth.Secret{ID: s.SecretID, GetSecretValue: client.GetSecretValue}
-		b.key = secret.Key
-	}
-	f, err := function.New(s, b.key, "bubble", log)
+	secret := &auth.Secret{ID: s.SecretID, GetSecretValue: client.GetSecretValue}
+	f, err := function.New(s, secret.Key, "bubble", log)
 	if err != nil {
 		return err
 	}
 	settings.LogStart(log, "bubble", s)
-	f.Warm(b.reach(ctx))
+	f.Warm(transport.WithDial(ctx, b.dial))
 	b.gateway = f.Gateway()
 	return nil
 }
 
-func (b *bubble) reach(ctx context.Context) context.Context {
-	if b.dial == nil {
-		return ctx
-	}
-	return transport.WithDial(ctx, b.dial)
-}
-
 // Invoke does what the runtime of aws-lambda-go does.
 func (b *bubble) Invoke(ctx context.Context, inv runtimetest.Invocation) (runtimetest.Result, error) {
-	ctx, cancel := context.WithDeadline(b.reach(ctx), inv.Deadline)
+	ctx, cancel := context.WithDeadline(transport.WithDial(ctx, b.dial), inv.Deadline)
 	defer cancel()
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: fmt.Sprintf("%016x", rand.Uint64())})
 	payload, err := b.gateway.Invoke(ctx, inv.Payload)

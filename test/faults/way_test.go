@@ -3,7 +3,6 @@
 package faults
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -17,8 +16,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"voxkv/auth"
 )
 
 func wayRows() []row {
@@ -112,27 +109,6 @@ func TestConcurrentFaults(t *testing.T) {
 			do(t, s)
 			asked.Wait()
 			s.Voximplant.Intercept(nil)
-		}
-	})
-}
-
-// TestSilentNameServer: a name server that never answers hangs like everything else.
-// TestMain has made all of this process's such servers, and the function's own dialer asks them.
-func TestSilentNameServer(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		s := newBubbleWorld(t)
-		b := &bubble{key: func(context.Context) (*auth.ServiceAccountKey, error) {
-			return auth.ParseServiceAccountKey(accounts[0].Credentials())
-		}}
-		s.process = b
-		if err := b.start(t.Context(), s.Environment("VOXIMPLANT_API_URL=https://api.example.com/platform_api")); err != nil {
-			t.Fatal(err)
-		}
-		for _, wait := range []time.Duration{2 * time.Second, patience} {
-			a := s.get(t, "order:1", wait)
-			a.want(t, "while no name is resolved", 504)
-			a.checkInTime(t)
 		}
 	})
 }
