@@ -49,7 +49,7 @@ func expiry() []claim {
 func (c claim) check(t *testing.T, unseen int, late func(all []lives, delay int) int) {
 	t.Helper()
 	all := law{ceiling: 4, private: c.private}.lives(t)
-	if ticks := late(all, c.bears*second); c.bears != never && ticks > 0 {
+	if ticks := late(all, max(c.bears, 0)*second); c.bears != never && ticks > 0 {
 		t.Errorf("with answers %d s late it is used until %s s after its end", c.bears, seconds(ticks))
 	}
 	if c.bears != always && late(all, (c.bears+1)*second) <= unseen {
