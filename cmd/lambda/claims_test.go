@@ -77,6 +77,9 @@ func (s *sandbox) checkOthers(t *testing.T) {
 		}
 	}
 	s.Stop()
+	if start, _, _ := strings.Cut(s.Output(), "\n"); !strings.Contains(start, `"need_claims":1`) {
+		t.Errorf("the start line does not tell of the rule that needs claims: %s", start)
+	}
 	if n := strings.Count(s.Output(), `"claim_unusable":1`); before != 0 || n != 2 || strings.Contains(s.Output(), "auth0") {
 		t.Errorf("%d and %d lines count an unusable claim; want none, then 2, without the claim: %s", before, n, s.Output())
 	}
