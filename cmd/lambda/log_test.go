@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"voxkv/internal/runtimetest"
 )
@@ -83,6 +85,43 @@ func TestOneLinePerInvocation(t *testing.T) {
 	}
 }
 
+// TestLibrariesLog: what net/http and the standard log say of the world may be a secret too.
+func TestLibrariesLog(t *testing.T) {
+	t.Parallel()
+	const password = "a-password-of-some-proxy"
+	quoting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			defer conn.Close()
+			fmt.Fprintf(conn, "HTTP/1.1 407 %s\r\n\r\n", r.Header.Get("Proxy-Authorization"))
+		}
+	}))
+	t.Cleanup(quoting.Close)
+	const elsewhere = "VOXIMPLANT_API_URL=https://api.voximplant.invalid"
+	for name, settings := range map[string][]string{
+		"a proxy with a password": {elsewhere, "HTTPS_PROXY=http://user:" + password + "@127.0.0.1:1"},
+		"a proxy that is none":    {elsewhere, "HTTPS_PROXY=://user:" + password + "@127.0.0.1:1"},
+		"a proxy that quotes":     {elsewhere, "HTTPS_PROXY=" + strings.Replace(quoting.URL, "//", "//user:"+password+"@", 1)},
+		"no trust":                {"SSL_CERT_FILE=/dev/null"},
+		"too short a length":      nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSandbox(t, append(settings, "LOG_LEVEL=debug", "LOCAL_MAX_AGE=0s")...)
+			s.Leaks.Add("a password", password)
+			s.Voximplant.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					panic(err)
+				}
+				// The connection stays open, and net/http finds what the length leaves out.
+				fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"error\":%s of account 7734015923: %s", r.Header.Get("Authorization"), itemValue)
+				return true
+			})
+			s.invokeAll(t, invocations(t), 1)
+		})
+	}
+}
+
 // invokeAll sends each invocation with its name as request id.
 func (s *sandbox) invokeAll(t *testing.T, all map[string]logged, workers int) {
 	t.Helper()
@@ -92,7 +131,7 @@ func (s *sandbox) invokeAll(t *testing.T, all map[string]logged, workers int) {
 		group.Go(func() {
 			for name := range names {
 				i := all[name].Invocation
-				i.RequestID = requestID(name)
+				i.RequestID, i.Deadline = requestID(name), time.Now().Add(patience) // or a slow machine makes it upstream_timeout
 				if _, err := s.Invoke(t.Context(), i); err != nil {
 					t.Errorf("%s: %v", name, err)
 				}

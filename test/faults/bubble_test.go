@@ -43,14 +43,9 @@ func inBubble(t *testing.T, f func(t *testing.T)) {
 // without sockets: by the clock of testing/synctest, which stands still while
 // anybody works. What it answers does not depend on the machine.
 type bubble struct {
-	dial func(ctx context.Context, network, address string) (net.Conn, error)
-
-	// key is where the function gets its key; if nil, from Secrets Manager.
-	key func(context.Context) (*auth.ServiceAccountKey, error)
-
-	output   runtimetest.Output
-	function *function.Function
-	gateway  *gateway.Gateway
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	output  runtimetest.Output
+	gateway *gateway.Gateway
 }
 
 // start does what cmd/lambda does.
@@ -67,16 +62,14 @@ func (b *bubble) start(ctx context.Context, environment []string) error {
 		log.Error("cannot start: " + err.Error())
 		return err
 	}
-	if b.key == nil {
-		secret := &auth.Secret{ID: s.SecretID, GetSecretValue: client.GetSecretValue}
-		b.key = secret.Key
-	}
-	if b.function, err = function.New(s, b.key, "bubble", log); err != nil {
+	secret := &auth.Secret{ID: s.SecretID, GetSecretValue: client.GetSecretValue}
+	f, err := function.New(s, secret.Key, "bubble", log)
+	if err != nil {
 		return err
 	}
 	settings.LogStart(log, "bubble", s)
-	b.function.Warm(transport.WithDial(ctx, b.dial))
-	b.gateway = b.function.Gateway()
+	f.Warm(transport.WithDial(ctx, b.dial))
+	b.gateway = f.Gateway()
 	return nil
 }
 

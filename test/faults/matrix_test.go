@@ -5,6 +5,7 @@ package faults
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"os"
 	"regexp"
 	"testing"
@@ -249,6 +250,17 @@ func (s *sandbox) getAtLast(t *testing.T, key string, tries int) {
 		a = s.get(t, key, patience)
 	}
 	a.want(t, "while all is well", 200)
+}
+
+// getInTime asks for an item until the answer is not that time ran out: a slow
+// machine may be why.
+func (s *sandbox) getInTime(t *testing.T, key string) answer {
+	t.Helper()
+	for {
+		if a := s.get(t, key, patience); a.StatusCode != http.StatusGatewayTimeout {
+			return a
+		}
+	}
 }
 
 // checkLog looks at the lines of an answer and, if there is one, of one with a copy.

@@ -32,8 +32,7 @@ const (
 type sandbox struct {
 	*e2etest.World
 	process
-	real         *runtimetest.Process // the process if it is the real binary, else nil
-	inside       bool                 // the function runs in a bubble
+	inside       bool // the function runs in a bubble
 	api, secrets *line
 	strays       atomic.Int32 // connections to elsewhere, where the function dials in a bubble
 	afterwards   func()       // what a fault has to look at when the answer is there; may be nil
@@ -45,14 +44,6 @@ type process interface {
 	Stop()
 	Output() string
 	Violations() error
-}
-
-// newSandbox starts a world, and the real binary in it.
-func newSandbox(t *testing.T, settings ...string) *sandbox {
-	t.Helper()
-	s := newWorld(t)
-	s.start(t, settings...)
-	return s
 }
 
 // newBubble starts a world, and the function in it, in a bubble.
@@ -131,14 +122,14 @@ const patience = 5 * time.Minute
 // start starts the function.
 func (s *sandbox) start(t *testing.T, settings ...string) {
 	t.Helper()
-	if err := s.tryStart(t, bootstrap, settings...); err != nil {
+	if err := s.tryStart(t, settings...); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// tryStart starts the function, for which bootstrap is the real binary. When the
-// test ends, all that it wrote is looked through for secrets.
-func (s *sandbox) tryStart(t *testing.T, bootstrap string, settings ...string) (err error) {
+// tryStart starts the function. When the test ends, all that it wrote is looked
+// through for secrets.
+func (s *sandbox) tryStart(t *testing.T, settings ...string) (err error) {
 	t.Helper()
 	settings = append([]string{
 		"VOXIMPLANT_API_URL=https://" + s.api.addr() + "/platform_api",
@@ -148,10 +139,8 @@ func (s *sandbox) tryStart(t *testing.T, bootstrap string, settings ...string) (
 		b := &bubble{dial: s.dial}
 		s.process = b
 		err = b.start(t.Context(), s.Environment(append([]string{"UPSTREAM_TIMEOUT="}, settings...)...)) // the default
-	} else if s.real, err = s.Start(t.Context(), bootstrap, settings...); err != nil {
+	} else if s.process, err = s.Start(t.Context(), bootstrap, settings...); err != nil {
 		return err // which holds the output
-	} else {
-		s.process = s.real
 	}
 	t.Cleanup(func() { s.check(t) })
 	return err

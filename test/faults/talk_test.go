@@ -4,19 +4,15 @@ package faults
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"voxkv/auth"
 	"voxkv/internal/gatewaytest"
-	"voxkv/lookup"
+	"voxkv/internal/settings"
 )
 
 // loud settings make the function say all it can, and give up soon.
@@ -117,22 +113,21 @@ func TestMisplacedSecrets(t *testing.T) {
 		"a token in a URL":       func(token string) string { return "https://127.0.0.1:1/?token=" + token },
 		"a password in a URL":    func(token string) string { return "https://user:" + token + "@127.0.0.1:1/" },
 	}
-	for _, variable := range []string{
-		"VOXIMPLANT_SECRET_ID", "VOXIMPLANT_APPLICATION_ID", "VOXIMPLANT_APPLICATION_NAME", "VOXIMPLANT_API_URL", "ALLOWED_KEYS", "BASE_PATH",
-		"CACHE_MAX_AGE", "CACHE_SCOPE", "NOT_FOUND_MAX_AGE", "LOCAL_MAX_AGE", "STALE_MAX_AGE", "LOCAL_MAX_ITEMS", "UPSTREAM_TIMEOUT", "MAX_KEYS",
-		"CORS_ORIGINS", "CORS_HEADERS", "LOG_LEVEL", "LOG_KEYS", "AWS_LAMBDA_LOG_LEVEL", "METRICS", "RAW_VALUES", "ALLOW_WRITES", "NOT_FOUND_CODES",
-		"AWS_REGION", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_USE_FIPS_ENDPOINT",
-	} {
+	variables := []string{"AWS_LAMBDA_LOG_LEVEL", "AWS_REGION", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_USE_FIPS_ENDPOINT"}
+	for _, v := range settings.Variables() {
+		variables = append(variables, v.Name)
+	}
+	for _, variable := range variables {
 		for what, secret := range misplaced {
 			t.Run(variable+" holds "+what, func(t *testing.T) {
 				t.Parallel()
 				inBubble(t, func(t *testing.T) {
 					s := newBubble(t)
-					settings := []string{variable + "=" + secret(tokenOf(t, s))}
+					environ := []string{variable + "=" + secret(tokenOf(t, s))}
 					if variable == "VOXIMPLANT_APPLICATION_NAME" {
-						settings = append(settings, "VOXIMPLANT_APPLICATION_ID=")
+						environ = append(environ, "VOXIMPLANT_APPLICATION_ID=")
 					}
-					if err := s.tryStart(t, bootstrap, settings...); err != nil {
+					if err := s.tryStart(t, environ...); err != nil {
 						s.Leaks.Check(t, "the error of Init", err.Error())
 					}
 				})
@@ -151,90 +146,4 @@ func tokenOf(t *testing.T, s *sandbox) (token string) {
 	s.get(t, "order:1", 10*time.Second).want(t, "while all is well", 200)
 	s.Voximplant.Intercept(nil)
 	return token
-}
-
-// TestPanics: what the function calls panics with all it knows.
-func TestPanics(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		s := newBubble(t)
-		token := tokenOf(t, s)
-		key, err := auth.ParseServiceAccountKey(accounts[0].Credentials())
-		if err != nil {
-			t.Fatal(err)
-		}
-		request := httptest.NewRequest("POST", "https://example.com/?token="+token, http.NoBody)
-		request.Header.Set("Authorization", "Bearer "+token)
-		for _, v := range []any{
-			"Bearer " + token, errors.New(itemValue + token), key.PrivateKey, *key, key, request, accounts[0].Credentials(), accounts[1],
-			map[string]string{token: itemValue},
-		} {
-			s.checkPanic(t, func() { panic(v) })
-		}
-		s.checkPanic(t, func() { _ = map[string][]int{}[token][len(token)] })
-	})
-}
-
-// checkPanic has the source of keys panic, and then the lookup.
-func (s *sandbox) checkPanic(t *testing.T, fail func()) {
-	t.Helper()
-	started := false // a panic during Init would end this process
-	b := &bubble{dial: s.dial, key: func(context.Context) (*auth.ServiceAccountKey, error) {
-		if started {
-			fail()
-		}
-		return nil, errors.New("not yet")
-	}}
-	if err := b.start(t.Context(), s.Environment(append(loud, "VOXIMPLANT_API_URL=https://"+s.api.addr()+"/platform_api")...)); err != nil {
-		t.Fatal(err)
-	}
-	before := s.process
-	s.process, started = b, true
-	new(talk).with(t, s)
-	b.function.Lookup = func(context.Context, string) (lookup.Answer, error) {
-		fail()
-		return lookup.Answer{}, nil
-	}
-	new(talk).with(t, s)
-	s.Leaks.Check(t, "the output after a panic", b.Output())
-	s.process = before
-}
-
-// misled has the real binary talk where what net/http or the standard log say of the world is a secret too.
-func misled(t *testing.T) {
-	const password = "a-password-of-some-proxy"
-	quoting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		hijack(w, func(out io.Writer) {
-			fmt.Fprintf(out, "HTTP/1.1 407 %s\r\n\r\n", r.Header.Get("Proxy-Authorization"))
-		})
-	}))
-	t.Cleanup(quoting.Close)
-	elsewhere := []string{"VOXIMPLANT_API_URL=https://api.voximplant.invalid"}
-	for name, settings := range map[string][]string{
-		"a proxy with a password":         append(elsewhere, "HTTPS_PROXY=http://user:"+password+"@127.0.0.1:1"),
-		"a proxy that is none":            append(elsewhere, "HTTPS_PROXY=://user:"+password+"@127.0.0.1:1"),
-		"a proxy that quotes":             append(elsewhere, "HTTPS_PROXY="+strings.Replace(quoting.URL, "//", "//user:"+password+"@", 1)),
-		"no trust":                        {"SSL_CERT_FILE=/dev/null"},
-		"a length that counts characters": {},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newWorld(t)
-			s.Leaks.Add("a password", password)
-			s.serve(func(w http.ResponseWriter, r *http.Request) { // more than the length says stays in the connection
-				body := fillIn(`{"result":{"key":"KEY","value":"`+gossip+`","expires_at":1}}`, r)
-				w.Header().Set("Content-Length", fmt.Sprint(len(body)-600))
-				conn, _, err := http.NewResponseController(w).Hijack()
-				if err != nil {
-					panic(err)
-				}
-				fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body)-600, body)
-			})
-			if err := s.tryStart(t, bootstrap, append(loud, settings...)...); err != nil {
-				s.Leaks.Check(t, "the error of Init", err.Error())
-				return
-			}
-			new(talk).with(t, s)
-		})
-	}
 }

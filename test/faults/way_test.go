@@ -8,10 +8,12 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 )
@@ -29,12 +31,14 @@ func wayRows() []row {
 		{name: "connections that were open are closed, as when a server restarts", faults: []fault{
 			{"closed", func(_ *testing.T, s *sandbox) { s.api.cut() }},
 			{"reset", func(_ *testing.T, s *sandbox) { s.api.reset() }},
+			{"several closed", several((*line).cut)},
+			{"several reset", several((*line).reset)},
 		}, want: found, calls: times(1)},
-		{name: "connections that were open are dead, and nobody said so", faults: one(func(_ *testing.T, s *sandbox) { s.api.stall() }), want: found, calls: times(1)},
+		{name: "connections that were open are dead, and nobody said so", faults: []fault{
+			{"one", func(_ *testing.T, s *sandbox) { s.api.stall() }}, {"several", several((*line).stall)},
+		}, want: found, calls: times(1)},
 		// One more than tries: net/http cannot tell it from a connection that was closed for being idle.
-		{name: "a connection is lost after the request", faults: one(func(_ *testing.T, s *sandbox) {
-			s.serve(func(w http.ResponseWriter, _ *http.Request) { hijack(w, func(io.Writer) {}) })
-		}), want: unavailable, calls: times(4)},
+		{name: "a connection is lost after the request", faults: one(raw("")), want: unavailable, calls: times(4)},
 		{name: "a connection is lost in the middle of the answer", faults: []fault{
 			{"headers", raw("HTTP/1.1 200 OK\r\nContent-Ty")},
 			{"body", raw("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + good)},
@@ -50,6 +54,63 @@ func wayRows() []row {
 			{"the trailer", raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Content-Length\r\n\r\nTOKEN\r\n")},
 		}, want: unavailable, calls: times(3)},
 	}
+}
+
+const callers = 8
+
+// several lets something happen to as many connections as there were callers at
+// once. The real binary serves one after the other, and has one.
+func several(happens func(*line)) func(*testing.T, *sandbox) {
+	return func(t *testing.T, s *sandbox) {
+		if s.inside {
+			s.open(t)
+		}
+		happens(s.api)
+	}
+}
+
+// open lets all callers' requests be under way at once, so that each has a connection.
+func (s *sandbox) open(t *testing.T) {
+	t.Helper()
+	arrived, release := make(chan bool, callers), make(chan bool)
+	s.Voximplant.Intercept(func(http.ResponseWriter, *http.Request) bool {
+		arrived <- true
+		<-release
+		return false
+	})
+	var asked sync.WaitGroup
+	for i := range callers {
+		asked.Go(func() { s.get(t, fmt.Sprint("order:", 1+i), patience).want(t, "at once", 200) })
+	}
+	for range callers {
+		<-arrived
+	}
+	s.Voximplant.Intercept(nil)
+	close(release)
+	asked.Wait()
+}
+
+// TestConcurrentFaults: what is shared is also used while all goes wrong. It is for
+// the race detector too: make test has it.
+func TestConcurrentFaults(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		s := newBubble(t, "LOCAL_MAX_AGE=0s", "UPSTREAM_TIMEOUT=1s")
+		cut := func(_ *testing.T, s *sandbox) { s.api.cut() }
+		for _, do := range []func(*testing.T, *sandbox){reply(429, html), raw("", ""), refuseToken, reply(200, html), cut} {
+			var asked sync.WaitGroup
+			for caller := range callers {
+				asked.Go(func() {
+					for i := range 5 {
+						s.get(t, fmt.Sprint("order:", 1+(caller+i)%9), 10*time.Second)
+					}
+				})
+			}
+			do(t, s)
+			asked.Wait()
+			s.Voximplant.Intercept(nil)
+		}
+	})
 }
 
 // long leaves it to the invocation to end a wait.

@@ -43,25 +43,28 @@ func expiry() []claim {
 	}
 }
 
+// check holds c in both directions. late is by how many ticks something is used after
+// its end if answers come to be so many ticks late, for all lives with a ceiling of 4 s.
+// Each step of the grid hides up to unseen ticks.
+func (c claim) check(t *testing.T, unseen int, late func(all []lives, delay int) int) {
+	t.Helper()
+	all := law{ceiling: 4, private: c.private}.lives(t)
+	if ticks := late(all, max(c.bears, 0)*second); c.bears != never && ticks > 0 {
+		t.Errorf("with answers %d s late it is used until %s s after its end", c.bears, seconds(ticks))
+	}
+	if c.bears != always && late(all, (c.bears+1)*second) <= unseen {
+		t.Errorf("with answers %d s late it is not used after its end; the claim is too modest", c.bears+1)
+	}
+}
+
 // TestNothingAfterItsEnd holds the first table of docs/freshness.md, in both directions.
 func TestNothingAfterItsEnd(t *testing.T) {
 	t.Parallel()
-	for _, private := range []bool{false, true} {
-		all := law{ceiling: 4, private: private}.lives(t)
-		for _, c := range expiry() {
-			if c.private != private {
-				continue
-			}
-			t.Run(fmt.Sprintf("%v, %s", c.caches, scope(private)), func(t *testing.T) {
-				t.Parallel()
-				if late := c.caches.late(all, c.bears*second); late > 0 {
-					t.Errorf("with answers %d s late it is seen %s s after its end", c.bears, seconds(late))
-				}
-				if c.bears != always && c.caches.late(all, (c.bears+1)*second) <= len(c.caches) {
-					t.Errorf("with answers %d s late it is not seen after its end; the claim is too modest", c.bears+1)
-				}
-			})
-		}
+	for _, c := range expiry() {
+		t.Run(fmt.Sprintf("%v, %s", c.caches, scope(c.private)), func(t *testing.T) {
+			t.Parallel()
+			c.check(t, len(c.caches), c.caches.late)
+		})
 	}
 }
 
@@ -69,17 +72,15 @@ func TestNothingAfterItsEnd(t *testing.T) {
 // with the default settings, which are too many to walk.
 func TestEveryLife(t *testing.T) {
 	t.Parallel()
-	for _, private := range []bool{false, true} {
-		all := law{ceiling: 60, private: private}.lives(t)
-		for _, c := range expiry() {
-			delay := c.bears * second
-			if c.bears == always {
-				delay = 0 // none of its caches counts from the arrival
-			}
-			for left, l := range all {
-				if c.private == private && c.caches.keep(l) && c.caches.bound(l, delay) > left {
-					t.Errorf("%v: with %s s to live it is reused for %s s", c.caches, seconds(left), seconds(c.caches.bound(l, delay)))
-				}
+	all := map[bool][]lives{false: law{ceiling: 60}.lives(t), true: law{ceiling: 60, private: true}.lives(t)}
+	for _, c := range expiry() {
+		delay := c.bears * second
+		if c.bears == always {
+			delay = 0 // none of its caches counts from the arrival
+		}
+		for left, l := range all[c.private] {
+			if c.caches.keep(l) && c.caches.bound(l, delay) > left {
+				t.Errorf("%v: with %s s to live it is reused for %s s", c.caches, seconds(left), seconds(c.caches.bound(l, delay)))
 			}
 		}
 	}
@@ -167,14 +168,10 @@ func traces() []trace {
 // TestTraces holds the third table of docs/freshness.md.
 func TestTraces(t *testing.T) {
 	t.Parallel()
-	public, private := law{ceiling: 8}.lives(t), law{ceiling: 8, private: true}.lives(t)
 	for _, row := range traces() {
 		t.Run(row.caches.String(), func(t *testing.T) {
 			t.Parallel()
-			all := public
-			if row.private {
-				all = private
-			}
+			all := law{ceiling: 8, private: row.private}.lives(t)
 			left := int(row.left * second)
 			if !row.possible(all[left]) || row.at[len(row.at)-1] < row.left {
 				t.Error("no way leads there")
@@ -402,18 +399,26 @@ func TestContract(t *testing.T) {
 	}
 }
 
+// table writes rows of cells under a head.
+func table[Row any](head string, rows []Row, cells func(Row) string) string {
+	var all strings.Builder
+	all.WriteString(head)
+	for _, row := range rows {
+		fmt.Fprintf(&all, "| %s |\n", cells(row))
+	}
+	return all.String()
+}
+
 func expiryTable() string {
-	table := "| caches | answers | counts | bears answers that are late by |\n|---|---|---:|---:|\n"
-	for _, c := range expiry() {
+	return table("| caches | answers | counts | bears answers that are late by |\n|---|---|---:|---:|\n", expiry(), func(c claim) string {
 		count := 0
 		for i := range c.caches {
 			if c.caches.anew(i) {
 				count++
 			}
 		}
-		table += fmt.Sprintf("| %v | `%s` | %d | %s |\n", c.caches, scope(c.private), count, c.borne())
-	}
-	return table
+		return fmt.Sprintf("%v | `%s` | %d | %s", c.caches, scope(c.private), count, c.borne())
+	})
 }
 
 func (c claim) borne() string {
@@ -427,33 +432,26 @@ func (c claim) borne() string {
 }
 
 func breachTable() string {
-	table := "| caches | answers | an item is seen after its end for up to |\n|---|---|---:|\n"
-	for _, b := range breaches() {
-		table += fmt.Sprintf("| %v | `%s` | `CACHE_MAX_AGE` − %d s |\n", b.caches, scope(b.private), b.less)
-	}
-	return table
+	return table("| caches | answers | an item is seen after its end for up to |\n|---|---|---:|\n", breaches(), func(b breach) string {
+		return fmt.Sprintf("%v | `%s` | `CACHE_MAX_AGE` − %d s", b.caches, scope(b.private), b.less)
+	})
 }
 
 func traceTable(t *testing.T) string {
-	table := "| caches | answers | late by | left to live | `max-age` | `s-maxage` | the last answer of each, after |\n|---|---|---:|---:|---:|---:|---|\n"
-	for _, row := range traces() {
+	head := "| caches | answers | late by | left to live | `max-age` | `s-maxage` | the last answer of each, after |\n|---|---|---:|---:|---:|---:|---|\n"
+	return table(head, traces(), func(row trace) string {
 		l := read(t, law{ceiling: 60, private: row.private}.item(t, int(row.left*second), 0))
 		shared := "–"
 		if l.shared > 0 {
 			shared = fmt.Sprint(l.shared)
 		}
-		var at []string
-		for _, s := range row.at {
-			at = append(at, fmt.Sprintf("%g s", s))
-		}
-		table += fmt.Sprintf("| %v | `%s` | %d s | %g s | %d | %s | %s |\n", row.caches, scope(row.private), row.late, row.left, l.own, shared, strings.Join(at, ", "))
-	}
-	return table
+		at := strings.Trim(strings.ReplaceAll(fmt.Sprint(row.at), " ", " s, "), "[]") + " s"
+		return fmt.Sprintf("%v | `%s` | %d s | %g s | %d | %s | %s", row.caches, scope(row.private), row.late, row.left, l.own, shared, at)
+	})
 }
 
 func turnoverTable(setting string, rows []turnover) string {
-	table := "| caches | seen for up to |\n|---|---:|\n"
-	for _, row := range rows {
+	return table("| caches | seen for up to |\n|---|---:|\n", rows, func(row turnover) string {
 		times, extra := "", ""
 		if row.times > 1 {
 			times = fmt.Sprintf("%d × ", row.times)
@@ -461,9 +459,8 @@ func turnoverTable(setting string, rows []turnover) string {
 		if row.extra > 0 {
 			extra = fmt.Sprintf(" + %d s", row.extra)
 		}
-		table += fmt.Sprintf("| %v | %s`%s`%s |\n", row.caches, times, setting, extra)
-	}
-	return table
+		return fmt.Sprintf("%v | %s`%s`%s", row.caches, times, setting, extra)
+	})
 }
 
 func scope(private bool) string {

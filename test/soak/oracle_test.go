@@ -56,49 +56,50 @@ func (v *version) last() time.Time {
 	return v.gone[1]
 }
 
-// A history is what the storage held under one key.
+// A history is what the storage held under one key, and who asks for it.
 type history struct {
-	mu       sync.Mutex
-	versions []*version // guarded by mu, as what they hold
+	mu       sync.Mutex // guards all, as what it points to
+	versions []*version
+	open     []*question // whose answer from the storage may not have reached the function yet, the oldest first
 }
 
-// begin notes that v is about to be put, end that it was.
-func (h *history) begin(v *version) {
+// ask begins q. The function may answer it with what it asks the storage already for an earlier question.
+func (h *history) ask(q *question) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now := time.Now()
-	h.forget(now)
-	v.put, v.gone = [2]time.Time{now, farFuture}, [2]time.Time{farFuture, farFuture}
+	q.start = time.Now()
+	q.since = q.start
+	h.open = slices.DeleteFunc(h.open, func(o *question) bool { return o.start.Before(q.start.Add(-memory)) })
+	if len(h.open) > 0 {
+		q.since = h.open[0].start
+	}
+	h.open = append(h.open, q)
+}
+
+// answered ends q. Where its time ran out, what was asked for it is still under way.
+func (h *history) answered(q *question, outOfTime bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	q.end = time.Now()
+	if !outOfTime {
+		h.open = slices.DeleteFunc(h.open, func(o *question) bool { return o == q })
+	}
+}
+
+// change does what changes the storage: then the key holds v, or nothing if that is nil.
+func (h *history) change(v *version, do func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	from := time.Now()
+	do()
+	between := [2]time.Time{from, time.Now()}
+	h.forget(from)
 	if n := len(h.versions); n > 0 && h.versions[n-1].gone[0].Equal(farFuture) {
-		h.versions[n-1].gone[0] = now
+		h.versions[n-1].gone, h.versions[n-1].deleted = between, v == nil
 	}
-	h.versions = append(h.versions, v)
-}
-
-func (h *history) end() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	now := time.Now()
-	n := len(h.versions)
-	h.versions[n-1].put[1] = now
-	if n > 1 && h.versions[n-2].gone[1].Equal(farFuture) {
-		h.versions[n-2].gone[1] = now
-	}
-}
-
-func (h *history) beginDelete() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if n := len(h.versions); n > 0 && !h.versions[n-1].deleted {
-		h.versions[n-1].gone[0], h.versions[n-1].deleted = time.Now(), true
-	}
-}
-
-func (h *history) endDelete() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if n := len(h.versions); n > 0 && h.versions[n-1].gone[1].Equal(farFuture) {
-		h.versions[n-1].gone[1] = time.Now()
+	if v != nil {
+		v.put, v.gone = between, [2]time.Time{farFuture, farFuture}
+		h.versions = append(h.versions, v)
 	}
 }
 
@@ -143,21 +144,15 @@ func (h *history) absent(from, to time.Time) bool {
 	return !start.After(to)
 }
 
-// A representation is what an ETag stands for.
+// A representation is what was shown of an item, and what an ETag stands for.
 type representation struct {
 	key, value string
 	end        time.Time
 }
 
-// A receipt is what a client keeps of a 200.
-type receipt struct {
-	representation
-	lifetime lifetime
-}
-
 // limits are the settings that answers are judged by.
 type limits struct {
-	ceiling, local, stale, absence, timeout time.Duration
+	ceiling, local, stale, absence time.Duration
 }
 
 // An oracle knows what the storage held when, from those who changed it, and
@@ -166,15 +161,11 @@ type oracle struct {
 	limits
 	histories map[string]*history        // by key in scope; the map itself does not change
 	troubled  func(since time.Time) bool // reports whether faults of upstream could still be felt
-	late      func(since time.Time) bool // reports whether answers were maxLate on their way
-
-	mu   sync.Mutex
-	tags map[string]representation // the newest of each key, guarded by mu
-	of   map[string]string         // key -> its newest tag, guarded by mu
+	trouble   func()                     // takes note of a fault
 }
 
-func newOracle(l limits, keys []string, troubled, late func(time.Time) bool) *oracle {
-	o := &oracle{limits: l, troubled: troubled, late: late, tags: map[string]representation{}, of: map[string]string{}, histories: map[string]*history{}}
+func newOracle(l limits, keys []string, troubled func(time.Time) bool, trouble func()) *oracle {
+	o := &oracle{limits: l, troubled: troubled, trouble: trouble, histories: map[string]*history{}}
 	for _, key := range keys {
 		o.histories[key] = new(history)
 	}
@@ -184,21 +175,20 @@ func newOracle(l limits, keys []string, troubled, late func(time.Time) bool) *or
 // A question is a request for the item of one key in scope.
 type question struct {
 	key     string
-	private bool               // by query, or directly
-	head    bool               // no body comes back
-	hurried bool               // its deadline may pass
-	tags    map[string]receipt // sent in If-None-Match
+	private bool   // by query, or directly
+	hurried bool   // its deadline may pass
+	kept    tagged // sent in If-None-Match, if there is a tag
 
 	start, end time.Time // sent, and answered
+	since      time.Time // when the question was sent whose answer this may be
 }
 
-// clipped is the end of an item's life, in which its end alone bounds lifetimes.
-func (q question) clipped(o *oracle, end time.Time) bool {
-	longest := o.ceiling
-	if !q.private {
-		longest += reserve
+// from is the earliest time at which what was answered may have been read from the storage, if a copy may be so old.
+func (q question) from(copyAge time.Duration) time.Time {
+	if from := q.start.Add(-copyAge); from.Before(q.since) {
+		return from
 	}
-	return end.Sub(q.start) < margin+time.Duration(q.caches())*longest
+	return q.since
 }
 
 // caches is how many caches in a row may use up a lifetime.
@@ -240,76 +230,30 @@ func decodeItem(body []byte) (representation, time.Duration, error) {
 	return shown, 0, nil
 }
 
-// judge returns what is wrong with an answer over HTTP, and what its client may keep.
-func (o *oracle) judge(q question, r reply) (receipt, error) {
+// judge returns what is wrong with an answer over HTTP, and what its client may keep. What the handler's own tests hold of
+// every response is not looked at again.
+func (o *oracle) judge(q question, r reply) (keep representation, err error) {
 	switch r.status {
 	case http.StatusOK:
-		return o.judgeItem(q, r)
-	case http.StatusNotModified:
-		return receipt{}, o.judgeNotModified(q, r)
-	case http.StatusNotFound:
-		if err := judgeProblem(q.head, r, "not_found"); err != nil {
-			return receipt{}, err
+		keep, _, err = decodeItem(r.body)
+		if err == nil && q.kept.tag != "" && r.header.Get("Etag") == q.kept.tag {
+			err = fmt.Errorf("200 to If-None-Match: %s", q.kept.tag)
 		}
-		return receipt{}, o.judgeAbsence(q)
+	case http.StatusNotModified:
+		keep = q.kept.representation
+		if q.kept.tag == "" || r.header.Get("Etag") != q.kept.tag {
+			err = fmt.Errorf("304 with the ETag %s; sent was %q", r.header.Get("Etag"), q.kept.tag)
+		}
+	case http.StatusNotFound:
+		return keep, errors.Join(judgeProblem(r, absences, "not_found"), o.judgeAbsence(q))
+	default:
+		return keep, o.judgeFailure(q, r)
 	}
-	return receipt{}, o.judgeFailure(q, r)
-}
-
-func (o *oracle) judgeItem(q question, r reply) (receipt, error) {
-	if r.header.Get("Content-Type") != "application/json; charset=utf-8" {
-		return receipt{}, fmt.Errorf("Content-Type %q", r.header.Get("Content-Type"))
+	life, wrong := lifetimeOf(q, r.header)
+	if err := errors.Join(err, wrong); err != nil {
+		return representation{}, err
 	}
-	tag := r.header.Get("Etag")
-	life, err := lifetimeOf(q, r.header)
-	if err != nil || q.head {
-		return receipt{}, err
-	}
-	shown, _, err := decodeItem(r.body)
-	if err != nil {
-		return receipt{}, err
-	}
-	if _, sent := q.tags[tag]; sent {
-		return receipt{}, fmt.Errorf("200 to If-None-Match: %s", tag)
-	}
-	if err := o.noteTag(tag, shown); err != nil {
-		return receipt{}, err
-	}
-	return receipt{shown, life}, o.judgeRepresentation(q, shown, life)
-}
-
-// noteTag holds that a tag stands for one representation ever.
-func (o *oracle) noteTag(tag string, shown representation) error {
-	if tag == "" {
-		return nil
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if other, ok := o.tags[tag]; ok && other != shown {
-		return fmt.Errorf("the ETag %s stands for %v and for %v", tag, other, shown)
-	}
-	delete(o.tags, o.of[shown.key])
-	o.tags[tag], o.of[shown.key] = shown, tag
-	return nil
-}
-
-func (o *oracle) judgeNotModified(q question, r reply) error {
-	kept, sent := q.tags[r.header.Get("Etag")]
-	life, err := lifetimeOf(q, r.header)
-	switch {
-	case err != nil:
-		return err
-	case !sent:
-		return fmt.Errorf("304 with the ETag %s, which was not sent", r.header.Get("Etag"))
-	case len(r.body) > 0:
-		return fmt.Errorf("304 with the body %.200q", r.body)
-	case r.header.Get("Content-Type") != "application/json; charset=utf-8":
-		return fmt.Errorf("304 with Content-Type %q", r.header.Get("Content-Type"))
-	case q.clipped(o, kept.end) && life != kept.lifetime:
-		// nginx forwards the lifetime that it stored.
-		return fmt.Errorf("304 that turns a lifetime of %v into %v, %v before the end", kept.lifetime, life, kept.end.Sub(q.start))
-	}
-	return o.judgeRepresentation(q, kept.representation, life)
+	return keep, o.judgeRepresentation(q, keep, life)
 }
 
 // judgeRepresentation holds what was shown to what the storage held, and its
@@ -320,7 +264,7 @@ func (o *oracle) judgeRepresentation(q question, shown representation, life life
 	}
 	v, ok := o.histories[q.key].find(shown.value, shown.end)
 	limit := o.local
-	if o.troubled(q.start) {
+	if o.inTrouble(q) {
 		limit = o.stale
 	}
 	switch {
@@ -328,10 +272,10 @@ func (o *oracle) judgeRepresentation(q question, shown representation, life life
 		return fmt.Errorf("the value %q until %v was never held, or long ago", shown.value, shown.end)
 	case !v.end.IsZero() && !q.start.Before(v.end):
 		return fmt.Errorf("an item %v after its end", q.start.Sub(v.end))
-	case !v.held(q.start.Add(-limit), q.end):
+	case !v.held(q.from(limit), q.end):
 		return fmt.Errorf("a value that was gone for %v; at most %v is allowed", q.start.Sub(v.gone[1]), limit)
 	}
-	return o.judgeLifetime(q, &v, life, limit)
+	return o.judgeLifetime(q, &v, life, max(limit, q.end.Sub(q.since)))
 }
 
 // judgeLifetime checks a lifetime from both sides. What is known of the moment
@@ -347,7 +291,7 @@ func (o *oracle) judgeLifetime(q question, v *version, life lifetime, copyAge ti
 		return fmt.Errorf("a lifetime of %v; the ceiling is %v", life, o.ceiling)
 	case life.own > 0 && q.start.Add(caches*life.own+margin).After(v.end), life.shared > 0 && q.start.Add(caches*(life.shared+reserve)+margin).After(v.end):
 		return fmt.Errorf("a lifetime of %v, %v before the end", life, v.end.Sub(q.start))
-	case life.own > 0 && q.start.Add(life.own).After(v.last().Add(o.ceiling+o.underWay(q))):
+	case life.own > 0 && q.start.Add(life.own).After(v.last().Add(o.ceiling)):
 		return fmt.Errorf("a lifetime of %v for a value gone for %v", life, q.start.Sub(v.last()))
 	}
 	least, young := (v.end.Sub(q.end)-margin)/caches, o.ceiling-copyAge
@@ -357,61 +301,32 @@ func (o *oracle) judgeLifetime(q question, v *version, life lifetime, copyAge ti
 	return nil
 }
 
-// underWay is how long an answer may have been on its way from the storage. It
-// counts as one of just now, also to a question that joined in only then.
-func (o *oracle) underWay(q question) time.Duration {
-	if o.troubled(q.start) {
-		return o.timeout
-	}
-	return 250 * time.Millisecond
-}
-
 // A lifetime is how long an answer may be kept, by a browser and by caches for many.
 type lifetime struct{ own, shared time.Duration }
 
-// lifetimeOf reads the header fields of a 200 or 304 that tell how long it may be
-// kept: 0 for no-store.
+// lifetimeOf reads how long a 200 or 304 may be kept: 0 for no-store.
 func lifetimeOf(q question, header http.Header) (lifetime, error) {
-	control, tag := header.Get("Cache-Control"), header.Get("Etag")
+	control := header.Get("Cache-Control")
 	if control == "no-store" {
-		if tag != "" || header.Get("Expires") != longAgo {
-			return lifetime{}, fmt.Errorf("no-store with ETag %q, Expires %q", tag, header.Get("Expires"))
-		}
 		return lifetime{}, nil
 	}
 	found := lifetimes.FindStringSubmatch(control)
-	if found == nil || tag == "" {
-		return lifetime{}, fmt.Errorf("Cache-Control: %q with ETag %q", control, tag)
+	if found == nil {
+		return lifetime{}, fmt.Errorf("Cache-Control: %q", control)
 	}
 	own, _ := strconv.Atoi(found[1] + found[2])
 	shared, _ := strconv.Atoi(found[3])
-	life := lifetime{time.Duration(own) * time.Second, time.Duration(shared) * time.Second}
 	if q.private && shared > 0 || own < 1 || shared > own {
 		return lifetime{}, fmt.Errorf("Cache-Control: %q; the answer is private: %v", control, q.private)
 	}
-	expires, err := http.ParseTime(header.Get("Expires"))
-	right := !expires.Before(q.start.Add(life.shared-time.Second)) && !expires.After(q.end.Add(life.shared))
-	if shared == 0 {
-		right = header.Get("Expires") == longAgo
-	}
-	if err != nil || !right {
-		return lifetime{}, fmt.Errorf("Expires %q, asked at %v with a lifetime of %v", header.Get("Expires"), q.start.UTC(), life)
-	}
-	return life, nil
+	return lifetime{time.Duration(own) * time.Second, time.Duration(shared) * time.Second}, nil
 }
-
-// longAgo is the Expires of what caches for many may not keep.
-const longAgo = "Thu, 01 Jan 1970 00:00:00 GMT"
 
 // lifetimes is the form of a Cache-Control that lets anybody keep the answer.
 var lifetimes = regexp.MustCompile(`^(?:private, max-age=(\d+)|public, max-age=(\d+), s-maxage=(\d+)), must-revalidate, stale-while-revalidate=0, stale-if-error=0$`)
 
 func (o *oracle) judgeAbsence(q question) error {
-	since := q.start.Add(-o.absence)
-	if o.late(q.start) {
-		since = since.Add(-maxLate)
-	}
-	if !o.histories[q.key].absent(since, q.end) {
+	if !o.histories[q.key].absent(q.from(o.absence), q.end) {
 		return errors.New("absence of an item that is there")
 	}
 	return nil
@@ -425,46 +340,38 @@ var failures = map[int][]string{
 }
 
 func (o *oracle) judgeFailure(q question, r reply) error {
-	codes, ok := failures[r.status]
-	if !ok {
-		return fmt.Errorf("status %d: %.300s", r.status, r.body)
-	}
-	if err := judgeProblem(q.head, r, codes...); err != nil {
-		return err
-	}
-	// The function waits for a try for 2 s, and a machine may take as long.
-	slow := q.end.Sub(q.start) >= 2*time.Second
-	if !o.troubled(q.start) && !slow && (!q.hurried || r.status != http.StatusGatewayTimeout) {
-		return fmt.Errorf("status %d, though nothing went wrong upstream: %s", r.status, r.body)
+	return errors.Join(judgeProblem(r, noStore, failures[r.status]...), o.judgeTrouble(q, r.status == http.StatusGatewayTimeout))
+}
+
+// judgeTrouble holds that failures have a reason.
+func (o *oracle) judgeTrouble(q question, outOfTime bool) error {
+	if !o.inTrouble(q) && (!q.hurried || !outOfTime) {
+		return errors.New("a failure, though nothing went wrong upstream")
 	}
 	return nil
 }
 
-// absences is the form of a Cache-Control that lets caches for many keep an absence.
-var absences = regexp.MustCompile(`^(private, max-age=0|public, max-age=0, s-maxage=1), must-revalidate, stale-while-revalidate=0, stale-if-error=0$`)
+// inTrouble reports whether faults of upstream could be felt. The function waits for a try for 2 s, and a machine may
+// take as long. That is a fault like others: it opens the circuit breaker.
+func (o *oracle) inTrouble(q question) bool {
+	if q.end.Sub(q.since) >= 2*time.Second {
+		o.trouble()
+	}
+	return o.troubled(q.start)
+}
 
-// judgeProblem checks a problem document with one of codes, and its header.
-func judgeProblem(head bool, r reply, codes ...string) error {
-	var p struct {
-		Status int
-		Code   string
-	}
-	if head {
-		p.Status, p.Code = r.status, codes[0]
-	} else if err := json.Unmarshal(r.body, &p); err != nil {
-		return fmt.Errorf("the body %.200q is no problem: %w", r.body, err)
-	}
-	retry, _ := strconv.Atoi(r.header.Get("Retry-After"))
-	control := r.header.Get("Cache-Control")
-	// Where an absence was remembered, less than a second of it may be left.
-	kept := p.Code == "not_found" && absences.MatchString(control)
-	switch {
-	case !slices.Contains(codes, p.Code) || p.Status != r.status || r.header.Get("Content-Type") != "application/problem+json":
-		return fmt.Errorf("status %d with the problem %d %s; want one of %v", r.status, p.Status, p.Code, codes)
-	case r.header.Get("Etag") != "" || !kept && control != "no-store":
-		return fmt.Errorf("status %d with ETag %q, Cache-Control: %q", r.status, r.header.Get("Etag"), control)
-	case (r.status == http.StatusServiceUnavailable) != (retry >= 1 && retry <= 60):
-		return fmt.Errorf("status %d with Retry-After: %q", r.status, r.header.Get("Retry-After"))
+var (
+	noStore = regexp.MustCompile(`^no-store$`)
+
+	// absences is the form of a Cache-Control of an absence. Of one that was remembered, less than a second may be left.
+	absences = regexp.MustCompile(`^(no-store|(private, max-age=0|public, max-age=0, s-maxage=1), must-revalidate, stale-while-revalidate=0, stale-if-error=0)$`)
+)
+
+// judgeProblem checks that r is a problem with one of codes, and how long it may be kept.
+func judgeProblem(r reply, control *regexp.Regexp, codes ...string) error {
+	var p struct{ Code string }
+	if err := json.Unmarshal(r.body, &p); err != nil || !slices.Contains(codes, p.Code) || !control.MatchString(r.header.Get("Cache-Control")) {
+		return fmt.Errorf("status %d, Cache-Control %q: %.300s; want one of %v", r.status, r.header.Get("Cache-Control"), r.body, codes)
 	}
 	return nil
 }

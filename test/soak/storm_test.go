@@ -2,10 +2,8 @@ package soak_test
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -24,9 +22,6 @@ const (
 	// changeEvery is the pause between two changes of the storage.
 	changeEvery = 5 * time.Millisecond
 
-	// maxLate is how long an answer may be on its way; one try waits for it.
-	maxLate = time.Second
-
 	// rotateEvery is the pause between two rotations of the key. A key that is
 	// refused within 5 s of the last refusal is not replaced, by design.
 	rotateEvery = 15 * time.Second
@@ -40,13 +35,11 @@ type storm struct {
 	oracle   *oracle
 	keys     []string
 	progress func() float64 // of the whole run, from 0 to 1
-	short    bool           // the run lasts for seconds only
 
 	gusts     int          // so far; each is another fault than the last
 	mode      atomic.Int32 // what happens to calls now: an index of faults
 	chance    atomic.Int32 // to how many of 100
 	lastFault atomic.Int64 // Unix nanoseconds
-	lastLate  atomic.Int64 // the same, of an answer that was late
 	counts    [16]atomic.Int64
 	changes   atomic.Int64
 	rotations atomic.Int64
@@ -71,7 +64,7 @@ var faults = []fault{
 	{"code 1", canned(200, `{"error":{"code":1,"msg":"Internal error"}}`)},
 	{"HTML", canned(200, `<html>Under construction</html>`)},
 	{"truncated", truncated},
-	{"reset", reset},
+	{"lost", lost},
 	{"slow", slow},
 	{"late", late},
 	{"another key", anotherKey},
@@ -93,35 +86,20 @@ func truncated(_ *storm, w http.ResponseWriter, r *http.Request) bool {
 	panic(http.ErrAbortHandler)
 }
 
-func reset(_ *storm, w http.ResponseWriter, _ *http.Request) bool {
-	conn, _, err := w.(http.Hijacker).Hijack()
-	if err != nil {
-		panic(err) // HTTP/1.1 can always be taken over
-	}
-	inner := conn
-	if encrypted, ok := conn.(*tls.Conn); ok {
-		inner = encrypted.NetConn()
-	}
-	inner.(*net.TCPConn).SetLinger(0)
-	conn.Close()
-	return true
-}
+// lost ends the connection before the answer.
+func lost(*storm, http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }
 
 // slow goes on in the end, sometimes after the patience of one try or of the call.
 func slow(s *storm, _ http.ResponseWriter, r *http.Request) bool {
-	patience := []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, 400 * time.Millisecond, 2500 * time.Millisecond, 5 * time.Second}
-	n := 4
-	switch {
-	case s.short:
-		n = 3
-	case rand.IntN(20) == 0:
-		n = 5
+	longest := []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, 400 * time.Millisecond, 2500 * time.Millisecond}[rand.IntN(4)]
+	if rand.IntN(100) == 0 {
+		longest = 5 * time.Second
 	}
 	select {
-	case <-time.After(rand.N(patience[rand.IntN(n)])):
+	case <-time.After(rand.N(longest)):
 	case <-r.Context().Done():
 	}
-	s.lastFault.Store(time.Now().UnixNano())
+	s.trouble()
 	return false
 }
 
@@ -133,9 +111,8 @@ func late(s *storm, w http.ResponseWriter, r *http.Request) bool {
 	r.Header.Set(again, "1")
 	answer := httptest.NewRecorder()
 	s.world.Voximplant.ServeHTTP(answer, r)
-	time.Sleep(rand.N(maxLate))
-	s.lastFault.Store(time.Now().UnixNano())
-	s.lastLate.Store(time.Now().UnixNano())
+	time.Sleep(rand.N(time.Second)) // one try waits for it
+	s.trouble()
 	w.Write(answer.Body.Bytes())
 	return true
 }
@@ -151,11 +128,8 @@ func (s *storm) troubled(since time.Time) bool {
 	return s.lastFault.Load() > since.Add(-aftermath).UnixNano()
 }
 
-// late reports whether an answer that was on its way at the time since or later
-// may have been read from the storage maxLate before.
-func (s *storm) late(since time.Time) bool {
-	return s.lastLate.Load() > since.Add(-maxLate).UnixNano()
-}
+// trouble takes note of a fault.
+func (s *storm) trouble() { s.lastFault.Store(time.Now().UnixNano()) }
 
 // intercept does to a call what the mode says.
 func (s *storm) intercept(w http.ResponseWriter, r *http.Request) bool {
@@ -164,7 +138,7 @@ func (s *storm) intercept(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	s.counts[mode].Add(1)
-	s.lastFault.Store(time.Now().UnixNano())
+	s.trouble()
 	return faults[mode].f(s, w, r)
 }
 
@@ -191,22 +165,14 @@ func (s *storm) run(ctx context.Context) {
 
 // gust begins or ends a fault and returns how long that lasts.
 func (s *storm) gust() time.Duration {
-	lull, blow, calm := 2*time.Second, time.Second, 0.2
-	if s.short {
-		lull, blow, calm = 80*time.Millisecond, 160*time.Millisecond, 0.4
-	}
-	done := s.progress()
-	if s.mode.Load() != 0 || done < calm || done > 0.9 {
+	if done := s.progress(); s.mode.Load() != 0 || done < 0.2 || done > 0.9 {
 		s.mode.Store(0)
-		return lull/2 + rand.N(lull)
+		return time.Second + rand.N(2*time.Second)
 	}
 	s.chance.Store([]int32{20, 50, 100}[rand.IntN(3)])
-	if s.short {
-		s.chance.Store(30) // a call whose tries all fail takes seconds
-	}
 	s.gusts++
 	s.mode.Store(int32(1 + s.gusts%(len(faults)-1)))
-	return blow/4 + rand.N(blow)
+	return time.Second/4 + rand.N(time.Second)
 }
 
 // fill puts an item under every key but the last few.
@@ -224,9 +190,7 @@ func (s *storm) change() {
 	h := s.oracle.histories[key]
 	switch n := rand.IntN(100); {
 	case n < 8:
-		h.beginDelete()
-		s.world.Voximplant.Delete(key)
-		h.endDelete()
+		h.change(nil, func() { s.world.Voximplant.Delete(key) })
 		s.changes.Add(1)
 	case n < 25:
 		s.prolong(key, h)
@@ -249,10 +213,7 @@ func (s *storm) put(key, value string, end time.Time) {
 	if !end.IsZero() {
 		end = time.Unix(end.Unix(), 0).UTC()
 	}
-	h := s.oracle.histories[key]
-	h.begin(&version{value: value, end: end})
-	s.world.Voximplant.Put(key, value, end)
-	h.end()
+	s.oracle.histories[key].change(&version{value: value, end: end}, func() { s.world.Voximplant.Put(key, value, end) })
 	s.changes.Add(1)
 }
 
