@@ -35,9 +35,10 @@ func TestPlayground(t *testing.T) {
 	dir := tools.NPM(t, "playground.mjs")
 	binary := tools.BuildLocal(t)
 	t.Setenv("UPSTREAM_TIMEOUT", "1m") // a storage that hangs does so until it is told to answer, also on a busy machine
+	t.Setenv("CACHE_MAX_AGE", "15m") // copies of all kinds live for as long as all visits take
 	t.Setenv("LOCAL_MAX_AGE", "0s")
 	forgetful := serve(t, binary)
-	t.Setenv("LOCAL_MAX_AGE", "60s") // copies live for as long as a visit takes
+	t.Setenv("LOCAL_MAX_AGE", "15m")
 	plan, err := json.Marshal(map[string]any{
 		"chromium":    chromium,
 		"embedded":    serve(t, binary),
