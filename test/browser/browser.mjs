@@ -14,6 +14,7 @@ const browser = await puppeteer.launch({
 });
 try {
   const page = await browser.newPage();
+  page.setDefaultNavigationTimeout(0); // whoever started this script ends it
   await page.goto(address);
   console.log("ready");
   const plan = JSON.parse(await text(process.stdin));

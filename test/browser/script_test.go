@@ -16,8 +16,9 @@ import (
 	"voxkv/test/caches/cachetest"
 )
 
-// runTimeout bounds a visit, which takes three quarters of a minute.
-const runTimeout = 3 * time.Minute
+// runTimeout bounds a visit, which takes three quarters of a minute, and the start of
+// the browsers before it.
+const runTimeout = 8 * time.Minute
 
 // A plan is what browser.mjs is told to do.
 type plan struct {

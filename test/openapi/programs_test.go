@@ -57,7 +57,7 @@ func TestRequestsMadeOfTheDocument(t *testing.T) {
 			"--checks", "all", "--phases", "examples,coverage,fuzzing",
 			// The same requests each time: CI must not fail for what nobody has changed.
 			"--generation-deterministic", "--max-examples", "200",
-			"--continue-on-failure", "--request-timeout", "10", "--no-color"}, part.paths...)
+			"--continue-on-failure", "--request-timeout", "60", "--no-color"}, part.paths...)
 		out, err := run(t, t.TempDir(), python, args...) // it leaves files where it runs
 		if err != nil {
 			t.Errorf("schemathesis: %v\n%s", err, out)

@@ -27,7 +27,7 @@ import (
 var conf embed.FS
 
 // startTimeout bounds the start of a cache on a machine that starts many.
-const startTimeout = 30 * time.Second
+const startTimeout = 3 * time.Minute
 
 // A Kind is a kind of cache.
 type Kind struct {

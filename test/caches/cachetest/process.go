@@ -18,8 +18,8 @@ const (
 	nobody = 65534
 
 	// lifetime ends a process, in seconds, even where the test was killed and
-	// could not.
-	lifetime = "180"
+	// could not. go test gives up sooner.
+	lifetime = "660"
 )
 
 // run runs command in dir until the test ends, as nobody where the test has
