@@ -116,6 +116,8 @@ func watchEnds(ctx context.Context, fronts []cachetest.Front) []life {
 
 func (l *life) watch(ctx context.Context) {
 	url, until := l.front.URL+"/v1/items/"+l.key, l.end.Add(afterEnd)
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
 	if l.manner.seldom {
 		l.answers = []answer{ask(ctx, l.front.Client, url, l.manner, "")}
 		select {
@@ -123,7 +125,7 @@ func (l *life) watch(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
-	l.answers = append(l.answers, poll(ctx, l.front.Client, url, l.manner, until)...)
+	l.answers = append(l.answers, poll(ctx, l.front.Client, url, l.manner)...)
 }
 
 func (l life) late() bool { return strings.HasPrefix(l.key, cachetest.LateSite+":") }

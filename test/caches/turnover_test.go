@@ -3,6 +3,7 @@ package caches
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +17,7 @@ const (
 	briefLocalMaxAge    = time.Second
 	briefNotFoundMaxAge = 2 * time.Second
 
-	// changeAfter is when the storage changes, to what caches have stored.
+	// changeAfter is when the storage changes after every cache has stored an answer.
 	changeAfter = 2600 * time.Millisecond
 
 	// overshoot is how much longer than promised a cache may keep an answer,
@@ -60,25 +61,30 @@ func watchArrival(ctx context.Context, fronts []cachetest.Front) []turnover {
 	}, func(a answer) bool { return a.status == http.StatusNotFound })
 }
 
-// watchTurnover polls key before and after change, and once more in the end,
-// however late that is. old tells the answers from before.
+// watchTurnover polls key before and after change, and once more in the end. old tells
+// the answers from before.
 func watchTurnover(ctx context.Context, fronts []cachetest.Front, key string, change func(), old func(answer) bool) []turnover {
 	begin := time.Now()
-	changed := make(chan time.Time, 1)
-	time.AfterFunc(changeAfter, func() {
-		change()
-		changed <- time.Now()
-	})
 	polls := make([][]answer, len(fronts))
-	var all sync.WaitGroup
+	watching, stop := context.WithCancel(ctx)
+	var stored, all sync.WaitGroup
+	stored.Add(len(fronts))
 	for i, f := range fronts {
-		until := begin.Add(changeAfter + 2*max(overwriteBound, arrivalBound))
 		all.Go(func() {
-			url := f.URL + "/v1/items/" + key
-			polls[i] = append(poll(ctx, f.Client, url, plainly, until), ask(ctx, f.Client, url, plainly, ""))
+			get := func() answer { return ask(ctx, f.Client, f.URL+"/v1/items/"+key, plainly, "") }
+			first := get()
+			for !old(first) && time.Since(begin) < patience {
+				first = get()
+			}
+			stored.Done()
+			polls[i] = slices.Concat([]answer{first}, poll(watching, f.Client, f.URL+"/v1/items/"+key, plainly), []answer{get()})
 		})
 	}
-	at := <-changed
+	stored.Wait() // a busy machine takes its time, and there would be nothing to go
+	time.Sleep(changeAfter)
+	change()
+	at := time.Now()
+	time.AfterFunc(2*max(overwriteBound, arrivalBound), stop) // however late the change was
 	all.Wait()
 	turnovers := make([]turnover, len(fronts))
 	for i, answers := range polls {
