@@ -62,33 +62,31 @@ func TestCaches(t *testing.T) {
 	fronts, stale := apart(s.Fronts)
 	healthy, _ := apart(s.Of(cachetest.Healthy))
 	var (
-		ends, staleEnds      []life
+		lives, staleLives    []life
 		overwrites, arrivals []turnover
 		private              []privacy
 		own, public          []visit
 		all                  sync.WaitGroup
 	)
-	for _, o := range s.Origins {
-		putItems(o)
-	}
+	ends := putItems(s)
 	s.Open()
-	all.Go(func() { ends = watchEnds(t.Context(), fronts) })
-	all.Go(func() { staleEnds = watchEnds(t.Context(), stale) })
+	all.Go(func() { lives = watchEnds(t.Context(), fronts, ends) })
+	all.Go(func() { staleLives = watchEnds(t.Context(), stale, ends) })
 	all.Go(func() { overwrites = watchOverwrite(t.Context(), healthy) })
 	all.Go(func() { arrivals = watchArrival(t.Context(), healthy) })
 	all.Go(func() { private = watchPrivate(t.Context(), healthy) })
 	all.Go(func() { own, public = watchUsers(t.Context(), healthy) })
 	all.Wait()
 
-	t.Run("no item after its end", func(t *testing.T) { judgeEnds(t, s, ends) })
-	t.Run("nginx takes X-Accel-Expires off", func(t *testing.T) { judgeAccel(t, ends) })
-	t.Run("what no header can fix", func(t *testing.T) { showStale(t, staleEnds) })
-	t.Run("a 304 changes no life", func(t *testing.T) { judgeNotModified(t, s.Origins[cachetest.Healthy]) })
+	t.Run("no item after its end", func(t *testing.T) { judgeEnds(t, s, lives) })
+	t.Run("nginx takes X-Accel-Expires off", func(t *testing.T) { judgeAccel(t, lives) })
+	t.Run("what no header can fix", func(t *testing.T) { showStale(t, staleLives) })
+	t.Run("a 304 changes no life", func(t *testing.T) { judgeNotModified(t, s.Origins[cachetest.Healthy].Exchanges(), ends) })
 	t.Run("an overwritten value goes", func(t *testing.T) { judgeTurnovers(t, overwrites, overwriteBound) })
 	t.Run("an item comes", func(t *testing.T) { judgeTurnovers(t, arrivals, arrivalBound) })
 	t.Run("nothing private is stored", func(t *testing.T) { judgePrivate(t, private) })
 	t.Run("nothing of one user is stored", func(t *testing.T) { judgeUsers(t, s.Origins[cachetest.Healthy], own, public) })
-	report(t, s, ends)
+	report(t, s, lives)
 }
 
 // apart returns the fronts that must keep the promise, and those that were told
@@ -105,10 +103,10 @@ func apart(fronts []cachetest.Front) (bound, stale []cachetest.Front) {
 }
 
 // report prints when items were last seen, and writes it where VOXKV_TABLE says.
-func report(t *testing.T, s *cachetest.Stage, ends []life) {
+func report(t *testing.T, s *cachetest.Stage, lives []life) {
 	t.Helper()
 	var table, behind, late cachetest.Table
-	for _, l := range ends {
+	for _, l := range lives {
 		last, ok := l.last()
 		switch {
 		case !ok:

@@ -85,21 +85,22 @@ func (l life) promised() time.Duration {
 	return latest.Sub(l.end)
 }
 
-func putItems(o *cachetest.Origin) {
-	now := time.Now()
+// putItems stores the items behind every origin and returns when they end.
+func putItems(s *cachetest.Stage) map[string]time.Time {
+	now, ends := time.Now(), map[string]time.Time{}
 	for _, item := range items {
-		o.Storage.Put(item.key, "value", now.Add(item.ttl))
+		ends[item.key] = now.Add(item.ttl).Truncate(time.Second)
+		for _, o := range s.Origins {
+			o.Storage.Put(item.key, "value", ends[item.key])
+		}
 	}
+	return ends
 }
 
 // watchEnds polls every item through every front until some time after its end.
-func watchEnds(ctx context.Context, fronts []cachetest.Front) []life {
+func watchEnds(ctx context.Context, fronts []cachetest.Front, ends map[string]time.Time) []life {
 	var lives []life
 	for _, f := range fronts {
-		ends := map[string]time.Time{}
-		for _, stored := range f.Origin.Storage.Items() {
-			ends[stored.Key] = stored.ExpiresAt
-		}
 		for _, item := range items {
 			for _, m := range item.manners {
 				lives = append(lives, life{front: f, key: item.key, manner: m, end: ends[item.key]})
