@@ -132,7 +132,9 @@ func (v visitor) ask(user, url, tag string, absent int) visit {
 		number := strconv.FormatInt(v.numbers.Add(1), 10)
 		m.header.Set(askNumber, number)
 		a := ask(v.ctx, v.front.Client, url, m, tag)
-		if a.status != 0 && a.status < 500 || v.ctx.Err() != nil || time.Since(begin) > patience {
+		// A batch tells in its body which of its keys had no answer.
+		busy := a.status == 0 || a.status >= 500 || strings.Contains(a.body, "upstream_")
+		if !busy || v.ctx.Err() != nil || time.Since(begin) > patience {
 			return visit{v.front, user, v.header, url, absent, number, tag, a}
 		}
 	}
@@ -204,10 +206,15 @@ func (v visit) judge(t *testing.T) {
 	case v.user != owner && (status != v.absent || seen):
 		t.Errorf("%v: %d %s; want %d without the item of %s", v, status, v.answer.body, v.absent, owner)
 	}
-	control := v.answer.header.Get("Cache-Control")
-	if control != "no-store" && (!strings.HasPrefix(control, "private, ") || strings.Contains(control, "s-maxage")) {
+	if control := v.answer.header.Get("Cache-Control"); !forOneCaller(control) {
 		t.Errorf("%v: %d with Cache-Control %q; want a private one", v, status, control)
 	}
+}
+
+// forOneCaller reports whether no shared cache may store an answer. On a busy machine
+// the function may be given an item too late for anybody to keep it.
+func forOneCaller(control string) bool {
+	return control == "no-store" || strings.HasPrefix(control, "private, ") && !strings.Contains(control, "s-maxage")
 }
 
 // String names the request.
