@@ -27,6 +27,7 @@ var sites = cachetest.Sites{
 		"UPSTREAM_TIMEOUT": "2s",
 	},
 	"default":   {},
+	"lasting":   {"CACHE_MAX_AGE": "1h"}, // a slow machine warms the caches long before the page reads
 	"confirmed": {"CACHE_MAX_AGE": "2s", "LOCAL_MAX_AGE": "0s"},
 	lowered:     {"CACHE_MAX_AGE": "14s", "LOCAL_MAX_AGE": "0s"},
 	"feature":   {"ALLOWED_KEYS": ruledKeys},
@@ -60,8 +61,8 @@ const (
 	// browser give no item after its end (docs/freshness.md).
 	bearable = 3 * time.Second
 
-	lasting   = "small:lasting"
-	absent    = "small:absent"
+	lasting   = "lasting:item"
+	absent    = "lasting:absent"
 	confirmed = "confirmed:item"
 )
 
@@ -97,7 +98,7 @@ func TestBrowser(t *testing.T) {
 			t.Run("a browser revalidates by itself", func(t *testing.T) {
 				judgeConfirmed(t, b, o.seen[i].Confirmed, s.Origins[cachetest.Healthy].Exchanges())
 			})
-			t.Run("a change is seen within the rule", func(t *testing.T) { judgeStatus(t, b, o.plan.Status, o.seen[i].Status, o.changed) })
+			t.Run("a change is seen within the rule", func(t *testing.T) { judgeStatus(t, b, o.plan.Status, o.status, o.seen[i].Status, o.changed) })
 			t.Run("a flag is asked for once", func(t *testing.T) { judgeFlags(t, b, ruledFronts(s), o.seen[i].Flags) })
 		})
 	}
@@ -110,6 +111,7 @@ type outcome struct {
 	plan    plan
 	seen    []report        // by visitor
 	slowest []time.Duration // by poll, of all visitors
+	status  []time.Duration // the same of the polls of the status
 	changed []time.Time     // when the status did
 }
 
@@ -119,7 +121,7 @@ func openTo(t *testing.T, s *cachetest.Stage, visitors []visitor) outcome {
 	s.Open()
 	p := newPlan(s)
 	planRuled(&p, s)
-	o := outcome{plan: p, seen: make([]report, len(visitors)), slowest: make([]time.Duration, len(p.Polls))}
+	o := outcome{plan: p, seen: make([]report, len(visitors)), slowest: make([]time.Duration, len(p.Polls)), status: make([]time.Duration, len(p.Status))}
 	var visits sync.WaitGroup
 	visits.Go(func() { o.changed = changeStatus(t.Context(), s.Origins[cachetest.Healthy]) })
 	for i, poll := range p.Polls {
@@ -132,6 +134,9 @@ func openTo(t *testing.T, s *cachetest.Stage, visitors []visitor) outcome {
 	for _, r := range o.seen {
 		for i, polled := range r.Polls {
 			o.slowest[i] = max(o.slowest[i], time.Duration(polled.Slowest)*time.Millisecond)
+		}
+		for i, polled := range r.Status {
+			o.status[i] = max(o.status[i], time.Duration(polled.Slowest)*time.Millisecond)
 		}
 	}
 	return o
@@ -172,11 +177,15 @@ func warm(t *testing.T, fronts []cachetest.Front) {
 	t.Helper()
 	for _, f := range fronts {
 		for _, key := range []string{lasting, "lowered:36s-from-24s", "lowered:36s-from-25s"} {
-			res, err := f.Client.Get(item(f, key))
-			if err != nil {
-				t.Fatal(err)
+			// A busy machine may use up the time that the function gives the storage.
+			for status := 0; status != http.StatusOK; {
+				res, err := f.Client.Get(item(f, key))
+				if err != nil {
+					t.Fatal(err)
+				}
+				res.Body.Close()
+				status = res.StatusCode
 			}
-			res.Body.Close()
 		}
 	}
 }
