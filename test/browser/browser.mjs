@@ -18,16 +18,16 @@ try {
   await page.goto(address);
   console.log("ready");
   const plan = JSON.parse(await text(process.stdin));
-  const [reads, confirmed, polls, status, flags] = await Promise.all([
+  const [reads, confirmed, flag, polls, status] = await Promise.all([
     page.evaluate(readAll, plan.reads),
     page.evaluate(fetchRepeatedly, plan.confirmed),
+    page.evaluate(fetchRepeatedly, plan.flag),
     page.evaluate(pollAll, plan.polls),
     page.evaluate(pollAll, plan.status),
-    Promise.all(plan.flags.map((url) => page.evaluate(fetchRepeatedly, url))),
   ]);
   // The storage behind these fails by now.
   const failures = await page.evaluate(readAll, plan.failures);
-  console.log(JSON.stringify({ reads, confirmed, polls, status, flags, failures }));
+  console.log(JSON.stringify({ reads, confirmed, flag, polls, status, failures }));
 } finally {
   await browser.close();
 }
