@@ -12,7 +12,6 @@ const chrome = [
 const browser = await puppeteer.launch({
   browser: plan.browser, executablePath: plan.executable, args: plan.browser === 'chrome' ? chrome : [], timeout: 120_000,
 });
-const table = [];
 
 const visits = {
   'watches an item until it ends': async (page) => {
@@ -169,14 +168,14 @@ async function measure(page) {
   await page.waitForFunction((n) => window.changed.every((changed) => Object.keys(changed).length === n), { timeout: 5 * patience }, n);
   (await page.evaluate(() => window.changed)).forEach((changed, f) => {
     const late = keys.map((key) => (changed[key] - written[f][key]) / 1000).sort((a, b) => a - b);
-    table.push(`| ${plan.browser} | ${plan.fronts[f].name} | ${late[n / 2].toFixed(1)} s | ${late[n - 1].toFixed(1)} s |`);
+    console.error(`| ${plan.browser} | ${plan.fronts[f].name} | ${late[n / 2].toFixed(1)} s | ${late[n - 1].toFixed(1)} s |`);
   });
 }
 
 const complaints = {};
 try {
   for (const [name, use] of Object.entries(plan.fronts ? { measure } : visits)) complaints[name] = await visit(use);
-  console.log(JSON.stringify({ complaints, table }));
+  console.log(JSON.stringify(complaints));
 } finally {
   await browser.close();
 }
