@@ -1,5 +1,6 @@
-// Package tools installs the pinned programs of other languages that tests hold voxkv against. They are kept in the
-// user's cache directory, one directory for each lock file, so that a registry is asked once.
+// Package tools installs the pinned programs of other languages that tests hold voxkv against, runs them, and serves the
+// function to them. They are kept in the user's cache directory, one directory for each lock file, so that a registry is
+// asked once.
 package tools
 
 import (
