@@ -13,15 +13,11 @@ import (
 // judgeNotModified looks at what the function told the caches: a 304 may
 // neither end a life sooner than the answer it confirms, nor make a later one
 // than the item has, twice over for a cache that sends no Age.
-func judgeNotModified(t *testing.T, o *cachetest.Origin) {
+func judgeNotModified(t *testing.T, exchanges []cachetest.Exchange, ends map[string]time.Time) {
 	t.Helper()
-	ends := map[string]time.Time{}
-	for _, item := range o.Storage.Items() {
-		ends[item.Key] = item.ExpiresAt
-	}
 	confirmed := 0
 	freshUntil := map[string]time.Time{} // by key and tag
-	for _, e := range o.Exchanges() {
+	for _, e := range exchanges {
 		if e.Status != http.StatusOK && e.Status != http.StatusNotModified {
 			continue
 		}

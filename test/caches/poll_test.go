@@ -47,10 +47,8 @@ func (a answer) item() bool {
 	return slices.Contains([]int{http.StatusOK, http.StatusPartialContent, http.StatusNotModified}, a.status)
 }
 
-// poll asks url again and again until the time is up.
-func poll(ctx context.Context, client *http.Client, url string, m manner, until time.Time) []answer {
-	ctx, cancel := context.WithDeadline(ctx, until)
-	defer cancel()
+// poll asks url again and again until ctx ends.
+func poll(ctx context.Context, client *http.Client, url string, m manner) []answer {
 	again := time.NewTicker(tick)
 	defer again.Stop()
 	var answers []answer

@@ -2,13 +2,14 @@ package caches
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"voxkv/test/caches/cachetest"
+	"voxkv/test/tools"
 )
 
 const (
@@ -23,9 +24,7 @@ const (
 // section 5.2.2.10): each asks again long before max-age is over.
 func TestSharedMaxAge(t *testing.T) {
 	withEachCache(t, func(t *testing.T, kind cachetest.Kind) {
-		origin := httptest.NewServer(numbered())
-		t.Cleanup(origin.Close)
-		c := cachetest.Start(t, kind, origin.Listener.Addr().String())
+		c := cachetest.Start(t, kind, strings.TrimPrefix(tools.Serve(t, numbered()), "http://"))
 		c.Await(t)
 		judgeSharedMaxAge(t, c)
 	})

@@ -12,7 +12,6 @@ const chrome = [
 const browser = await puppeteer.launch({
   browser: plan.browser, executablePath: plan.executable, args: plan.browser === 'chrome' ? chrome : [], timeout: 120_000,
 });
-const table = [];
 
 const visits = {
   'watches an item until it ends': async (page) => {
@@ -22,21 +21,24 @@ const visits = {
     await page.waitForFunction(() => window.seen.length === 1, { timeout: patience });
     await down(plan.live, key); // from now on nothing but the page's own clock can tell it
     await page.waitForFunction(() => window.seen.length === 2, { timeout: patience });
-    const { seen, shown, failed } = await page.evaluate(() => ({ seen: window.seen, shown: window.shown, failed: window.failed }));
+    await page.waitForFunction(() => window.failed > 0, { timeout: patience }); // the page tries on
+    const { seen, shown } = await page.evaluate(() => ({ seen: window.seen, shown: window.shown }));
     await down(plan.live, '');
     assert.deepEqual(seen, ['ringing', null]);
     assert.ok(shown < end, `shown ${shown - end} ms after its end`);
-    assert.ok(failed > 0, 'the page has not tried');
   },
 
   'sees no value of the browser\'s cache after its end': async (page) => {
     for (const [name, site] of Object.entries({ public: plan.live, private: plan.private })) {
       const key = `kept:${name}:${plan.browser}`;
-      const end = await put(site, key, 'ringing', '12s');
-      await page.evaluate(keep, site.open, key, 0);
-      await page.reload(); // a page that knows nothing of the server's clock, and a browser that has kept the answer
-      await load(page);
-      const last = await page.evaluate(keep, site.open, key, end + 3000);
+      let [end, last] = [0, 0];
+      for (let life = 12; last === 0 && life < 60; life *= 2) { // a busy machine may take a short life to open the page
+        end = await put(site, key, 'ringing', `${life}s`);
+        await page.evaluate(keep, site.open, key, 0);
+        await page.reload(); // a page that knows nothing of the server's clock, and a browser that has kept the answer
+        await load(page);
+        last = await page.evaluate(keep, site.open, key, end + 3000);
+      }
       assert.ok(last > 0, `${name}: never usable`);
       assert.ok(last < end, `${name}: held to be usable ${last - end} ms after its end`);
     }
@@ -75,7 +77,7 @@ const visits = {
     // Headless browsers hide no tab: document and navigator are made to say so.
     for (const [n, off, on] of [[1, 'hide', 'show'], [2, 'disconnect', 'connect']]) {
       await page.evaluate(be, off);
-      await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 500))); // for a request that was under way
+      await page.waitForNetworkIdle({ idleTime: 1000, timeout: patience }); // a request may be under way
       const before = (await asked(plan.live, key)).length;
       await put(plan.live, key, `value ${n}`, '1h');
       await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 6000)));
@@ -166,14 +168,14 @@ async function measure(page) {
   await page.waitForFunction((n) => window.changed.every((changed) => Object.keys(changed).length === n), { timeout: 5 * patience }, n);
   (await page.evaluate(() => window.changed)).forEach((changed, f) => {
     const late = keys.map((key) => (changed[key] - written[f][key]) / 1000).sort((a, b) => a - b);
-    table.push(`| ${plan.browser} | ${plan.fronts[f].name} | ${late[n / 2].toFixed(1)} s | ${late[n - 1].toFixed(1)} s |`);
+    console.error(`| ${plan.browser} | ${plan.fronts[f].name} | ${late[n / 2].toFixed(1)} s | ${late[n - 1].toFixed(1)} s |`);
   });
 }
 
 const complaints = {};
 try {
   for (const [name, use] of Object.entries(plan.fronts ? { measure } : visits)) complaints[name] = await visit(use);
-  console.log(JSON.stringify({ complaints, table }));
+  console.log(JSON.stringify(complaints));
 } finally {
   await browser.close();
 }
@@ -182,6 +184,7 @@ try {
 async function visit(use) {
   const wrong = [];
   const page = await browser.newPage();
+  page.setDefaultTimeout(patience);
   // Browsers report failed requests by themselves; those of an absent item are none.
   const complain = (text, url) => {
     if (!/Failed to load resource|Cross-Origin Request/.test(text) || /optional\/absent/.test(text + url)) wrong.push(text);

@@ -4,13 +4,11 @@
 package client
 
 import (
-	"encoding/json"
+	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,9 +20,7 @@ import (
 )
 
 func TestClient(t *testing.T) {
-	if os.Getenv("VOXKV_CLIENT") == "" {
-		t.Skip("VOXKV_CLIENT is not set")
-	}
+	tools.Gate(t, "VOXKV_CLIENT")
 	tarball := filepath.Join(t.TempDir(), "voxkv-client.tgz")
 	t.Run("package", func(t *testing.T) {
 		pack(t, tarball, []string{"npm", "test"}, []string{"npm", "run", "check"}, []string{"npm", "pack"})
@@ -38,25 +34,23 @@ func TestClient(t *testing.T) {
 	private := newGateway(t, serve(t, local, "CACHE_SCOPE=private", "LOCAL_MAX_AGE=0s"))
 	t.Run("Node.js", func(t *testing.T) { inNode(t, dir, live) })
 	t.Run("worker", func(t *testing.T) { inWorker(t, dir, live) })
-	vite := program{dir: filepath.Join(dir, "page"), command: []string{"node", "../node_modules/vite/bin/vite.js", "build", "--logLevel", "warn"}}
-	if out, err := vite.run(t); err != nil {
-		t.Fatalf("vite build: %v\n%s", err, out)
-	}
-	pages := httptest.NewServer(http.FileServer(http.Dir(dir)))
-	t.Cleanup(pages.Close)
-	for _, b := range []struct{ name, engine, program string }{{"Chromium", "chrome", "chromium"}, {"Firefox", "firefox", "firefox-esr"}} {
-		t.Run(b.name, func(t *testing.T) {
+	tools.Program{Dir: filepath.Join(dir, "page"), Command: []string{"node", "../node_modules/vite/bin/vite.js", "build", "--logLevel", "warn"}}.Output(t)
+	pages := tools.Serve(t, http.FileServer(http.Dir(dir)))
+	for _, b := range tools.Browsers(t) {
+		t.Run(b.Name, func(t *testing.T) {
 			t.Parallel()
-			executable, err := exec.LookPath(b.program)
-			if err != nil {
-				t.Skipf("NOT CHECKED in %s: %v; test/caches/install.sh -browser installs it", b.name, err)
-			}
-			visit(t, dir, map[string]any{
-				"browser": b.engine, "executable": executable, "pages": pages.URL,
-				"live": live.plan(), "private": private.plan(),
+			tools.Visit(t, dir, "browser.mjs", map[string]any{
+				"browser": b.Engine, "executable": b.Executable, "pages": pages, "live": live.plan(), "private": private.plan(),
 			})
 		})
 	}
+}
+
+// serve starts cmd/local, which serves any key, and returns where it is.
+func serve(t *testing.T, binary string, environ ...string) string {
+	t.Helper()
+	url, _ := tools.StartLocal(t, binary, environ, "-allowed-keys", "*")
+	return url
 }
 
 // pack runs commands in a copy of client/, and leaves at tarball what they have packed.
@@ -69,10 +63,7 @@ func pack(t *testing.T, tarball string, commands ...[]string) {
 		}
 	}
 	for _, command := range commands {
-		out, err := program{dir: dir, command: command}.run(t)
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, out)
-		}
+		tools.Program{Dir: dir, Command: command}.Output(t)
 	}
 	packed, err := filepath.Glob(filepath.Join(dir, "voxkv-client-*.tgz"))
 	if err != nil || len(packed) != 1 {
@@ -96,9 +87,7 @@ func project(t *testing.T, tarball string) string {
 			t.Fatal(err)
 		}
 		install := []string{"npm", "install", "--offline", "--no-audit", "--no-fund", "--legacy-peer-deps", tarball}
-		if out, err := (program{dir: into, command: install}).run(t); err != nil {
-			t.Fatalf("npm install: %v\n%s", err, out)
-		}
+		tools.Program{Dir: into, Command: install}.Output(t)
 	}
 	copies := map[string]string{
 		filepath.Join(dir, "programs/node_modules/voxkv-client/dist/voxkv-client.min.js"): "voxkv-client.min.js",
@@ -120,65 +109,36 @@ func project(t *testing.T, tarball string) string {
 }
 
 func inNode(t *testing.T, dir string, g *gateway) {
-	node := program{dir: filepath.Join(dir, "programs"), environ: []string{"VOXKV_URL=" + g.url + "/open"}, command: []string{"node", "node.mjs", "order:node"}}
-	g.put(t, "order:node", "ringing", "1h")
-	process := node.start(t)
-	if got := process.line(t); got != "ringing" {
-		t.Errorf("node.mjs printed %q; want the value", got)
+	node := exec.CommandContext(t.Context(), "node", "node.mjs", "order:node")
+	node.Dir, node.Env = filepath.Join(dir, "programs"), append(os.Environ(), "VOXKV_URL="+g.url+"/open")
+	tools.Put(t, g.local, "order:node", "ringing", "1h")
+	lines := bufio.NewReader(tools.Start(t, node))
+	for _, value := range []string{"ringing", "answered"} {
+		if got, err := lines.ReadString('\n'); err != nil || got != value+"\n" {
+			t.Fatalf("node.mjs printed %q, %v; want %s", got, err, value)
+		}
+		tools.Put(t, g.local, "order:node", "answered", "1h")
 	}
-	g.put(t, "order:node", "answered", "1h")
-	if got := process.line(t); got != "answered" {
-		t.Errorf("node.mjs printed %q; want the new value", got)
+	// It obeys, since nothing is left that keeps it.
+	if err := errors.Join(node.Process.Signal(os.Interrupt), node.Wait()); err != nil {
+		t.Error(err)
 	}
-	process.interrupt(t) // which it obeys, since nothing is left that keeps it
 }
 
 func inWorker(t *testing.T, dir string, g *gateway) {
-	g.put(t, "order:worker", "ringing", "1h")
-	worker := program{dir: dir, environ: []string{"VOXKV_URL=" + g.url + "/open"}, command: []string{"node", "worker.mjs", "programs/worker.mjs"}}
-	out, err := worker.run(t)
-	if err != nil {
-		t.Fatalf("worker.mjs: %v\n%s", err, out)
-	}
+	tools.Put(t, g.local, "order:worker", "ringing", "1h")
 	var seen []struct {
-		Date   string `json:"compatibilityDate"`
-		Path   string `json:"path"`
-		Status int    `json:"status"`
-		Body   string `json:"body"`
+		CompatibilityDate, Path, Body string
+		Status                        int
 	}
-	if err := json.Unmarshal(out, &seen); err != nil || len(seen) == 0 {
-		t.Fatalf("worker.mjs printed %q: %v", out, err)
+	tools.Program{Dir: dir, Environ: []string{"VOXKV_URL=" + g.url + "/open"}, Command: []string{"node", "worker.mjs", "programs/worker.mjs"}}.Report(t, &seen)
+	if len(seen) == 0 {
+		t.Error("worker.mjs has asked for nothing")
 	}
 	want := map[string]string{"/order:worker": "200 ringing", "/order:absent": "404 no item", "/no%20key": "400 Not a key"}
 	for _, s := range seen {
 		if got := fmt.Sprint(s.Status, " ", s.Body); !strings.HasPrefix(got, want[s.Path]) {
-			t.Errorf("%s, in a worker of %s: %s; want %s", s.Path, s.Date, got, want[s.Path])
+			t.Errorf("%s, in a worker of %s: %s; want %s", s.Path, s.CompatibilityDate, got, want[s.Path])
 		}
-	}
-}
-
-// visit has browser.mjs use the pages, and reports what it has to complain about.
-func visit(t *testing.T, dir string, plan map[string]any) {
-	text, err := json.Marshal(plan)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := program{dir: dir, command: []string{"node", "browser.mjs", string(text)}}.run(t)
-	var report struct {
-		Complaints map[string][]string `json:"complaints"`
-		Table      []string            `json:"table"`
-	}
-	if err != nil || json.Unmarshal(out, &report) != nil || len(report.Complaints) == 0 {
-		t.Fatalf("browser.mjs: %v\n%s", err, out)
-	}
-	for _, name := range slices.Sorted(maps.Keys(report.Complaints)) {
-		t.Run(name, func(t *testing.T) {
-			for _, complaint := range report.Complaints[name] {
-				t.Error(complaint)
-			}
-		})
-	}
-	for _, row := range report.Table {
-		io.WriteString(t.Output(), row+"\n")
 	}
 }

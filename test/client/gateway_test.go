@@ -4,12 +4,13 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
+
+	"voxkv/test/tools"
 )
 
 // A gateway stands before cmd/local. Behind /open everybody may read, behind /guarded who has the token, as behind an
@@ -47,12 +48,7 @@ func newGateway(t *testing.T, local string) *gateway {
 	mux := http.NewServeMux()
 	mux.Handle("/open/", http.StripPrefix("/open", g.before(proxy, "")))
 	mux.Handle("/guarded/", http.StripPrefix("/guarded", g.before(proxy, token)))
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	g.url = server.URL
-	control := httptest.NewServer(http.HandlerFunc(g.serveControl))
-	t.Cleanup(control.Close)
-	g.control = control.URL
+	g.url, g.control = tools.Serve(t, mux), tools.Serve(t, http.HandlerFunc(g.serveControl))
 	return g
 }
 
@@ -102,21 +98,4 @@ func (g *gateway) serveControl(w http.ResponseWriter, r *http.Request) {
 // plan is what a visit has to know.
 func (g *gateway) plan() map[string]string {
 	return map[string]string{"open": g.url + "/open", "guarded": g.url + "/guarded", "storage": g.local + "/storage/", "control": g.control}
-}
-
-// put stores an item.
-func (g *gateway) put(t *testing.T, key, value, ttl string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, g.local+"/storage/"+key+"?ttl="+ttl, strings.NewReader(value))
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
-	if res.StatusCode != http.StatusNoContent {
-		t.Fatalf("PUT %s: %s", key, res.Status)
-	}
 }

@@ -4,9 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -32,9 +29,7 @@ const changes = 20
 // TestLate measures how late a page sees that a value was overwritten, with and without a shared cache. It takes three
 // minutes and asserts nothing, and so runs only when VOXKV_CLIENT_TABLE is set.
 func TestLate(t *testing.T) {
-	if os.Getenv("VOXKV_CLIENT_TABLE") == "" {
-		t.Skip("VOXKV_CLIENT_TABLE is not set")
-	}
+	tools.Gate(t, "VOXKV_CLIENT_TABLE")
 	tarball := filepath.Join(t.TempDir(), "voxkv-client.tgz")
 	t.Run("package", func(t *testing.T) { pack(t, tarball, []string{"npm", "pack"}) })
 	dir := project(t, tarball)
@@ -48,17 +43,12 @@ func TestLate(t *testing.T) {
 			fronts = append(fronts, front{age + ", Varnish", varnish, root + "/storage/", seconds})
 		}
 	}
-	pages := httptest.NewServer(http.FileServer(http.Dir(dir)))
-	t.Cleanup(pages.Close)
-	for engine, name := range map[string]string{"chrome": "chromium", "firefox": "firefox-esr"} {
-		t.Run(engine, func(t *testing.T) {
+	pages := tools.Serve(t, http.FileServer(http.Dir(dir)))
+	for _, b := range tools.Browsers(t) {
+		t.Run(b.Name, func(t *testing.T) {
 			t.Parallel()
-			executable, err := exec.LookPath(name)
-			if err != nil {
-				t.Skipf("NOT MEASURED in %s: %v", name, err)
-			}
-			go others(t.Context(), fronts, engine)
-			visit(t, dir, map[string]any{"browser": engine, "executable": executable, "pages": pages.URL, "fronts": fronts, "changes": changes})
+			go others(t.Context(), fronts, b.Engine)
+			tools.Visit(t, dir, "browser.mjs", map[string]any{"browser": b.Engine, "executable": b.Executable, "pages": pages, "fronts": fronts, "changes": changes})
 		})
 	}
 }
@@ -66,13 +56,12 @@ func TestLate(t *testing.T) {
 // shared returns the root of a Varnish, which sends Age as CDNs do; "" if there is none.
 func shared(t *testing.T, origin string) string {
 	t.Helper()
-	kinds := cachetest.Kinds()
-	kind := kinds[slices.IndexFunc(kinds, func(k cachetest.Kind) bool { return k.Name == "Varnish" })]
-	if missing := kind.Missing(); missing != "" {
-		t.Logf("NOT MEASURED with a shared cache: %s", missing)
+	kinds := cachetest.Installed(t, cachetest.Kinds())
+	varnish := slices.IndexFunc(kinds, func(k cachetest.Kind) bool { return k.Name == "Varnish" })
+	if varnish < 0 {
 		return ""
 	}
-	cache := cachetest.Start(t, kind, origin)
+	cache := cachetest.Start(t, kinds[varnish], origin)
 	cache.Await(t)
 	return cache.URL
 }

@@ -1,12 +1,9 @@
 package examples
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,68 +11,44 @@ import (
 	"voxkv/test/tools"
 )
 
-const (
-	invokeDir = "../../examples/invoke"
-	goDir     = invokeDir + "/go"
-)
+const invokeDir = "../../examples/invoke"
 
 func TestInvokeFromGo(t *testing.T) {
-	gated(t)
+	tools.Gate(t, "VOXKV_EXAMPLES")
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "caller")
-	goInModule(t, "build", "-o", binary, ".")
-	testCaller(t, program{command: []string{binary}})
-}
-
-// goInModule runs the go command in the module of the example. It is one of its own, and go.work, if there is one, not its
-// business.
-func goInModule(t *testing.T, args ...string) string {
-	t.Helper()
-	stdout, stderr, code := program{goDir, []string{"GOWORK=off", "GOFLAGS=-mod=readonly"}, append([]string{need(t, "go")}, args...)}.run(t)
-	switch {
-	case code != 0 && strings.Contains(stderr, "dial tcp"):
-		t.Skipf("NOT CHECKED: the Go module proxy cannot be reached: %s", stderr)
-	case code != 0:
-		t.Fatalf("go %s: exit code %d\n%s%s", args[0], code, stdout, stderr)
-	}
-	return stdout
+	goInModule(t, invokeDir+"/go", "build", "-o", binary, ".")
+	testCaller(t, tools.Program{Command: []string{binary}})
 }
 
 // TestInvokeFromNode compiles with the strictest rules, as the file is copied into projects that have them. Node 22.18 and
 // later run a file without enums and the like as it is.
 func TestInvokeFromNode(t *testing.T) {
-	gated(t)
+	tools.Gate(t, "VOXKV_EXAMPLES")
 	t.Parallel()
-	node := need(t, "node")
 	dir := tools.NPM(t, invokeDir+"/voxkv.ts", "package.json")
-	stdout, stderr, code := program{dir: dir, command: []string{node, "node_modules/typescript/bin/tsc", "--strict", "--noUncheckedIndexedAccess",
-		"--exactOptionalPropertyTypes", "--erasableSyntaxOnly", "--verbatimModuleSyntax", "--skipLibCheck", "--target", "es2022", "--module", "nodenext", "voxkv.ts"}}.run(t)
-	if code != 0 {
-		t.Fatalf("tsc: exit code %d\n%s%s", code, stdout, stderr)
-	}
-	testCaller(t, program{dir: dir, environ: []string{"NODE_NO_WARNINGS=1"}, command: []string{node, "voxkv.js"}})
+	tools.Program{Dir: dir, Command: []string{"node", "node_modules/typescript/bin/tsc", "--strict", "--noUncheckedIndexedAccess",
+		"--exactOptionalPropertyTypes", "--erasableSyntaxOnly", "--verbatimModuleSyntax", "--skipLibCheck", "--target", "es2022", "--module", "nodenext", "voxkv.ts"}}.Output(t)
+	testCaller(t, tools.Program{Dir: dir, Environ: []string{"NODE_NO_WARNINGS=1"}, Command: []string{"node", "voxkv.js"}})
 }
 
 func TestInvokeFromPython(t *testing.T) {
-	gated(t)
+	tools.Gate(t, "VOXKV_EXAMPLES")
 	t.Parallel()
 	python := tools.Python(t, "requirements.txt")
-	stdout, stderr, code := program{dir: invokeDir, command: []string{python, "-m", "mypy", "--strict", "--ignore-missing-imports", "--cache-dir", os.DevNull, "voxkv.py"}}.run(t)
-	if code != 0 {
-		t.Errorf("mypy: exit code %d\n%s%s", code, stdout, stderr)
-	}
-	testCaller(t, program{dir: invokeDir, environ: []string{"PYTHONDONTWRITEBYTECODE=1"}, command: []string{python, "voxkv.py"}})
+	tools.Program{Dir: invokeDir, Command: []string{python, "-m", "mypy", "--strict", "--ignore-missing-imports", "--cache-dir", os.DevNull, "voxkv.py"}}.Output(t)
+	testCaller(t, tools.Program{Dir: invokeDir, Environ: []string{"PYTHONDONTWRITEBYTECODE=1"}, Command: []string{python, "voxkv.py"}})
 }
 
 // testCaller holds that all callers do the same.
-func testCaller(t *testing.T, p program) {
+func testCaller(t *testing.T, p tools.Program) {
 	const (
 		unexpected = "UnexpectedAnswer: "
 		absent     = "ResourceNotFoundException"
 		item       = `{"key":"order:1001","value":"value of order:1001","expires_at":T,"max_age":N}`
 	)
 	api := newLambdaAPI(t, newStorage(t))
-	root := serve(t, api)
+	root := tools.Serve(t, api)
 	tests := []struct {
 		function, args string
 		stdout         string
@@ -127,8 +100,7 @@ func testCaller(t *testing.T, p program) {
 	for _, tt := range tests {
 		t.Run(fmt.Sprintf("%s %.60s", tt.function, tt.args), func(t *testing.T) {
 			api.invoked.Store(0)
-			run := program{p.dir, append(awsEnvironment(root, tt.function), p.environ...), append(p.command, strings.Fields(tt.args)...)}
-			stdout, stderr, code := run.run(t)
+			stdout, stderr, code := with(p, awsEnvironment(root, tt.function), strings.Fields(tt.args)...).Run(t)
 			if code != tt.code || !strings.Contains(stderr, tt.stderr) || tt.stderr == "" && stderr != "" {
 				t.Errorf("exit code %d, standard error %q; want %d and %q", code, stderr, tt.code, tt.stderr)
 			}
@@ -144,18 +116,19 @@ func testCaller(t *testing.T, p program) {
 }
 
 // testClaims: a user's claims are in every payload, those of a user without any too, and none in the others.
-func testClaims(t *testing.T, api *lambdaAPI, root string, p program) {
+func testClaims(t *testing.T, api *lambdaAPI, root string, p tools.Program) {
+	claiming := func(claims string) tools.Program {
+		return with(p, append(awsEnvironment(root, functionName), "VOXKV_CLAIMS="+claims))
+	}
 	for _, args := range []string{"get order:1001", "many order:1001", "list order:", "set call:2 v 60", "delete call:2"} {
 		for _, claims := range []string{"", "{}", `{"sub":"42","cognito:groups":["a"]}`} {
-			run := program{p.dir, append(awsEnvironment(root, functionName), append(p.environ, "VOXKV_CLAIMS="+claims)...), append(p.command, strings.Fields(args)...)}
-			_, stderr, code := run.run(t)
-			if got := api.lastClaims(t); code != 0 || !alike(t, got, claims) {
+			_, stderr, code := with(claiming(claims), nil, strings.Fields(args)...).Run(t)
+			if got := api.lastClaims(t); code != 0 || !tools.SameJSON(t, got, claims) {
 				t.Errorf("%s with the claims %s: exit code %d, %s, sent %s", args, claims, code, stderr, got)
 			}
 		}
 	}
-	run := program{p.dir, append(awsEnvironment(root, functionName), append(p.environ, "VOXKV_CLAIMS=[")...), append(p.command, "get", "order:1001")}
-	if stdout, stderr, code := run.run(t); code != 1 || stdout != "" || stderr == "" {
+	if stdout, stderr, code := with(claiming("["), nil, "get", "order:1001").Run(t); code != 1 || stdout != "" || stderr == "" {
 		t.Errorf("with broken claims: exit code %d, %s%s", code, stdout, stderr)
 	}
 }
@@ -163,18 +136,9 @@ func testClaims(t *testing.T, api *lambdaAPI, root string, p program) {
 // alike reports whether two JSON texts, or two empty ones, say the same but for times. An item without max_age may have 0.
 func alike(t *testing.T, got, want string) bool {
 	t.Helper()
-	if got == "" || want == "" {
-		return got == want
-	}
-	got = regexp.MustCompile(`, ?"max_age":0\b`).ReplaceAllString(strings.ReplaceAll(got, `": `, `":`), "")
-	got = regexp.MustCompile(`"max_age":\d+`).ReplaceAllString(got, `"max_age":1`)
-	got = regexp.MustCompile(`"expires_at":\d+`).ReplaceAllString(got, `"expires_at":1`)
-	want = strings.NewReplacer(`"expires_at":T`, `"expires_at":1`, `"max_age":N`, `"max_age":1`).Replace(want)
-	var g, w any
-	if err := errors.Join(json.Unmarshal([]byte(got), &g), json.Unmarshal([]byte(want), &w)); err != nil {
-		t.Errorf("%s: %v", got, err)
-	}
-	return reflect.DeepEqual(g, w)
+	got = regexp.MustCompile(`, ?"max_age": ?0\b`).ReplaceAllString(got, "")
+	got = regexp.MustCompile(`"(max_age|expires_at)": ?\d+`).ReplaceAllString(got, `"$1":1`)
+	return tools.SameJSON(t, got, strings.NewReplacer(`"expires_at":T`, `"expires_at":1`, `"max_age":N`, `"max_age":1`).Replace(want))
 }
 
 // awsEnvironment points any SDK at api, and at nothing else.

@@ -15,11 +15,10 @@ const types = "../../examples/javascript/types.d.ts"
 
 // TestTypes holds types.d.ts to openapi.yaml, and to how it is used.
 func TestTypes(t *testing.T) {
-	gated(t)
-	node := need(t, "node")
+	tools.Gate(t, "VOXKV_EXAMPLES")
 	dir := tools.NPM(t, "../../openapi.yaml", "usage.mts")
 	generated := filepath.Join(dir, "types.d.ts")
-	program{dir: dir, command: []string{node, "node_modules/openapi-typescript/bin/cli.js", "openapi.yaml", "--output", "types.d.ts", "--empty-objects-unknown"}}.output(t)
+	tools.Program{Dir: dir, Command: []string{"node", "node_modules/openapi-typescript/bin/cli.js", "openapi.yaml", "--output", "types.d.ts", "--empty-objects-unknown"}}.Output(t)
 	want, err := os.ReadFile(generated)
 	if err != nil {
 		t.Fatal(err)
@@ -32,6 +31,6 @@ func TestTypes(t *testing.T) {
 	if got, err := os.ReadFile(types); err != nil || string(got) != string(want) {
 		t.Errorf("%s is not what openapi.yaml gives (%v); write it anew with -update", types, err)
 	}
-	program{dir: dir, command: []string{node, "node_modules/typescript/bin/tsc",
-		"--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom", "usage.mts"}}.output(t)
+	tools.Program{Dir: dir, Command: []string{"node", "node_modules/typescript/bin/tsc",
+		"--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom", "usage.mts"}}.Output(t)
 }

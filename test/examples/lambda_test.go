@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,7 +27,7 @@ type lambdaAPI struct {
 	payload string     // of the last invocation
 }
 
-func newLambdaAPI(t *testing.T, s storage) *lambdaAPI {
+func newLambdaAPI(t *testing.T, s tools.Storage) *lambdaAPI {
 	t.Helper()
 	root, err := url.Parse(startLocal(t, s))
 	if err != nil {
@@ -39,14 +37,10 @@ func newLambdaAPI(t *testing.T, s storage) *lambdaAPI {
 }
 
 // startLocal runs cmd/local before s until the test ends, and returns its root.
-func startLocal(t *testing.T, s storage) (root string) {
+func startLocal(t *testing.T, s tools.Storage) (root string) {
 	t.Helper()
-	credentials := filepath.Join(t.TempDir(), "credentials.json")
-	if err := os.WriteFile(credentials, s.account.Credentials(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	root, _ = runLocal(t, []string{"VOXIMPLANT_API_URL=" + s.url + "/platform_api", "UPSTREAM_TIMEOUT=5s", "ALLOW_WRITES=true"},
-		"-credentials", credentials, "-application-id", "1", "-allowed-keys", "*")
+	root, _ = runLocal(t, []string{"VOXIMPLANT_API_URL=" + s.URL + "/platform_api", "UPSTREAM_TIMEOUT=5s", "ALLOW_WRITES=true"},
+		"-credentials", s.CredentialsFile(t), "-application-id", "1", "-allowed-keys", "*")
 	return root
 }
 
@@ -105,7 +99,7 @@ func (l *lambdaAPI) lastClaims(t *testing.T) string {
 	if err := json.Unmarshal([]byte(l.payload), &payload); err != nil {
 		t.Fatalf("the payload is %s: %v", l.payload, err)
 	}
-	return strings.ReplaceAll(string(payload.Claims), " ", "")
+	return string(payload.Claims)
 }
 
 // fail200 answers with a function error.

@@ -32,30 +32,22 @@ const (
 func TestLinksFromGo(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "link")
-	stdout, stderr, code := program{filepath.Join(linksDir, "go"), []string{"GOWORK=off", "GOFLAGS=-mod=readonly"},
-		[]string{need(t, "go"), "build", "-o", binary, "."}}.run(t)
-	switch {
-	case code != 0 && (strings.Contains(stderr, "dial tcp") || strings.Contains(stderr, "GOPROXY=off")):
-		t.Skipf("NOT CHECKED: the Go module proxy cannot be reached: %s", stderr)
-	case code != 0:
-		t.Fatalf("go build: exit code %d\n%s%s", code, stdout, stderr)
-	}
-	testLinks(t, program{command: []string{binary}}, rsaKey(t), ecdsaKey(t))
+	goInModule(t, linksDir+"/go", "build", "-o", binary, ".")
+	testLinks(t, tools.Program{Command: []string{binary}}, rsaKey(t), ecdsaKey(t))
 }
 
 func TestLinksFromNode(t *testing.T) {
-	gated(t)
+	tools.Gate(t, "VOXKV_EXAMPLES")
 	t.Parallel()
-	node := need(t, "node")
-	testLinks(t, program{dir: tools.NPM(t, linksDir+"/link.mjs"), environ: []string{"NODE_NO_WARNINGS=1"}, command: []string{node, "link.mjs"}},
+	testLinks(t, tools.Program{Dir: tools.NPM(t, linksDir+"/link.mjs"), Environ: []string{"NODE_NO_WARNINGS=1"}, Command: []string{"node", "link.mjs"}},
 		rsaKey(t), ecdsaKey(t))
 }
 
 func TestLinksFromPython(t *testing.T) {
-	gated(t)
+	tools.Gate(t, "VOXKV_EXAMPLES")
 	t.Parallel()
 	python := tools.Python(t, "requirements.txt")
-	testLinks(t, program{dir: linksDir, environ: []string{"PYTHONDONTWRITEBYTECODE=1"}, command: []string{python, "link.py"}}, rsaKey(t))
+	testLinks(t, tools.Program{Dir: linksDir, Environ: []string{"PYTHONDONTWRITEBYTECODE=1"}, Command: []string{python, "link.py"}}, rsaKey(t))
 }
 
 func rsaKey(t *testing.T) crypto.Signer {
@@ -77,21 +69,21 @@ func ecdsaKey(t *testing.T) crypto.Signer {
 }
 
 // testLinks holds that all programs make links that open one item, with each of the keys.
-func testLinks(t *testing.T, p program, keys ...crypto.Signer) {
+func testLinks(t *testing.T, p tools.Program, keys ...crypto.Signer) {
 	for _, key := range keys {
-		f := newFunction(t, newStorage(t), map[string]string{"ALLOWED_KEYS": "*"})
-		root := serve(t, &cloudfronttest.Distribution{Keys: map[string]crypto.PublicKey{linkKeyID: key.Public()}, Origin: f})
-		l := linker{p, root, privateKeyFile(t, key)}
+		f := newStorage(t).Function(t, nil)
+		root := tools.Serve(t, &cloudfronttest.Distribution{Keys: map[string]crypto.PublicKey{linkKeyID: key.Public()}, Origin: f})
+		l := with(p, []string{"VOXKV_URL=" + root, "LINK_KEY_ID=" + linkKeyID, "LINK_PRIVATE_KEY=" + privateKeyFile(t, key)})
 		for _, key := range []string{"order:1001", "a+b", "a#b", "a;b", "ключЁё", ".", ".."} {
-			l.opens(t, key)
+			opens(t, l, root, key)
 		}
 		// A minute ago, and not now: the SDK for Node rounds the end up to the next second.
-		ended, _, _ := l.run(t, "order:1001", "-60")
-		if status, body := get(t, ended); status != http.StatusForbidden {
+		ended := with(l, nil, "order:1001", "-60").Output(t)
+		if status, body := tools.Get(t, ended); status != http.StatusForbidden {
 			t.Errorf("%s has ended, and answers %d %s", ended, status, body)
 		}
 		for _, args := range [][]string{{}, {"order:1001"}, {"order:1001", "an hour"}} {
-			if stdout, stderr, code := l.run(t, args...); code == 0 || stdout != "" || stderr == "" {
+			if stdout, stderr, code := with(l, nil, args...).Run(t); code == 0 || stdout != "" || stderr == "" {
 				t.Errorf("%q: exit code %d, %q and %q", args, code, stdout, stderr)
 			}
 		}
@@ -112,27 +104,12 @@ func privateKeyFile(t *testing.T, key crypto.Signer) string {
 	return name
 }
 
-// A linker is a program that makes links to items at root with the private key in file.
-type linker struct {
-	program
-	root, file string
-}
-
-func (l linker) run(t *testing.T, args ...string) (stdout, stderr string, code int) {
-	t.Helper()
-	environ := append([]string{"VOXKV_URL=" + l.root, "LINK_KEY_ID=" + linkKeyID, "LINK_PRIVATE_KEY=" + l.file}, l.environ...)
-	return program{l.dir, environ, append(l.command, args...)}.run(t)
-}
-
 // opens makes a link for an hour, which must open the item and nothing else.
-func (l linker) opens(t *testing.T, key string) {
+func opens(t *testing.T, l tools.Program, root, key string) {
 	t.Helper()
 	before := time.Now().Unix()
-	link, stderr, code := l.run(t, key, "3600")
+	link := with(l, nil, key, "3600").Output(t)
 	after := time.Now().Unix() + 1 // the SDK for Node rounds up
-	if code != 0 || stderr != "" {
-		t.Fatalf("%s: exit code %d, %s", key, code, stderr)
-	}
 	parsed, err := url.Parse(link)
 	if err != nil {
 		t.Fatal(err)
@@ -146,39 +123,26 @@ func (l linker) opens(t *testing.T, key string) {
 		t.Errorf("%s: %s ends at %d; want an hour from now, %d to %d", key, link, end, before+3600, after+3600)
 	}
 	var item struct{ Value string }
-	if status, body := get(t, link); status != http.StatusOK || json.Unmarshal(body, &item) != nil || item.Value != "value of "+key {
+	if status, body := tools.Get(t, link); status != http.StatusOK || json.Unmarshal([]byte(body), &item) != nil || item.Value != "value of "+key {
 		t.Errorf("%s: %s answers %d %s", key, link, status, body)
 	}
 	unsigned, _, _ := strings.Cut(link, "Expires=")
 	for name, other := range map[string]string{
 		"unsigned":     unsigned,
-		"another item": strings.Replace(link, l.root+parsed.EscapedPath(), l.root+"/v1/items/"+"%D1%8F:1", 1),
+		"another item": strings.Replace(link, root+parsed.EscapedPath(), root+"/v1/items/"+"%D1%8F:1", 1),
 		"another end":  strings.Replace(link, "Expires=", "Expires=9", 1),
 	} {
-		if status, body := get(t, other); status != http.StatusForbidden {
+		if status, body := tools.Get(t, other); status != http.StatusForbidden {
 			t.Errorf("%s, %s: %s answers %d %s", key, name, other, status, body)
 		}
 	}
 }
 
-func get(t *testing.T, url string) (status int, body []byte) {
-	t.Helper()
-	response, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if body, err = io.ReadAll(response.Body); err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, body
-}
-
 // What CloudFront takes for the health check goes to the function as it came, and must be no other route there.
 func TestHealthIsNoWayAroundLinks(t *testing.T) {
 	t.Parallel()
-	f := newFunction(t, newStorage(t), map[string]string{"ALLOWED_KEYS": "*", "RAW_VALUES": "true"})
-	root := serve(t, &cloudfronttest.Distribution{Origin: f})
+	f := newStorage(t).Function(t, map[string]string{"RAW_VALUES": "true"})
+	root := tools.Serve(t, &cloudfronttest.Distribution{Origin: f})
 	for _, path := range []string{
 		"/v1/items/../health", "/v1/items/%2e%2e/health", "/v1/items/order:1001/../../health", "/v1/items/order:1001/%2E%2E/%2e./health",
 		"/v1/values/order:1001/../../health", "/v1/items/..%2Fhealth", "/v1/items/order:1001%2f..%2f..%2fhealth", "/v1//health", "/v1/./health",

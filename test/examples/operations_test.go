@@ -17,7 +17,7 @@ func TestDocumentedOperations(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^\\| `(\\{\"operation\":\"([a-z]+)\".*?\\})` \\| (?:`(.*?)`|(.*?))[ ,|]").FindAllStringSubmatch(string(page), -1) {
 		rows[row[2]] = [2]string{row[1], row[3]}
 	}
-	f := newFunction(t, newStorage(t), map[string]string{"ALLOWED_KEYS": "order:1001*", "ALLOW_WRITES": "true"})
+	f := newStorage(t).Function(t, map[string]string{"ALLOWED_KEYS": "order:1001*", "ALLOW_WRITES": "true"})
 	for _, operation := range []string{"set", "list", "keys", "delete"} {
 		payload := regexp.MustCompile(`"prefix":"order:"`).ReplaceAllString(rows[operation][0], `"prefix":"order:1001"`)
 		got, err := f.Direct(t.Context(), []byte(payload))

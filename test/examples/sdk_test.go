@@ -25,65 +25,44 @@ const wantOfSDKs = `{
 }`
 
 func TestSDKs(t *testing.T) {
-	gated(t)
+	tools.Gate(t, "VOXKV_EXAMPLES")
 	t.Parallel()
 	root, _ := runLocal(t, nil)
 	environ := awsEnvironment(root, "")
-	check := func(t *testing.T, p program) {
+	check := func(t *testing.T, p tools.Program) {
 		t.Helper()
-		p.environ = append(environ, p.environ...)
-		stdout, stderr, code := p.run(t)
-		line, _, _ := strings.Cut(stdout, "\n")
-		if code != 0 || !alike(t, line, wantOfSDKs) {
-			t.Errorf("exit code %d, %s%s; want %s", code, stdout, stderr, wantOfSDKs)
+		got, _, _ := strings.Cut(with(p, environ).Output(t), "\n")
+		if !tools.SameJSON(t, got, wantOfSDKs) {
+			t.Errorf("%s; want %s", got, wantOfSDKs)
 		}
 	}
 	t.Run("boto3", func(t *testing.T) {
 		t.Parallel()
-		check(t, program{command: []string{tools.Python(t, "requirements.txt"), "sdk.py"}})
+		check(t, tools.Program{Command: []string{tools.Python(t, "requirements.txt"), "sdk.py"}})
 	})
 	t.Run("client-lambda", func(t *testing.T) {
 		t.Parallel()
-		check(t, program{dir: tools.NPM(t, "sdk.mjs"), environ: []string{"NODE_NO_WARNINGS=1"}, command: []string{need(t, "node"), "sdk.mjs"}})
+		check(t, tools.Program{Dir: tools.NPM(t, "sdk.mjs"), Environ: []string{"NODE_NO_WARNINGS=1"}, Command: []string{"node", "sdk.mjs"}})
 	})
 	t.Run("Go", func(t *testing.T) {
 		t.Parallel()
-		binary, err := filepath.Abs(filepath.Join(t.TempDir(), "sdk.test"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		goInModule(t, "test", "-c", "-o", binary, ".")
-		check(t, program{command: []string{binary, "-test.run=^TestSDK$"}})
+		binary := filepath.Join(t.TempDir(), "sdk.test")
+		goInModule(t, invokeDir+"/go", "test", "-c", "-o", binary, ".")
+		check(t, tools.Program{Command: []string{binary, "-test.run=^TestSDK$"}})
 	})
 }
 
-// TestAWSCLI pastes the line that cmd/local prints, and calls the other ways of invocation.
+// TestAWSCLI pastes the line that cmd/local prints. The CLI and boto3 are one library, of which TestSDKs asks for all else.
 func TestAWSCLI(t *testing.T) {
-	gated(t)
+	tools.Gate(t, "VOXKV_EXAMPLES")
 	t.Parallel()
 	python := tools.Python(t, "../../scripts/requirements.txt")
 	root, line := runLocal(t, nil)
-	invoke := "aws lambda invoke --endpoint-url " + root + " --region us-east-1 --no-sign-request --function-name voxkv "
-	tests := []struct {
-		command string
-		want    []string
-		failed  bool
-	}{
-		{line, []string{`"key":"order:1001"`, `"StatusCode": 200`, `"ExecutedVersion": "$LATEST"`}, false},
-		{invoke + "--invocation-type Event /dev/stdout", []string{`"StatusCode": 202`}, false},
-		{invoke + "--invocation-type DryRun /dev/stdout", []string{`"StatusCode": 204`}, false},
-		{invoke + "--log-type Tail --query LogResult --output text /dev/null | base64 -d", []string{`"route":"direct"`, `"code":"invalid_request"`}, false},
-		{invoke + "--qualifier live /dev/stdout", []string{`"FunctionError": "Unhandled"`, `"errorType":"InvalidRequest"`}, false},
-		{invoke + "--qualifier green /dev/stdout", []string{"(ResourceNotFoundException)", "Function not found: "}, true},
-		{"head -c 7000000 /dev/zero | tr '\\0' 1 | " + invoke + "--payload fileb:///dev/stdin /dev/stdout", []string{"(RequestTooLargeException)"}, true},
-	}
-	for _, tt := range tests {
-		environ := append(awsEnvironment(root, ""), "AWS_PAGER=", "PYTHONDONTWRITEBYTECODE=1", "PYTHON="+python)
-		stdout, stderr, code := program{environ: environ, command: []string{need(t, "sh"), "-c", `aws() { "$PYTHON" -m awscli "$@"; }; ` + tt.command}}.run(t)
-		for _, want := range tt.want {
-			if (code != 0) != tt.failed || !strings.Contains(stdout+stderr, want) {
-				t.Errorf("%s: exit code %d\n%s%s\nwant %s", tt.command, code, stdout, stderr, want)
-			}
+	environ := append(awsEnvironment(root, ""), "AWS_PAGER=", "PYTHONDONTWRITEBYTECODE=1", "PYTHON="+python)
+	got := tools.Program{Environ: environ, Command: []string{"sh", "-c", `aws() { "$PYTHON" -m awscli "$@"; }; ` + line}}.Output(t)
+	for _, want := range []string{`"key":"order:1001"`, `"StatusCode": 200`, `"ExecutedVersion": "$LATEST"`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s\nprints %s\nwant %s", line, got, want)
 		}
 	}
 }

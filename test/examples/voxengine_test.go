@@ -2,28 +2,27 @@ package examples
 
 import (
 	"encoding/json"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"voxkv/test/tools"
 )
 
 const scenario = "../../examples/voxengine/order-status.js"
 
 // TestScenario runs the scenario, and reads through the function what it stores.
 func TestScenario(t *testing.T) {
-	gated(t)
+	tools.Gate(t, "VOXKV_EXAMPLES")
 	t.Parallel()
-	node := need(t, "node")
 	for events, want := range map[string][]string{
 		"Connected Disconnected": {"ringing", "connected", "ended"},
 		"Failed":                 {"ringing", "failed"},
 	} {
 		s := newStorage(t)
-		url := serve(t, newFunction(t, s, map[string]string{"LOCAL_MAX_AGE": "0s"}))
-		command := append([]string{node, "voxengine.mjs", scenario, `{"order":"42","to":"+15550100","from":"+15550199"}`}, strings.Fields(events)...)
-		stdout, stderr, code := program{command: command}.run(t)
+		url := tools.Serve(t, s.Function(t, map[string]string{"LOCAL_MAX_AGE": "0s"}))
+		command := append([]string{"node", "voxengine.mjs", scenario, `{"order":"42","to":"+15550100","from":"+15550199"}`}, strings.Fields(events)...)
+		stdout, stderr, code := tools.Program{Command: command}.Run(t)
 		if code != 0 || stderr != "" {
 			t.Fatalf("%s: exit code %d\n%s%s", events, code, stdout, stderr)
 		}
@@ -47,11 +46,11 @@ func TestScenario(t *testing.T) {
 
 // TestScenarioWithoutStorage: a call goes on, and the session ends, although nothing can be stored.
 func TestScenarioWithoutStorage(t *testing.T) {
-	gated(t)
+	tools.Gate(t, "VOXKV_EXAMPLES")
 	t.Parallel()
-	run := program{environ: []string{"STORAGE_FAILS=1"}, command: []string{need(t, "node"), "voxengine.mjs", scenario,
+	run := tools.Program{Environ: []string{"STORAGE_FAILS=1"}, Command: []string{"node", "voxengine.mjs", scenario,
 		`{"order":"42","to":"+15550100","from":"+15550199"}`, "Connected", "Disconnected"}}
-	stdout, stderr, code := run.run(t)
+	stdout, stderr, code := run.Run(t)
 	if code != 0 || stdout != "" || strings.Count(stderr, "is not stored") != 3 {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
@@ -59,15 +58,10 @@ func TestScenarioWithoutStorage(t *testing.T) {
 
 func value(t *testing.T, url string) string {
 	t.Helper()
-	response, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
+	status, text := tools.Get(t, url)
 	var item struct{ Value string }
-	if err != nil || json.Unmarshal(text, &item) != nil {
-		t.Fatalf("%d %s %v", response.StatusCode, text, err)
+	if err := json.Unmarshal([]byte(text), &item); err != nil {
+		t.Fatalf("%d %s: %v", status, text, err)
 	}
 	return item.Value
 }

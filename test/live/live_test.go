@@ -1,14 +1,13 @@
 package live
 
 import (
-	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"voxkv/auth"
 	"voxkv/internal/voximplanttest"
+	"voxkv/test/tools"
 )
 
 func TestLive(t *testing.T) {
@@ -35,25 +34,16 @@ func TestLive(t *testing.T) {
 
 // The questions must not break while nobody has an account at hand.
 func TestStandIn(t *testing.T) {
-	account, err := voximplanttest.NewServiceAccount(1234567)
-	if err != nil {
-		t.Fatal(err)
-	}
-	storage := &voximplanttest.Server{AccountID: 1234567, ApplicationID: 7, ApplicationName: "support"}
-	storage.AddKey(account.KeyID, &account.PrivateKey.PublicKey)
-	server := httptest.NewServer(storage)
-	defer server.Close()
-	key, err := auth.ParseServiceAccountKey(account.Credentials())
+	storage := tools.NewStorage(t, &voximplanttest.Server{ApplicationID: 7, ApplicationName: "support"})
+	key, err := storage.Key(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	everything(t, probe{
-		root: server.URL + "/platform_api", key: key, applicationID: "7", applicationName: "support", writes: true,
+		root: storage.URL + "/platform_api", key: key, applicationID: "7", applicationName: "support", writes: true,
 	})
-	for _, item := range storage.Items() {
-		if item.ExpiresAt.After(time.Now().Add(time.Minute)) {
-			t.Errorf("left behind: %v", item.Key)
-		}
+	if left := storage.Items(); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 

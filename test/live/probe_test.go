@@ -11,9 +11,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -137,12 +138,7 @@ func change(members, changes map[string]any) {
 
 // headers prints those that tell how the API may be called.
 func (p *probe) headers(a answer) {
-	var names []string
-	for name := range a.header {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(a.header)) {
 		if name != "Set-Cookie" {
 			p.say("    %s: %s", name, strings.Join(a.header[name], ", "))
 		}

@@ -5,48 +5,31 @@ package livepage
 
 import (
 	"bufio"
-	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
-	"maps"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"voxkv/test/tools"
 )
 
-// patience bounds what one browser does, which takes three minutes.
-const patience = 8 * time.Minute
-
 const command = "../../examples/live/start.mjs"
 
 func TestLivePage(t *testing.T) {
-	if os.Getenv("VOXKV_CLIENT") == "" {
-		t.Skip("VOXKV_CLIENT is not set")
-	}
+	tools.Gate(t, "VOXKV_CLIENT")
 	installClient(t)
 	dir := tools.NPM(t, "livepage.mjs")
 	deployed := start(t, "--url", voxkv(t)).page
-	for _, b := range []struct{ name, engine, program string }{{"Chromium", "chrome", "chromium"}, {"Firefox", "firefox", "firefox-esr"}} {
+	for _, b := range tools.Browsers(t) {
 		// Each has its own, since it takes voxkv down.
 		page := start(t).page
-		t.Run(b.name, func(t *testing.T) {
+		t.Run(b.Name, func(t *testing.T) {
 			t.Parallel()
-			executable, err := exec.LookPath(b.program)
-			if err != nil {
-				t.Skipf("NOT CHECKED in %s: %v; test/caches/install.sh -browser installs it", b.name, err)
-			}
-			visit(t, dir, map[string]any{
-				"browser": b.engine, "executable": executable, "page": page, "deployed": deployed, "screenshots": pictures(t),
+			tools.Visit(t, dir, "livepage.mjs", map[string]any{
+				"browser": b.Engine, "executable": b.Executable, "page": page, "deployed": deployed, "screenshots": tools.Pictures(t),
 			})
 		})
 	}
@@ -121,65 +104,6 @@ func (r running) after(t *testing.T, prefix string) string {
 func voxkv(t *testing.T) string {
 	t.Helper()
 	url, _ := tools.StartLocal(t, tools.BuildLocal(t), nil, "-addr", "localhost:0", "-allowed-keys", "order:*")
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url+"/storage/order:7?ttl=1h", strings.NewReader("connected"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if status, body := do(t, request); status != http.StatusNoContent {
-		t.Fatalf("PUT: %d %s", status, body)
-	}
+	tools.Put(t, url, "order:7", "connected", "1h")
 	return url
-}
-
-func do(t *testing.T, request *http.Request) (status int, body string) {
-	t.Helper()
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, string(text)
-}
-
-// visit has livepage.mjs use the page, and reports what it has to complain about.
-func visit(t *testing.T, dir string, plan map[string]any) {
-	text, err := json.Marshal(plan)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	node := exec.CommandContext(ctx, "node", "livepage.mjs", string(text))
-	node.Dir, node.Stderr = dir, t.Output()
-	node.Cancel = func() error { return node.Process.Signal(syscall.SIGTERM) } // on which Puppeteer ends its browser
-	node.WaitDelay = 5 * time.Second
-	out, err := node.Output()
-	var complaints map[string][]string
-	if err != nil || json.Unmarshal(out, &complaints) != nil || len(complaints) == 0 {
-		t.Fatalf("livepage.mjs: %v\n%s", err, out)
-	}
-	for _, name := range slices.Sorted(maps.Keys(complaints)) {
-		t.Run(name, func(t *testing.T) {
-			for _, complaint := range complaints[name] {
-				t.Error(complaint)
-			}
-		})
-	}
-}
-
-// pictures are the directories for pictures of the page.
-func pictures(t *testing.T) []string {
-	t.Helper()
-	dirs := []string{t.TempDir()}
-	if dir := os.Getenv("VOXKV_SCREENSHOTS"); dir != "" {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		dirs = append(dirs, dir)
-	}
-	return dirs
 }

@@ -2,8 +2,6 @@ package livepage
 
 import (
 	"bufio"
-	"bytes"
-	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -46,13 +44,9 @@ func testRefusals(t *testing.T) {
 		"voxkv does not start": {[]string{"--port", "0"}, []string{"UPSTREAM_TIMEOUT=soon"}, "cmd/local does not start: local: UPSTREAM_TIMEOUT"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cmd := exec.CommandContext(t.Context(), node, append([]string{command}, test.args...)...)
-			cmd.Env = append(os.Environ(), test.environ...)
-			var stderr bytes.Buffer
-			cmd.Stderr = &stderr
-			_, failed := errors.AsType[*exec.ExitError](cmd.Run())
-			if !failed || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(stderr.String(), test.want) {
-				t.Errorf("exit code %d, stderr %q; want 1 and %q", cmd.ProcessState.ExitCode(), &stderr, test.want)
+			_, stderr, code := tools.Program{Environ: test.environ, Command: append([]string{node, command}, test.args...)}.Run(t)
+			if code != 1 || !strings.Contains(stderr, test.want) {
+				t.Errorf("exit code %d, stderr %q; want 1 and %q", code, stderr, test.want)
 			}
 		})
 	}
@@ -81,19 +75,10 @@ func testScenarios(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			write(t, test.scenario)
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, page+"/call", strings.NewReader(test.body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			request.Header.Set("Content-Type", "application/json")
-			if status, body := do(t, request); status != http.StatusConflict || !strings.Contains(body, test.want) {
+			if status, body := tools.Send(t, http.MethodPost, page+"/call", test.body, "Content-Type", "application/json"); status != http.StatusConflict || !strings.Contains(body, test.want) {
 				t.Errorf("%d %s; want 409 and %q", status, body, test.want)
 			}
-			request, err = http.NewRequestWithContext(t.Context(), http.MethodGet, page, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if status, body := do(t, request); status != http.StatusOK || !strings.Contains(body, "<!doctype html>") {
+			if status, body := tools.Get(t, page); status != http.StatusOK || !strings.Contains(body, "<!doctype html>") {
 				t.Errorf("afterwards: %d %s; want the page", status, body)
 			}
 		})

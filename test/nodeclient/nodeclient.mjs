@@ -23,7 +23,7 @@ async function step(call) {
     const decoded = await call();
     return { received: received(), decoded };
   } catch (error) {
-    return { received: received(), thrown: String(error) };
+    return { received: received(), thrown: error.name };
   }
 }
 

@@ -8,7 +8,7 @@ const plan = JSON.parse(process.argv[2]);
 const axe = await readFile('node_modules/axe-core/axe.min.js', 'utf8');
 const wide = { width: 1280, height: 900 };
 const narrow = { width: 360, height: 740 };
-const patience = 15000; // milliseconds, for one step on a busy machine
+const patience = 60_000; // milliseconds, for one step on a busy machine
 
 const browser = await chromium.launch({
   executablePath: plan.chromium,
@@ -36,7 +36,7 @@ const visits = {
 
   'reads items': async (page) => {
     await says(page, 'summary', /^200\. Voximplant answered\.$|^200\. The function answered from its own copy\.$/);
-    assert.match(await page.locator('#ends').textContent(), /^(59:\d\d|1:00:00)$/);
+    assert.match(await page.locator('#ends').textContent(), /^([45]\d:\d\d|1:00:00)$/); // the item was stored at the start
     const headers = await page.locator('#headers dt').allTextContents();
     for (const name of ['cache-control', 'date', 'etag', 'expires', 'x-request-id']) assert.ok(headers.includes(name), name);
     for (const name of ['content-security-policy', 'x-content-type-options']) assert.ok(!headers.includes(name), name);
@@ -112,7 +112,7 @@ const visits = {
     await page.getByLabel('Key', { exact: true }).fill('order:watched');
     await page.getByRole('button', { name: 'Watch', exact: true }).click();
     await says(page, 'summary', /^200/);
-    assert.match(await page.locator('#watching').textContent(), /^Watching\. Asks again in 00:\d\d\.$/);
+    await page.locator('#watching').filter({ hasText: /^Watching\. Asks again in 00:\d\d\.$/ }).waitFor();
     assert.match(await address(page), /watch=1/);
     await write(page, 'order:watched', 'answered', '1 hour');
     await page.locator('#value').filter({ hasText: 'answered' }).waitFor({ timeout: 4 * patience });
@@ -233,7 +233,7 @@ const visits = {
     await page.locator('#count').filter({ hasText: /1[34]\d keys/ }).waitFor();
     const height = await page.evaluate(() => document.documentElement.scrollHeight);
     assert.ok(height < 2500, `the page is ${height} px high`);
-    assert.match(await page.locator('#keys li', { hasText: 'order:many-7' }).first().locator('span').textContent(), /^(59:\d\d|1:00:00)$/);
+    assert.match(await page.locator('#keys li', { hasText: 'order:many-7' }).first().locator('span').textContent(), /^([45]\d:\d\d|1:00:00)$/);
     await page.getByLabel('Search the keys').fill('MANY-11');
     await page.locator('#count').filter({ hasText: /^11 of/ }).waitFor();
     assert.equal(await page.locator('#keys li:visible').count(), 11);
@@ -270,7 +270,7 @@ const visits = {
     const first = await page.locator('#ends').textContent();
     assert.match(first, /^00:\d\d$/);
     await page.waitForFunction((first) => document.getElementById('ends').textContent < first, first);
-    await says(page, 'summary', /^order:short has ended/, 30000);
+    await says(page, 'summary', /^order:short has ended/);
     assert.equal(await page.locator('#ends').textContent(), 'ended');
     // The page counts an item as ended up to a second before it is.
     do await read(page, 'order:short'); while (/^200/.test(await page.locator('#summary').textContent()));
@@ -506,10 +506,10 @@ async function cache(page, label) {
 }
 
 // says waits for a status that people are told of.
-async function says(page, id, text, timeout = patience) {
+async function says(page, id, text) {
   const status = page.locator(`#${id}[role=status]`);
   try {
-    await status.filter({ hasText: text }).waitFor({ timeout });
+    await status.filter({ hasText: text }).waitFor();
   } catch {
     assert.match(await status.textContent(), text);
   }

@@ -1,5 +1,6 @@
-// Package tools installs the pinned programs of other languages that tests hold voxkv against. They are kept in the
-// user's cache directory, one directory for each lock file, so that a registry is asked once.
+// Package tools installs the pinned programs of other languages that tests hold voxkv against, runs them, and serves the
+// function to them. They are kept in the user's cache directory, one directory for each lock file, so that a registry is
+// asked once.
 package tools
 
 import (
@@ -19,6 +20,14 @@ import (
 
 // patience bounds one installation.
 const patience = 3 * time.Minute
+
+// Gate skips the test unless the environment variable is set.
+func Gate(t *testing.T, variable string) {
+	t.Helper()
+	if os.Getenv(variable) == "" {
+		t.Skip(variable + " is not set")
+	}
+}
 
 // NPM returns a directory of the test's own with copies of files, in which node finds what package-lock.json names. The
 // test is skipped where node, npm or the registry are missing.

@@ -1,9 +1,7 @@
 package cachetest
 
 import (
-	"context"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -13,10 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"voxkv/auth"
-	"voxkv/internal/function"
-	"voxkv/internal/settings"
 	"voxkv/internal/voximplanttest"
+	"voxkv/test/tools"
 )
 
 // A State is how an origin fares.
@@ -46,9 +42,7 @@ const (
 // its site stands before the first colon of a key.
 type Origin struct {
 	URL, Addr string
-	Storage   *voximplanttest.Server
-
-	newFunction func(settings map[string]string) (http.Handler, error)
+	Storage   tools.Storage
 
 	mu        sync.Mutex // guards everything below
 	functions map[string]http.Handler
@@ -64,74 +58,32 @@ type Exchange struct {
 	Status          int // 0 if the connection was dropped
 }
 
-// account is the service account of every origin; making one takes a while.
-var account = sync.OnceValues(func() (*voximplanttest.ServiceAccount, error) {
-	return voximplanttest.NewServiceAccount(1)
-})
-
 // NewOrigin starts a healthy origin that stops when the test ends.
 func NewOrigin(t testing.TB, sites Sites) *Origin {
 	t.Helper()
-	a, err := account()
-	if err != nil {
-		t.Fatal(err)
-	}
 	o := &Origin{
-		Storage:   &voximplanttest.Server{AccountID: a.AccountID, ApplicationID: 1},
+		Storage:   tools.NewStorage(t, &voximplanttest.Server{ApplicationID: 1}),
 		functions: map[string]http.Handler{},
 		state:     Healthy,
-	}
-	o.Storage.AddKey(a.KeyID, &a.PrivateKey.PublicKey)
-	storage := httptest.NewServer(o.Storage)
-	t.Cleanup(storage.Close)
-	o.newFunction = func(settings map[string]string) (http.Handler, error) {
-		return newFunction(a, storage.URL, settings)
 	}
 	for name, settings := range sites {
 		o.Set(t, name, settings)
 	}
-	server := httptest.NewServer(o)
-	t.Cleanup(server.Close)
-	o.URL, o.Addr = server.URL, server.Listener.Addr().String()
+	o.URL = tools.Serve(t, o)
+	o.Addr = strings.TrimPrefix(o.URL, "http://")
 	return o
 }
 
 // Set gives a site a new function, with these settings.
 func (o *Origin) Set(t testing.TB, site string, settings map[string]string) {
 	t.Helper()
-	f, err := o.newFunction(settings)
-	if err != nil {
-		t.Errorf("the settings of %s: %v", site, err)
-		return
-	}
+	f := o.Storage.Function(t, settings)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.functions[site] = f
-}
-
-func newFunction(a *voximplanttest.ServiceAccount, storage string, environ map[string]string) (http.Handler, error) {
-	all := map[string]string{
-		"VOXIMPLANT_SECRET_ID":      "embedded",
-		"VOXIMPLANT_APPLICATION_ID": "1",
-		"VOXIMPLANT_API_URL":        storage + "/platform_api",
-		"ALLOWED_KEYS":              "*",
+	if strings.Contains(settings["ALLOWED_KEYS"], "{") { // rules that need claims
+		o.functions[site] = behindAuthorizer(f)
 	}
-	maps.Copy(all, environ)
-	s, err := settings.Read(all)
-	if err != nil {
-		return nil, err
-	}
-	key := func(context.Context) (*auth.ServiceAccountKey, error) {
-		return auth.ParseServiceAccountKey(a.Credentials())
-	}
-	f, err := function.New(s, key, "cachetest", slog.New(slog.DiscardHandler))
-	if err != nil {
-		return nil, err
-	}
-	if s.AllowedKeys.NeedClaims() > 0 {
-		return behindAuthorizer(f), nil
-	}
-	return f, nil
 }
 
 // Turn changes the origin's state.

@@ -2,6 +2,7 @@ package cachetest
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -18,8 +19,8 @@ const (
 	nobody = 65534
 
 	// lifetime ends a process, in seconds, even where the test was killed and
-	// could not.
-	lifetime = "180"
+	// could not. go test gives up sooner.
+	lifetime = "1260"
 )
 
 // run runs command in dir until the test ends, as nobody where the test has
@@ -31,17 +32,17 @@ func run(t testing.TB, dir string, command []string) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	args := append([]string{"--kill-after=3", lifetime}, command...)
-	cmd := exec.CommandContext(t.Context(), "timeout", args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, out, out
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 5 * time.Second
+	args := []string{"--kill-after=3", lifetime}
 	if os.Geteuid() == 0 {
-		asNobody(cmd)
+		args = append(args, "setpriv", fmt.Sprint("--reuid=", nobody), fmt.Sprint("--regid=", nobody), "--clear-groups")
 		if err := give(dir); err != nil {
 			t.Fatal(err)
 		}
 	}
+	cmd := exec.CommandContext(t.Context(), "timeout", append(args, command...)...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, out, out
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package cachetest
 
 import (
 	"net/http"
+	"os/exec"
 	"testing"
 	"time"
 )
@@ -38,7 +39,7 @@ func NewStage(t *testing.T, sites Sites, kinds []Kind) *Stage {
 	t.Helper()
 	s := &Stage{Origins: map[State]*Origin{}}
 	var caches []*Cache
-	kinds = installed(t, kinds)
+	kinds = Installed(t, kinds)
 	for _, state := range States() {
 		o := NewOrigin(t, sites)
 		s.Origins[state] = o
@@ -55,15 +56,18 @@ func NewStage(t *testing.T, sites Sites, kinds []Kind) *Stage {
 	return s
 }
 
-func installed(t *testing.T, kinds []Kind) []Kind {
+// Installed returns those of kinds that are here. For each other a subtest is skipped, which says so.
+func Installed(t *testing.T, kinds []Kind) []Kind {
 	t.Helper()
 	var found []Kind
 	for _, kind := range kinds {
-		if reason := kind.Missing(); reason != "" {
-			t.Run(kind.Name, func(t *testing.T) { t.Skip(reason) })
-		} else {
-			found = append(found, kind)
+		if _, err := exec.LookPath(kind.program); err != nil {
+			t.Run(kind.Name, func(t *testing.T) {
+				t.Skipf("%s IS NOT TESTED: %v; test/caches/install.sh installs it", kind.Name, err)
+			})
+			continue
 		}
+		found = append(found, kind)
 	}
 	return found
 }

@@ -2,83 +2,62 @@ package cachetest
 
 import (
 	"fmt"
-	"slices"
+	"os"
 	"strings"
-	"sync"
-	"text/tabwriter"
+	"testing"
 	"time"
 )
 
-// A Table holds when an item was last seen, relative to its end, by cache and
-// by state of the origin. It may be filled from several goroutines.
+// A Table holds when an item was last seen, relative to its end, by cache and by
+// state of the origin.
 type Table struct {
-	mu    sync.Mutex // guards everything below
 	rows  []string
-	cells map[cell]time.Duration
-}
-
-type cell struct {
-	row   string
-	state State
+	cells map[string]map[State]time.Duration
 }
 
 // Saw notes a sighting. The latest of a cell stays.
 func (t *Table) Saw(row string, state State, fromEnd time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	if t.cells == nil {
-		t.cells = map[cell]time.Duration{}
+		t.cells = map[string]map[State]time.Duration{}
 	}
-	if !slices.Contains(t.rows, row) {
+	if t.cells[row] == nil {
 		t.rows = append(t.rows, row)
+		t.cells[row] = map[State]time.Duration{}
 	}
-	if last, ok := t.cells[cell{row, state}]; !ok || fromEnd > last {
-		t.cells[cell{row, state}] = fromEnd
+	if last, ok := t.cells[row][state]; !ok || fromEnd > last {
+		t.cells[row][state] = fromEnd
 	}
 }
 
-// lines returns the table's text, head first.
-func (t *Table) lines() [][]string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	head := []string{"seconds from expiry"}
-	for _, s := range States() {
-		head = append(head, string(s))
-	}
-	lines := [][]string{head}
-	for _, row := range t.rows {
-		line := []string{row}
-		for _, s := range States() {
-			text := "not measured"
-			if last, ok := t.cells[cell{row, s}]; ok {
-				text = fmt.Sprintf("%+.2f", last.Seconds())
-			}
-			line = append(line, text)
-		}
-		lines = append(lines, line)
-	}
-	return lines
-}
-
-// String returns the table for a terminal.
+// String returns the table in Markdown.
 func (t *Table) String() string {
 	var out strings.Builder
-	w := tabwriter.NewWriter(&out, 0, 0, 3, ' ', 0)
-	for _, line := range t.lines() {
-		fmt.Fprintln(w, strings.Join(line, "\t"))
+	out.WriteString("| seconds from expiry |")
+	for _, s := range States() {
+		fmt.Fprintf(&out, " %s |", s)
 	}
-	w.Flush()
+	out.WriteString("\n|---|" + strings.Repeat("---:|", len(States())) + "\n")
+	for _, row := range t.rows {
+		fmt.Fprintf(&out, "| %s |", row)
+		for _, s := range States() {
+			text := "not measured"
+			if last, ok := t.cells[row][s]; ok {
+				text = fmt.Sprintf("%+.2f", last.Seconds())
+			}
+			fmt.Fprintf(&out, " %s |", text)
+		}
+		out.WriteString("\n")
+	}
 	return out.String()
 }
 
-// Markdown returns the table for a document.
-func (t *Table) Markdown() string {
-	var out strings.Builder
-	for i, line := range t.lines() {
-		fmt.Fprintf(&out, "| %s |\n", strings.Join(line, " | "))
-		if i == 0 {
-			out.WriteString("|---" + strings.Repeat("|---:", len(line)-1) + "|\n")
+// Write prints the table, and writes it where the environment variable says.
+func (t *Table) Write(test *testing.T, variable string) {
+	test.Helper()
+	test.Logf("When an item was last given, by what the origin did at that time:\n%v", t)
+	if name := os.Getenv(variable); name != "" {
+		if err := os.WriteFile(name, []byte(t.String()), 0o644); err != nil {
+			test.Error(err)
 		}
 	}
-	return out.String()
 }
