@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"voxkv/internal/settings"
@@ -21,14 +23,14 @@ type options struct {
 	claims        string
 	json          bool
 	version       bool
-	user          *user // who asks
+	caller        *simulatedCaller // who asks
 }
 
-// mayPlay reports whether somebody may be played: with a real account only where nobody but this machine can ask.
-func (o options) mayPlay() bool { return o.credentials == "" || loopback(o.addr) }
+// maySimulate reports whether a caller may be simulated: with a real account only where nobody but this machine can ask.
+func (o options) maySimulate() bool { return o.credentials == "" || loopback(o.addr) }
 
 func parse(args []string, stderr io.Writer) (options, error) {
-	o := options{user: &user{}}
+	o := options{caller: &simulatedCaller{}}
 	flags := o.flags()
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -64,14 +66,14 @@ func (o options) check() error {
 		return fmt.Errorf("-function-name %q; accepted: 1 to 64 letters, digits, - and _", o.functionName)
 	case o.applicationID != "" && o.credentials == "":
 		return errors.New("-application-id needs -credentials: the embedded storage has an application of its own")
-	case o.claims != "" && !o.mayPlay():
+	case o.claims != "" && !o.maySimulate():
 		return fmt.Errorf("-claims and -credentials go together at an address of this machine only, such as localhost:8080: whoever else reached -addr %q would read as that user", o.addr)
 	case o.fault != noFault && o.credentials != "":
 		return errors.New("-fault goes without -credentials: only the embedded storage can be made to fail")
 	case !known:
 		return fmt.Errorf("-fault %q; accepted: %s", o.fault, faultNames())
 	}
-	if err := o.user.become(o.claims); err != nil {
+	if err := o.caller.setClaims(o.claims); err != nil {
 		return fmt.Errorf("-claims: %w", err)
 	}
 	return nil
@@ -113,4 +115,18 @@ NO_COLOR keeps colours out of the log.
 		}
 		fmt.Fprintln(w)
 	}
+}
+
+// version is that of the module, and of the sources where Go knows it.
+func version() string {
+	text := "voxkv local"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		text += " " + info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				text += " " + s.Value
+			}
+		}
+	}
+	return text + ", " + runtime.Version()
 }

@@ -230,7 +230,7 @@ func TestInvokeTail(t *testing.T) {
 
 func TestTailKeepsTheEnd(t *testing.T) {
 	t.Parallel()
-	var end tail
+	var end logTail
 	for i := range 1000 {
 		fmt.Fprintf(&end, "line %d\n", i)
 	}

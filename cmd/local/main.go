@@ -4,8 +4,6 @@
 package main
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -65,8 +63,8 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 		return err
 	}
 	v.printNotes(stderr)
-	if o.mayPlay() {
-		p.play(o.user)
+	if o.maySimulate() {
+		p.simulate(o.caller)
 	}
 	p.printStart(stdout, root(o.addr, listener.Addr()), v)
 	return serve(ctx, listener, p, stderr)
@@ -80,20 +78,6 @@ func root(asked string, got net.Addr) string {
 		host = "localhost"
 	}
 	return "http://" + net.JoinHostPort(host, port)
-}
-
-// printStart prints the URL, the settings, and command lines to paste. Programs read the first line.
-func (p *playground) printStart(w io.Writer, root string, v *variables) {
-	fmt.Fprintf(w, "voxkv is at %s\n", root)
-	var rest bytes.Buffer
-	v.print(&rest, p.settings)
-	if p.embedded != nil {
-		p.printEmbedded(&rest, root)
-	} else {
-		p.printReal(&rest, root)
-	}
-	printInvoke(&rest, root, p.options.functionName, cmp.Or(p.read, "…"))
-	fmt.Fprint(w, rest.String())
 }
 
 func listen(ctx context.Context, addr string) (net.Listener, error) {

@@ -62,7 +62,7 @@ func TestPageIsAlone(t *testing.T) {
 	}
 }
 
-func TestForeign(t *testing.T) {
+func TestCrossOrigin(t *testing.T) {
 	t.Parallel()
 	p := newPlayground(http.NotFoundHandler(), settings.Settings{LocalMaxAge: new(time.Duration)}, &embeddedAPI{}, options{})
 	const other, ours = "http://evil.test", "http://localhost:8080"
@@ -200,71 +200,6 @@ func TestStorageList(t *testing.T) {
 	}
 	if len(items) != 11 || values["a:1"] != `<"&>` || values["ключЁё"] != "Cyrillic" || values["order:1001"] != "" {
 		t.Errorf("GET /storage/ = %s; want the demo items, the new one and not the deleted one", body)
-	}
-}
-
-// TestVisits asks what became of requests with a mark.
-func TestVisits(t *testing.T) {
-	t.Parallel()
-	// What the log leaves out, the page is told all the same.
-	root, _ := start(t, map[string]string{"LOG_LEVEL": "error"})
-	res, _ := send(t, "GET", root+"/v1/items/feature:dark-mode", "")
-	etag := res.Header.Get("ETag")
-	long := strings.Repeat("я", 2000)
-	check(t, "PUT", root+"/storage/order:long", long, 204, "")
-	tests := []struct {
-		mark, key, etag string
-		status          int
-		cache           string
-	}{
-		{"m1", "order:1001", "", 200, "miss"},
-		{"m2", "order:1001", "", 200, "hit"},
-		{"m3", "feature:dark-mode", etag, 304, "hit"},
-		{"m4", "order:missing", "", 404, "miss"},
-		{"m5", "secret:token", "", 404, "scope"},
-		{"m6", "a%20b", "", 400, ""},
-		{"m7", "order:long", "", 200, "miss"},
-	}
-	for _, tt := range tests {
-		send(t, "GET", root+"/v1/items/"+tt.key, "", "Playground-Request", tt.mark, "If-None-Match", tt.etag)
-		_, body := send(t, "GET", root+"/playground/requests/"+tt.mark, "")
-		var got visit
-		if err := json.Unmarshal([]byte(body), &got); err != nil || got.Status != tt.status || got.Cache != tt.cache || got.Ms <= 0 || (got.UpstreamMs > 0) != (tt.cache == "miss") {
-			t.Errorf("%s: the page is told %s; want %d %q and times", tt.key, body, tt.status, tt.cache)
-		}
-	}
-	check(t, "GET", root+"/playground/requests/unknown", "", 200, "null")
-}
-
-func TestVisitsAreForgotten(t *testing.T) {
-	t.Parallel()
-	var v visits
-	for range maxVisits {
-		close(v.begin("first").ended)
-	}
-	close(v.begin("last").ended)
-	if len(v.latest) != maxVisits || v.marked(t.Context(), "last") == nil {
-		t.Errorf("%d requests are remembered; want %d, the last among them", len(v.latest), maxVisits)
-	}
-	for range maxVisits {
-		close(v.begin("more").ended)
-	}
-	if v.marked(t.Context(), "last") != nil {
-		t.Error("a request is remembered for ever")
-	}
-}
-
-// TestVisitThatGoesOn has the answer about a request wait for its end.
-func TestVisitThatGoesOn(t *testing.T) {
-	t.Parallel()
-	var v visits
-	this := v.begin("m")
-	told := make(chan *visit)
-	go func() { told <- v.marked(t.Context(), "m") }()
-	this.Status = 200
-	close(this.ended)
-	if got := <-told; got == nil || got.Status != 200 {
-		t.Errorf("marked = %v; want the request as it ended", got)
 	}
 }
 
