@@ -41,7 +41,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	case flags.NArg() > 0:
 		return o, fmt.Errorf("unexpected argument %q; accepted: %s, see -help", flags.Arg(0), flagNames(flags))
 	}
-	return o, o.check()
+	return o, nil
 }
 
 func (o *options) flags() *flag.FlagSet {
@@ -59,24 +59,28 @@ func (o *options) flags() *flag.FlagSet {
 	return flags
 }
 
-// check refuses flags that do not go together.
+// check refuses flags that are malformed or do not go together. It has all of them in its error.
 func (o options) check() error {
-	switch _, known := faultNamed(o.fault); {
-	case !plainName.MatchString(o.functionName):
-		return fmt.Errorf("-function-name %q; accepted: 1 to 64 letters, digits, - and _", o.functionName)
-	case o.applicationID != "" && o.credentials == "":
-		return errors.New("-application-id needs -credentials: the embedded storage has an application of its own")
-	case o.claims != "" && !o.maySimulate():
-		return fmt.Errorf("-claims and -credentials go together at an address of this machine only, such as localhost:8080: whoever else reached -addr %q would read as that user", o.addr)
-	case o.fault != noFault && o.credentials != "":
-		return errors.New("-fault goes without -credentials: only the embedded storage can be made to fail")
-	case !known:
-		return fmt.Errorf("-fault %q; accepted: %s", o.fault, faultNames())
+	var problems []error
+	refuse := func(text string, args ...any) { problems = append(problems, fmt.Errorf(text, args...)) }
+	if !plainName.MatchString(o.functionName) {
+		refuse("-function-name %q; accepted: 1 to 64 letters, digits, - and _", o.functionName)
+	}
+	if o.applicationID != "" && o.credentials == "" {
+		refuse("-application-id needs -credentials: the embedded storage has an application of its own")
+	}
+	if o.claims != "" && !o.maySimulate() {
+		refuse("-claims and -credentials go together at an address of this machine only, such as localhost:8080: whoever else reached -addr %q would read as that user", o.addr)
 	}
 	if err := o.caller.setClaims(o.claims); err != nil {
-		return fmt.Errorf("-claims: %w", err)
+		refuse("-claims: %w", err)
 	}
-	return nil
+	if _, known := faultNamed(o.fault); !known {
+		refuse("-fault %q; accepted: %s", o.fault, faultNames())
+	} else if o.fault != noFault && o.credentials != "" {
+		refuse("-fault goes without -credentials: only the embedded storage can be made to fail")
+	}
+	return errors.Join(problems...)
 }
 
 func flagNames(flags *flag.FlagSet) string {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -100,10 +101,10 @@ func TestRunRefuses(t *testing.T) {
 		{"a claim twice", []string{"-claims", `{"sub":"secret","sub":"42"}`}, nil, []string{"-claims", "no JSON object without repeated names"}},
 		{"claims with credentials for everybody", []string{"-addr", "0.0.0.0:0", "-claims", `{"sub":"42"}`, "-credentials", credentials, "-application-id", "42", "-allowed-keys", "*"}, nil, []string{"-claims and -credentials go together at an address of this machine only", `-addr "0.0.0.0:0"`}},
 		{"claims with credentials at any address", []string{"-addr", ":0", "-claims", `{"sub":"42"}`, "-credentials", credentials, "-application-id", "42", "-allowed-keys", "*"}, nil, []string{"-claims and -credentials go together"}},
-		{"a file that is not there", []string{"-credentials", noFile}, nil, []string{"-credentials: ", noFile, "no such file", keyFile}},
-		{"a directory", []string{"-credentials", filepath.Dir(noFile)}, nil, []string{"-credentials: ", filepath.Dir(noFile), keyFile}},
-		{"a file that is no key", []string{"-credentials", file(t, "x", []byte("secret"))}, nil, []string{"-credentials: ", "not a JSON object", keyFile}},
-		{"a file without a key", []string{"-credentials", file(t, "x", []byte(`{"account_id":1,"key_id":"secret"}`))}, nil, []string{"-credentials: ", "private_key is missing", keyFile}},
+		{"a file that is not there", []string{"-credentials", noFile, "-application-id", "42", "-allowed-keys", "*"}, nil, []string{"-credentials: ", noFile, "no such file", keyFile}},
+		{"a directory", []string{"-credentials", filepath.Dir(noFile), "-application-id", "42", "-allowed-keys", "*"}, nil, []string{"-credentials: ", filepath.Dir(noFile), keyFile}},
+		{"a file that is no key", []string{"-credentials", file(t, "x", []byte("secret")), "-application-id", "42", "-allowed-keys", "*"}, nil, []string{"-credentials: ", "not a JSON object", keyFile}},
+		{"a file without a key", []string{"-credentials", file(t, "x", []byte(`{"account_id":1,"key_id":"secret"}`)), "-application-id", "42", "-allowed-keys", "*"}, nil, []string{"-credentials: ", "private_key is missing", keyFile}},
 		{"no application", []string{"-credentials", credentials, "-allowed-keys", "*"}, nil, []string{"-credentials needs -application-id, the number of the application"}},
 		{"no keys", []string{"-credentials", credentials, "-application-id", "42"}, nil, []string{"-credentials needs -allowed-keys, the keys and prefix* patterns"}},
 		{"an application that is no number", []string{"-credentials", credentials, "-application-id", "app", "-allowed-keys", "*"}, nil, []string{`-application-id is "app"; accepted: `}},
@@ -134,6 +135,29 @@ func TestRunRefuses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRunTellsAllThatIsWrong at once, and not the next thing only when one is mended.
+func TestRunTellsAllThatIsWrong(t *testing.T) {
+	t.Parallel()
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	args := []string{"-addr", taken.Addr().String(), "-function-name", "a b", "-fault", "explode", "-credentials", filepath.Join(t.TempDir(), "none.json")}
+	err = run(ctx, args, map[string]string{"CACHE_MAX_AGE": "60"}, noWriter{t, cancel}, noWriter{t, cancel})
+	want := []string{
+		"-function-name ", "-fault ", "-credentials: auth: open ", "-credentials needs -allowed-keys, ", "CACHE_MAX_AGE is ", "-credentials needs -application-id, ", "-addr ",
+	}
+	lines := strings.Split(fmt.Sprint(err), "\n")
+	for i, line := range lines {
+		if len(lines) != len(want) || !strings.HasPrefix(line, want[i]) {
+			t.Fatalf("run = %v; want lines that begin with %q", err, want)
+		}
 	}
 }
 
