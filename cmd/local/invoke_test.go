@@ -45,7 +45,7 @@ func TestInvoke(t *testing.T) {
 		{"a key outside the allow-list", `{"key":"secret:token"}`, "null", false},
 		{"several keys", `{"keys":["order:1001","secret:token"]}`, `"secret:token":null`, false},
 		{"a pipe's batch", `[{"key":"order:1001"}]`, `[{"key":"order:1001"`, false},
-		{"a list", `{"operation":"keys","prefix":"order:"}`, `"key":"order:1002"`, false},
+		{"a list", `{"operation":"keys","prefix":"order:"}`, `"key":"order:1003"`, false},
 		{"a list outside the allow-list", `{"operation":"list","prefix":"secret:"}`, `"errorType":"InvalidRequest"`, true},
 		{"a write", `{"operation":"set","key":"order:1","value":"v","ttl":60}`, "ALLOW_WRITES=true", true},
 		{"an HTTP API's event", event(t, "http-api-item"), `"statusCode":200`, false},
