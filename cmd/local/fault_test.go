@@ -30,7 +30,7 @@ func TestFaults(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.mode, func(t *testing.T) {
 			t.Parallel()
-			environ := map[string]string{"UPSTREAM_TIMEOUT": "10s", "LOCAL_MAX_AGE": "0s"}
+			environ := map[string]string{"LOCAL_MAX_AGE": "0s"}
 			if tt.mode == "slow" || tt.mode == "hang" {
 				environ["UPSTREAM_TIMEOUT"] = "100ms"
 			}

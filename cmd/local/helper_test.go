@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -34,8 +35,10 @@ func startLogging(t *testing.T, log io.Writer, environ map[string]string, args .
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	out, ended := make(printed, 2), make(chan error, 1)
+	all := map[string]string{"UPSTREAM_TIMEOUT": "1m"} // however slow the machine is
+	maps.Copy(all, environ)
 	go func() {
-		ended <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), environ, out, log)
+		ended <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), all, out, log)
 	}()
 	select {
 	case line := <-out:

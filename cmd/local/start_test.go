@@ -237,6 +237,7 @@ func TestPrintedSettings(t *testing.T) {
 		"CACHE_MAX_AGE=20s (.env)",
 		"NOT_FOUND_MAX_AGE=5s (the default)",
 		"LOCAL_MAX_AGE=3s (the environment)",
+		"UPSTREAM_TIMEOUT=1m (the environment)",
 		"LOG_KEYS=true (the demo)",
 		"RAW_VALUES=true (the demo)",
 		"Read " + dir + "/.env.",
