@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"voxkv/internal/voximplanttest"
 )
@@ -20,6 +21,22 @@ type printed chan string
 func (p printed) Write(text []byte) (int, error) {
 	p <- string(text)
 	return len(text), nil
+}
+
+// with returns the first text that has part in it. Others may come before: a slow machine may have something to say at its
+// start.
+func (p printed) with(t *testing.T, part string) string {
+	t.Helper()
+	for {
+		select {
+		case text := <-p:
+			if strings.Contains(text, part) {
+				return text
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("nothing is printed that has %q in it", part)
+		}
+	}
 }
 
 // start runs the command on a free port until the test ends, which must be

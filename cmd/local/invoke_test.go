@@ -202,9 +202,8 @@ func TestInvokeEvent(t *testing.T) {
 	if res.StatusCode != 202 || body != "" || res.Header.Get("X-Amz-Log-Result") != "" || res.Header.Get("X-Amz-Executed-Version") != "" {
 		t.Errorf("Event = %d %v %q; want 202 and nothing", res.StatusCode, res.Header, body)
 	}
-	line := <-log
-	if !strings.Contains(line, res.Header.Get("X-Amzn-Requestid")) || !strings.Contains(line, `"code":"invalid_key"`) {
-		t.Errorf("logged %s; want the failure of %s", line, res.Header.Get("X-Amzn-Requestid"))
+	if line := log.with(t, res.Header.Get("X-Amzn-Requestid")); !strings.Contains(line, `"code":"invalid_key"`) {
+		t.Errorf("logged %s; want the failure", line)
 	}
 }
 

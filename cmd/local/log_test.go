@@ -112,7 +112,7 @@ func TestLogs(t *testing.T) {
 			lines := make(printed, 9)
 			root, _ := startLogging(t, lines, tt.environ, tt.args...)
 			check(t, "GET", root+"/v1/items/order:1001", "", 200, "")
-			line := <-lines
+			line := lines.with(t, "GET")
 			if !regexp.MustCompile(tt.want).MatchString(line) {
 				t.Errorf("logged %q; want %s", line, tt.want)
 			}
