@@ -106,7 +106,7 @@ func TestPrinted(t *testing.T) {
 		{start, []string{"-allowed-keys", "order:{sub}:*"}, []string{"No rule of ALLOWED_KEYS gives a key to paste here.", `{"key":"…"}`}, []string{"  curl "}},
 		{start, []string{"-allowed-keys", "order:{sub}:*", "-claims", `{"sub":"42"}`}, []string{"/v1/items/order:42:1001\n", "/storage/order:42:2000?ttl=90s", "max-age=60, the most that the settings allow"}, nil},
 		{start, []string{"-allowed-keys", "order:* max-age=2s"}, []string{"max-age=2, the most that the settings allow", "the function's for 1s, one in a browser or another cache until 2s\n(the max-age of the rule)", "NOT_FOUND_MAX_AGE=2s"}, nil},
-		{startReal, nil, []string{"  curl -i ROOT/v1/items/order:1001\n", `{"key":"order:1001"}`, "with a key of yours"}, []string{"/storage/", "embedded", "demo"}},
+		{startReal, nil, []string{"  curl -i ROOT/v1/items/order:1001\n", `{"key":"order:1001"}`, "with a key of yours", "VOXIMPLANT_APPLICATION_ID=42 (-application-id)\n"}, []string{"/storage/", "embedded", "demo"}},
 	}
 	for _, tt := range tests {
 		root, printed := tt.start(t, nil, tt.args...)
