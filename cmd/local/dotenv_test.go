@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"maps"
 	"os"
 	"strings"
@@ -63,10 +61,7 @@ func TestDotEnv(t *testing.T) {
 	check(t, "GET", root+"/v1/items/secret:token", "", 200, "not for callers")
 
 	write("A=1\nB=2\nsecret")
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	err := run(ctx, []string{"-addr", "127.0.0.1:0"}, map[string]string{}, noWriter{t, cancel}, new(bytes.Buffer))
-	if err == nil || !strings.HasPrefix(err.Error(), ".env line 3 is malformed; accepted: NAME=value") {
+	if err := refusal(t, nil); err == nil || !strings.HasPrefix(err.Error(), ".env line 3 is malformed; accepted: NAME=value") {
 		t.Errorf("run = %v; want the file and the line", err)
 	}
 }

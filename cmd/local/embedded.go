@@ -53,7 +53,7 @@ func embedded(ctx context.Context, o options, v *variables, stderr io.Writer) (*
 	key := func(context.Context) (*auth.ServiceAccountKey, error) {
 		return auth.ParseServiceAccountKey(account.Credentials())
 	}
-	prepareEmbedded(v, o, "http://"+listener.Addr().String()+"/platform_api")
+	v.values["VOXIMPLANT_API_URL"] = "http://" + listener.Addr().String() + "/platform_api"
 	f, settings, err := build(ctx, o, v, key, stderr)
 	if err != nil {
 		return nil, err
@@ -68,15 +68,13 @@ func embedded(ctx context.Context, o options, v *variables, stderr io.Writer) (*
 	return p, nil
 }
 
-// prepareEmbedded sets the variables for the embedded API at url.
-func prepareEmbedded(v *variables, o options, url string) {
+// prepareEmbedded sets the variables for an embedded API, but for its URL.
+func prepareEmbedded(v *variables, o options) {
 	const demo = "the demo"
 	v.drop("without -credentials the storage is the embedded one", "VOXIMPLANT_SECRET_ID", "VOXIMPLANT_APPLICATION_ID", "VOXIMPLANT_APPLICATION_NAME", "VOXIMPLANT_API_URL")
 	v.flag("ALLOWED_KEYS", o.allowedKeys, "-allowed-keys")
 	v.offer("ALLOWED_KEYS", demoKeys, demo)
 	v.offer("LOG_KEYS", "true", demo)
 	v.offer("RAW_VALUES", "true", demo)
-	for name, value := range map[string]string{"SECRET_ID": "embedded", "APPLICATION_ID": fmt.Sprint(demoApplication), "API_URL": url} {
-		v.values["VOXIMPLANT_"+name] = value // of no interest to anybody
-	}
+	v.values["VOXIMPLANT_SECRET_ID"], v.values["VOXIMPLANT_APPLICATION_ID"] = "embedded", fmt.Sprint(demoApplication) // of no interest to anybody
 }

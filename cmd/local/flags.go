@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"voxkv/internal/settings"
@@ -21,14 +23,14 @@ type options struct {
 	claims        string
 	json          bool
 	version       bool
-	user          *user // who asks
+	caller        *simulatedCaller // who asks
 }
 
-// mayPlay reports whether somebody may be played: with a real account only where nobody but this machine can ask.
-func (o options) mayPlay() bool { return o.credentials == "" || loopback(o.addr) }
+// maySimulate reports whether a caller may be simulated: with a real account only where nobody but this machine can ask.
+func (o options) maySimulate() bool { return o.credentials == "" || loopback(o.addr) }
 
 func parse(args []string, stderr io.Writer) (options, error) {
-	o := options{user: &user{}}
+	o := options{caller: &simulatedCaller{}}
 	flags := o.flags()
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -39,7 +41,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	case flags.NArg() > 0:
 		return o, fmt.Errorf("unexpected argument %q; accepted: %s, see -help", flags.Arg(0), flagNames(flags))
 	}
-	return o, o.check()
+	return o, nil
 }
 
 func (o *options) flags() *flag.FlagSet {
@@ -57,24 +59,28 @@ func (o *options) flags() *flag.FlagSet {
 	return flags
 }
 
-// check refuses flags that do not go together.
+// check refuses flags that are malformed or do not go together. It has all of them in its error.
 func (o options) check() error {
-	switch _, known := faultNamed(o.fault); {
-	case !plainName.MatchString(o.functionName):
-		return fmt.Errorf("-function-name %q; accepted: 1 to 64 letters, digits, - and _", o.functionName)
-	case o.applicationID != "" && o.credentials == "":
-		return errors.New("-application-id needs -credentials: the embedded storage has an application of its own")
-	case o.claims != "" && !o.mayPlay():
-		return fmt.Errorf("-claims and -credentials go together at an address of this machine only, such as localhost:8080: whoever else reached -addr %q would read as that user", o.addr)
-	case o.fault != noFault && o.credentials != "":
-		return errors.New("-fault goes without -credentials: only the embedded storage can be made to fail")
-	case !known:
-		return fmt.Errorf("-fault %q; accepted: %s", o.fault, faultNames())
+	var problems []error
+	refuse := func(text string, args ...any) { problems = append(problems, fmt.Errorf(text, args...)) }
+	if !plainName.MatchString(o.functionName) {
+		refuse("-function-name %q; accepted: 1 to 64 letters, digits, - and _", o.functionName)
 	}
-	if err := o.user.become(o.claims); err != nil {
-		return fmt.Errorf("-claims: %w", err)
+	if o.applicationID != "" && o.credentials == "" {
+		refuse("-application-id needs -credentials: the embedded storage has an application of its own")
 	}
-	return nil
+	if o.claims != "" && !o.maySimulate() {
+		refuse("-claims and -credentials go together at an address of this machine only, such as localhost:8080: whoever else reached -addr %q would read as that user", o.addr)
+	}
+	if err := o.caller.setClaims(o.claims); err != nil {
+		refuse("-claims: %w", err)
+	}
+	if _, known := faultNamed(o.fault); !known {
+		refuse("-fault %q; accepted: %s", o.fault, faultNames())
+	} else if o.fault != noFault && o.credentials != "" {
+		refuse("-fault goes without -credentials: only the embedded storage can be made to fail")
+	}
+	return errors.Join(problems...)
 }
 
 func flagNames(flags *flag.FlagSet) string {
@@ -113,4 +119,18 @@ NO_COLOR keeps colours out of the log.
 		}
 		fmt.Fprintln(w)
 	}
+}
+
+// version is that of the module, and of the sources where Go knows it.
+func version() string {
+	text := "voxkv local"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		text += " " + info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				text += " " + s.Value
+			}
+		}
+	}
+	return text + ", " + runtime.Version()
 }

@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"voxkv/internal/voximplanttest"
 )
@@ -21,6 +24,22 @@ func (p printed) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
+// with returns the first text that has part in it. Others may come before: a slow machine may have something to say at its
+// start.
+func (p printed) with(t *testing.T, part string) string {
+	t.Helper()
+	for {
+		select {
+		case text := <-p:
+			if strings.Contains(text, part) {
+				return text
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("nothing is printed that has %q in it", part)
+		}
+	}
+}
+
 // start runs the command on a free port until the test ends, which must be
 // without an error. It returns the server's root and what the command printed
 // below it.
@@ -29,13 +48,23 @@ func start(t *testing.T, environ map[string]string, args ...string) (root, examp
 	return startLogging(t, io.Discard, environ, args...)
 }
 
+// startReal is start with a real account, which has order:1 and, outside the allow-list, secret.
+func startReal(t *testing.T, environ map[string]string, args ...string) (root, examples string) {
+	t.Helper()
+	all := map[string]string{"VOXIMPLANT_API_URL": newAPI(t)}
+	maps.Copy(all, environ)
+	return start(t, all, append(realFlags(t), args...)...)
+}
+
 // startLogging is start with a place for the log.
 func startLogging(t *testing.T, log io.Writer, environ map[string]string, args ...string) (root, examples string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	out, ended := make(printed, 2), make(chan error, 1)
+	all := map[string]string{"UPSTREAM_TIMEOUT": "1m"} // however slow the machine is
+	maps.Copy(all, environ)
 	go func() {
-		ended <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), environ, out, log)
+		ended <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), all, out, log)
 	}()
 	select {
 	case line := <-out:
@@ -50,6 +79,15 @@ func startLogging(t *testing.T, log io.Writer, environ map[string]string, args .
 		}
 	})
 	return root, <-out
+}
+
+// refusal runs the command, which must print nothing and not serve, and returns its error.
+func refusal(t *testing.T, environ map[string]string, args ...string) error {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	nothing := noWriter{t, cancel}
+	return run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), environ, nothing, nothing)
 }
 
 // send makes a request, whose header may hold Host, and returns the response and its body.
@@ -90,14 +128,30 @@ var sharedAccount = sync.OnceValues(func() (*voximplanttest.ServiceAccount, erro
 	return voximplanttest.NewServiceAccount(1234567)
 })
 
-// credentialsFile writes the shared account's credentials to a file whose name has a space.
-func credentialsFile(t *testing.T) string {
+// newAPI returns the root of a Management API that knows the shared account.
+func newAPI(t *testing.T) string {
 	t.Helper()
 	account, err := sharedAccount()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return file(t, "my credentials.json", account.Credentials())
+	api := &voximplanttest.Server{AccountID: account.AccountID, ApplicationID: 42}
+	api.AddKey(account.KeyID, &account.PrivateKey.PublicKey)
+	api.Put("order:1", "for real", time.Now().Add(time.Hour))
+	api.Put("secret", "not for callers", time.Now().Add(time.Hour))
+	server := httptest.NewServer(api)
+	t.Cleanup(server.Close)
+	return server.URL + "/platform_api"
+}
+
+// realFlags are the flags for the API of newAPI. The name of the credentials file has a space.
+func realFlags(t *testing.T) []string {
+	t.Helper()
+	account, err := sharedAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{"-credentials", file(t, "my credentials.json", account.Credentials()), "-application-id", "42", "-allowed-keys", "order:*"}
 }
 
 func file(t *testing.T, name string, content []byte) string {

@@ -47,7 +47,7 @@ type invocation struct {
 	arn            string
 	payload        []byte
 	trace          string
-	tail           *tail // of the log, nil if it is not asked for
+	tail           *logTail // of the log, nil if it is not asked for
 }
 
 // ServeHTTP answers one request as Lambda would. It refuses pages of other origins, like all that is only for this machine.
@@ -74,7 +74,7 @@ func (l *lambdaAPI) read(r *http.Request) (in invocation, err error) {
 	if in.id, err = smithyrand.NewUUID(rand.Reader).GetUUID(); err != nil {
 		return in, &apiError{http.StatusInternalServerError, "ServiceException", err.Error()}
 	}
-	if why := foreign(r, nil); why != "" {
+	if why := crossOrigin(r, nil); why != "" {
 		return in, &apiError{http.StatusForbidden, "AccessDeniedException", why}
 	}
 	name, isInvoke := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, lambdaPath+"functions/"), "/invocations")
@@ -92,7 +92,7 @@ func (l *lambdaAPI) read(r *http.Request) (in invocation, err error) {
 		return in, err
 	}
 	if logType == "Tail" && in.invocationType == "RequestResponse" {
-		in.tail = new(tail)
+		in.tail = new(logTail)
 	}
 	in.trace = r.Header.Get("X-Amzn-Trace-Id")
 	in.payload, err = payloadOf(r, in.invocationType)
@@ -168,7 +168,7 @@ func (in invocation) context(ctx context.Context) context.Context {
 		ctx = context.WithValue(ctx, "x-amzn-trace-id", in.trace) //nolint:revive,staticcheck // the key that aws-lambda-go uses
 	}
 	if in.tail != nil {
-		ctx = context.WithValue(ctx, tailKey{}, in.tail)
+		ctx = context.WithValue(ctx, logTailKey{}, in.tail)
 	}
 	return ctx
 }

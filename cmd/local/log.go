@@ -18,7 +18,7 @@ import (
 // to the page too.
 func newLog(w io.Writer, s settings.Settings, json, colour bool) *slog.Logger {
 	if json {
-		return slog.New(witness{tailing{function.NewLog(w, s).Handler(), s}})
+		return slog.New(pageRequestRecorder{logTailHandler{function.NewLog(w, s).Handler(), s}})
 	}
 	w = &lockedWriter{w: w}
 	lines := readable{w: w, colour: colour, Handler: slog.NewTextHandler(w, &slog.HandlerOptions{
@@ -30,7 +30,7 @@ func newLog(w io.Writer, s settings.Settings, json, colour bool) *slog.Logger {
 			return a
 		},
 	})}
-	return slog.New(witness{tailing{lines, s}})
+	return slog.New(pageRequestRecorder{logTailHandler{lines, s}})
 }
 
 const clock = "15:04:05"

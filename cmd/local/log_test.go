@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
@@ -12,40 +11,29 @@ import (
 	"testing"
 
 	"voxkv/internal/settings"
+	"voxkv/internal/settingstest"
 )
 
 // served logs one request the way the handler does.
-func served(log *slog.Logger, level slog.Level, attrs ...slog.Attr) {
-	log.LogAttrs(context.Background(), level, "request", append([]slog.Attr{
-		slog.String("request_id", "X"), slog.String("method", "GET"), slog.Float64("ms", 1.25), slog.Bool("cold_start", true),
-	}, attrs...)...)
+func served(log *slog.Logger, level slog.Level, attrs ...any) {
+	log.Log(context.Background(), level, "request", append([]any{"request_id", "X", "method", "GET", "ms", 1.25, "cold_start", true}, attrs...)...)
 }
 
 func TestReadableLog(t *testing.T) {
 	t.Parallel()
-	const ms = "1.2 ms  "
 	tests := []struct {
 		name  string
-		level slog.Level
-		attrs []slog.Attr
+		attrs []any
 		want  string // after the time
 	}{
-		{"a hit", slog.LevelInfo, []slog.Attr{slog.Int("status", 200), slog.String("route", "/v1/items/{key}"), slog.String("key", "order:1"), slog.String("cache", "hit")},
-			"GET     \x1b[32m200\x1b[0m  hit        " + ms + "/v1/items/order:1"},
-		{"by query", slog.LevelInfo, []slog.Attr{slog.Int("status", 304), slog.String("route", "/v1/items"), slog.String("key", "."), slog.String("cache", "miss")},
-			"GET     \x1b[36m304\x1b[0m  miss       " + ms + "/v1/items?key=."},
-		{"several keys", slog.LevelInfo, []slog.Attr{slog.Int("status", 200), slog.String("route", "/v1/items"), slog.Int("keys", 3)},
-			"GET     \x1b[32m200\x1b[0m             " + ms + "/v1/items (3 keys)"},
-		{"an invocation", slog.LevelInfo, []slog.Attr{slog.Int("status", 200), slog.String("route", "direct"), slog.String("key", "order:1"), slog.String("cache", "hit")},
-			"GET     \x1b[32m200\x1b[0m  hit        " + ms + "direct order:1"},
-		{"a write", slog.LevelInfo, []slog.Attr{slog.Int("status", 200), slog.String("route", "direct set"), slog.String("key", "order:1")},
-			"GET     \x1b[32m200\x1b[0m             " + ms + "direct set order:1"},
-		{"a list", slog.LevelInfo, []slog.Attr{slog.Int("status", 200), slog.String("route", "direct list")},
-			"GET     \x1b[32m200\x1b[0m             " + ms + "direct list"},
-		{"no route", slog.LevelInfo, []slog.Attr{slog.Int("status", 404), slog.String("route", ""), slog.String("code", "no_route")},
-			"GET     \x1b[33m404\x1b[0m             " + ms + "(no route)  no_route"},
-		{"a failure", slog.LevelWarn, []slog.Attr{slog.Int("status", 503), slog.String("route", "/v1/items/{key}"), slog.String("key", "a"), slog.String("cache", "none"), slog.String("code", "upstream_busy"), slog.String("error", "two\nlines \x1b[0m")},
-			"GET     \x1b[31m503\x1b[0m  none       " + ms + `/v1/items/a  upstream_busy  "two\nlines \x1b[0m"`},
+		{"a hit", []any{"status", 200, "route", "/v1/items/{key}", "key", "order:1", "cache", "hit"}, "GET     \x1b[32m200\x1b[0m  hit        1.2 ms  /v1/items/order:1"},
+		{"by query", []any{"status", 304, "route", "/v1/items", "key", ".", "cache", "miss"}, "GET     \x1b[36m304\x1b[0m  miss       1.2 ms  /v1/items?key=."},
+		{"several keys", []any{"status", 200, "route", "/v1/items", "keys", 3}, "GET     \x1b[32m200\x1b[0m             1.2 ms  /v1/items (3 keys)"},
+		{"an invocation", []any{"status", 200, "route", "direct", "key", "order:1", "cache", "hit"}, "GET     \x1b[32m200\x1b[0m  hit        1.2 ms  direct order:1"},
+		{"a list", []any{"status", 200, "route", "direct list"}, "GET     \x1b[32m200\x1b[0m             1.2 ms  direct list"},
+		{"no route", []any{"status", 404, "route", "", "code", "no_route"}, "GET     \x1b[33m404\x1b[0m             1.2 ms  (no route)  no_route"},
+		{"a failure", []any{"status", 503, "route", "/v1/items/{key}", "key", "a", "cache", "none", "code", "upstream_busy", "error", "two\nlines \x1b[0m"},
+			"GET     \x1b[31m503\x1b[0m  none       1.2 ms  " + `/v1/items/a  upstream_busy  "two\nlines \x1b[0m"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -56,7 +44,7 @@ func TestReadableLog(t *testing.T) {
 					want = regexp.MustCompile("\x1b\\[[0-9]+m").ReplaceAllString(want, "")
 				}
 				var out bytes.Buffer
-				served(newLog(&out, settings.Settings{}, false, colour), tt.level, tt.attrs...)
+				served(newLog(&out, settings.Settings{}, false, colour), slog.LevelInfo, tt.attrs...)
 				when, got, _ := strings.Cut(out.String(), "  ")
 				if got != want+"\n" || !regexp.MustCompile(`^\d\d:\d\d:\d\d$`).MatchString(when) {
 					t.Errorf("logged %q; want the time and %q", out.String(), want)
@@ -77,49 +65,31 @@ func TestReadableLogOfTheRest(t *testing.T) {
 
 func TestLogLevel(t *testing.T) {
 	t.Parallel()
-	s, err := settings.Read(map[string]string{
-		"LOG_LEVEL": "error", "VOXIMPLANT_SECRET_ID": "x", "VOXIMPLANT_APPLICATION_ID": "1", "ALLOWED_KEYS": "*",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := settingstest.Read(t, settingstest.Environ("LOG_LEVEL", "error"))
 	for _, asJSON := range []bool{false, true} {
 		var out bytes.Buffer
 		log := newLog(&out, s, asJSON, false)
-		served(log, slog.LevelWarn, slog.Int("status", 503))
-		served(log, slog.LevelError, slog.Int("status", 502))
+		served(log, slog.LevelWarn, "status", 503)
+		served(log, slog.LevelError, "status", 502)
 		if strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), "502") {
 			t.Errorf("logged %q; want the error alone", out.String())
 		}
 	}
 }
 
+// TestLogs: the log of the command is for people, or as on AWS.
 func TestLogs(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name    string
-		args    []string
-		environ map[string]string
-		want    string
-	}{
-		{"for people", nil, map[string]string{}, `  GET     200  miss .* ms  /v1/items/order:1001\n`},
-		{"for people, without keys", nil, map[string]string{"LOG_KEYS": "false"}, `  GET     200  miss .* ms  /v1/items/[0-9a-f]{16}\n`},
-		{"for machines", []string{"-json"}, map[string]string{}, `"method":"GET","route":"/v1/items/\{key\}","status":200,`},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			lines := make(printed, 9)
-			root, _ := startLogging(t, lines, tt.environ, tt.args...)
-			check(t, "GET", root+"/v1/items/order:1001", "", 200, "")
-			line := <-lines
-			if !regexp.MustCompile(tt.want).MatchString(line) {
-				t.Errorf("logged %q; want %s", line, tt.want)
-			}
-			if isJSON := json.Valid([]byte(line)); isJSON != (len(tt.args) > 0) {
-				t.Errorf("logged %q: JSON is %v", line, isJSON)
-			}
-		})
+	for want, args := range map[string][]string{
+		`^[0-9:]{8}  GET     200  miss .* ms  /v1/items/order:1001\n$`:         nil,
+		`^\{.*"method":"GET","route":"/v1/items/\{key\}","status":200,.*\}\n$`: {"-json"},
+	} {
+		lines := make(printed, 9)
+		root, _ := startLogging(t, lines, nil, args...)
+		check(t, "GET", root+"/v1/items/order:1001", "", 200, "")
+		if line := lines.with(t, "GET"); !regexp.MustCompile(want).MatchString(line) {
+			t.Errorf("logged %q; want %s", line, want)
+		}
 	}
 }
 

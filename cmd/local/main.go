@@ -4,8 +4,6 @@
 package main
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -31,7 +29,7 @@ func main() {
 	switch err := run(ctx, os.Args[1:], settings.Environment(), os.Stdout, os.Stderr); {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
-		fmt.Fprintln(os.Stderr, "local:", strings.ReplaceAll(err.Error(), "\n", "; "))
+		fmt.Fprintln(os.Stderr, "local:", strings.ReplaceAll(err.Error(), "\n", "\nlocal: "))
 		os.Exit(1)
 	}
 }
@@ -51,11 +49,12 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 		return err
 	}
 	v.printNotes(stderr)
-	listener, err := listen(ctx, o.addr)
+	listener, err := prepare(ctx, o, v)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
+	v.printNotes(stderr)
 	begin := embedded
 	if o.credentials != "" {
 		begin = realAPI
@@ -64,12 +63,29 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 	if err != nil {
 		return err
 	}
-	v.printNotes(stderr)
-	if o.mayPlay() {
-		p.play(o.user)
+	if o.maySimulate() {
+		p.simulate(o.caller)
 	}
 	p.printStart(stdout, root(o.addr, listener.Addr()), v)
 	return serve(ctx, listener, p, stderr)
+}
+
+// prepare sets the variables that flags stand for, and binds the address. The error has everything that is wrong, each on a
+// line of its own: nobody is to mend one thing and only then be told of the next.
+func prepare(ctx context.Context, o options, v *variables) (net.Listener, error) {
+	problems := []error{o.check()}
+	if o.credentials == "" {
+		prepareEmbedded(v, o)
+	} else {
+		problems = append(problems, prepareReal(ctx, v, o))
+	}
+	_, settingsErr := v.read()
+	listener, addrErr := listen(ctx, o.addr)
+	err := errors.Join(append(problems, settingsErr, addrErr)...)
+	if err != nil && listener != nil {
+		listener.Close()
+	}
+	return listener, err
 }
 
 // root is the URL to open: the name that was asked for, with the port that it became.
@@ -80,20 +96,6 @@ func root(asked string, got net.Addr) string {
 		host = "localhost"
 	}
 	return "http://" + net.JoinHostPort(host, port)
-}
-
-// printStart prints the URL, the settings, and command lines to paste. Programs read the first line.
-func (p *playground) printStart(w io.Writer, root string, v *variables) {
-	fmt.Fprintf(w, "voxkv is at %s\n", root)
-	var rest bytes.Buffer
-	v.print(&rest, p.settings)
-	if p.embedded != nil {
-		p.printEmbedded(&rest, root)
-	} else {
-		p.printReal(&rest, root)
-	}
-	printInvoke(&rest, root, p.options.functionName, cmp.Or(p.read, "…"))
-	fmt.Fprint(w, rest.String())
 }
 
 func listen(ctx context.Context, addr string) (net.Listener, error) {

@@ -6,10 +6,7 @@ import (
 	"encoding/json"
 	"html/template"
 	"io/fs"
-	"net"
 	"net/http"
-	"net/netip"
-	"slices"
 	"strings"
 
 	"voxkv"
@@ -27,19 +24,19 @@ type playground struct {
 	function http.Handler
 	settings settings.Settings
 	options  options
-	read     string       // a key to begin with; empty if the rules tell none
-	write    string       // a key to write
-	lambda   http.Handler // the function, as Lambda's Invoke
-	embedded *embeddedAPI // nil with the real API
-	user     *user        // who asks; nil if nobody may be played
+	read     string           // a key to begin with; empty if the rules tell none
+	write    string           // a key to write
+	lambda   http.Handler     // the function, as Lambda's Invoke
+	embedded *embeddedAPI     // nil with the real API
+	caller   *simulatedCaller // who asks; nil if claims may not be simulated
 	page     *http.ServeMux
-	visits   visits
+	requests pageRequests
 }
 
 func newPlayground(function http.Handler, s settings.Settings, e *embeddedAPI, o options) *playground {
 	p := &playground{function: function, settings: s, options: o, embedded: e, page: http.NewServeMux()}
 	p.page.HandleFunc("GET /{$}", p.serveIndex)
-	p.page.HandleFunc("GET "+pagePath+"requests/{mark}", p.serveVisit)
+	p.page.HandleFunc("GET "+pagePath+"requests/{id}", p.servePageRequest)
 	p.handleFiles()
 	if e != nil {
 		p.page.HandleFunc("PUT "+pagePath+"fault", e.serveFault)
@@ -47,10 +44,10 @@ func newPlayground(function http.Handler, s settings.Settings, e *embeddedAPI, o
 	return p
 }
 
-// play makes u the one who asks, whom the page may change.
-func (p *playground) play(u *user) {
-	p.user = u
-	p.page.HandleFunc("PUT "+pagePath+"claims", u.serveBecome)
+// simulate makes c the one who asks, whose claims the page may change.
+func (p *playground) simulate(c *simulatedCaller) {
+	p.caller = c
+	p.page.HandleFunc("PUT "+pagePath+"claims", c.serveClaims)
 }
 
 // ServeHTTP leaves to the function all that is not the playground's own.
@@ -63,12 +60,12 @@ func (p *playground) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.lambda.ServeHTTP(w, r)
 		return
 	case p.embedded != nil && strings.HasPrefix(path, storagePath):
-		own = http.HandlerFunc(p.embedded.serveItems) // a ServeMux would clean the keys . and .. away
+		own = http.HandlerFunc(p.embedded.serveStorage) // a ServeMux would clean the keys . and .. away
 	default:
 		p.serveFunction(w, r)
 		return
 	}
-	if why := foreign(r, nil); why != "" {
+	if why := crossOrigin(r, nil); why != "" {
 		http.Error(w, why, http.StatusForbidden)
 		return
 	}
@@ -80,42 +77,15 @@ func (p *playground) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // as the page, except from the origins that CORS_ORIGINS names.
 func (p *playground) serveFunction(w http.ResponseWriter, r *http.Request) {
 	if p.embedded == nil {
-		if why := foreign(r, p.settings.CORSOrigins); why != "" {
+		if why := crossOrigin(r, p.settings.CORSOrigins); why != "" {
 			http.Error(w, why+", unless CORS_ORIGINS names it", http.StatusForbidden)
 			return
 		}
 	}
-	if p.user != nil {
-		r = p.user.asking(r)
+	if p.caller != nil {
+		r = p.caller.withClaims(r)
 	}
-	p.visits.serve(p.function, w, r)
-}
-
-// foreign tells why r is not from this machine's own page, its address bar, a command line or a page of an allowed
-// origin; "" if it is. Without the first rule, a page could give its own name the address 127.0.0.1, and so become of our
-// origin.
-func foreign(r *http.Request, allowed []string) string {
-	if !loopback(r.Host) {
-		return "only by a name of this machine, such as http://localhost:8080"
-	}
-	switch site := r.Header.Get("Sec-Fetch-Site"); {
-	case slices.Contains(allowed, r.Header.Get("Origin")):
-		return ""
-	case site == "same-origin", site == "none", r.URL.Path == "/" && r.Header.Get("Sec-Fetch-Mode") == "navigate":
-		return ""
-	case site == "" && (r.Header.Get("Origin") == "" || r.Header.Get("Origin") == "http://"+r.Host):
-		return "" // no browser, or one from before 2023
-	}
-	return "not for pages of another origin"
-}
-
-func loopback(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = strings.Trim(hostport, "[]")
-	}
-	ip, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
+	p.requests.serve(p.function, w, r)
 }
 
 // pageHeaders lets the page load nothing and talk to nobody but its own origin.
@@ -155,7 +125,7 @@ type pageData struct {
 	FunctionName                string
 	RawValues, AllowWrites      bool
 	CacheMaxAge, NotFoundMaxAge int64
-	User                        bool
+	SimulatesCaller             bool
 	Claims                      string
 }
 
@@ -165,10 +135,10 @@ func (p *playground) serveIndex(w http.ResponseWriter, _ *http.Request) {
 	page := pageData{
 		Storage: p.embedded != nil, Faults: faults(), Example: p.read, FunctionName: p.options.functionName,
 		RawValues: s.RawValues, AllowWrites: s.AllowWrites, CacheMaxAge: s.CacheMaxAge.Milliseconds(), NotFoundMaxAge: s.NotFoundMaxAge.Milliseconds(),
-		User: p.user != nil,
+		SimulatesCaller: p.caller != nil,
 	}
-	if p.user != nil {
-		page.Claims = p.user.shown()
+	if p.caller != nil {
+		page.Claims = p.caller.claimsText()
 	}
 	if p.embedded != nil {
 		page.Failing, page.ExampleToWrite = p.embedded.fault(), p.write
@@ -186,9 +156,9 @@ func (p *playground) serveIndex(w http.ResponseWriter, _ *http.Request) {
 	w.Write(html.Bytes())
 }
 
-// serveVisit tells what became of a request of the page; null if the browser's cache has answered it.
-func (p *playground) serveVisit(w http.ResponseWriter, r *http.Request) {
-	writeJSON(w, p.visits.marked(r.Context(), r.PathValue("mark")))
+// servePageRequest tells what became of a request of the page; null if the browser's cache has answered it.
+func (p *playground) servePageRequest(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, p.requests.wait(r.Context(), r.PathValue("id")))
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

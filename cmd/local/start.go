@@ -1,11 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/url"
-	"runtime"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -16,24 +16,24 @@ import (
 	"voxkv/voximplant"
 )
 
-// version is that of the module, and of the sources where Go knows it.
-func version() string {
-	text := "voxkv local"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		text += " " + info.Main.Version
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				text += " " + s.Value
-			}
-		}
+// printStart prints the URL, the settings, and command lines to paste. Programs read the first line.
+func (p *playground) printStart(w io.Writer, root string, v *variables) {
+	fmt.Fprintf(w, "voxkv is at %s\n", root)
+	var rest bytes.Buffer
+	v.print(&rest, p.settings)
+	if p.embedded != nil {
+		p.printEmbedded(&rest, root)
+	} else {
+		p.printReal(&rest, root)
 	}
-	return text + ", " + runtime.Version()
+	printInvoke(&rest, root, p.options.functionName, cmp.Or(p.read, "…"))
+	fmt.Fprint(w, rest.String())
 }
 
 // examples sets the keys to read and to write, the first of which is order:1001 if that is allowed.
 func (p *playground) examples(list string) {
-	p.read = exampleKey(p.settings, list, "1001", p.options.user.caller(), "order:1001")
-	p.write = exampleKey(p.settings, list, "2000", p.options.user.caller(), "order:2000")
+	p.read = exampleKey(p.settings, list, "1001", p.options.caller.caller(), "order:1001")
+	p.write = exampleKey(p.settings, list, "2000", p.options.caller.caller(), "order:2000")
 }
 
 // exampleKey returns a key that the rules of list allow to the caller by: preferred, or else one made from the first rule
@@ -90,7 +90,7 @@ func (p *playground) printEmbedded(w io.Writer, root string) {
 	}
 	local, cache := p.keptFor(p.write)
 	setting := "CACHE_MAX_AGE"
-	if p.settings.AllowedKeys.Decide(p.write, p.options.user.caller()).MaxAge != nil {
+	if p.settings.AllowedKeys.Decide(p.write, p.options.caller.caller()).MaxAge != nil {
 		setting = "the max-age of the rule"
 	}
 	fmt.Fprintf(w, `After a PUT or DELETE copies may still answer: the function's for %v, one in a browser or another cache until %v
@@ -100,7 +100,7 @@ func (p *playground) printEmbedded(w io.Writer, root string) {
 
 // aboutMaxAge explains the max-age of an item that has just been written with 90 seconds to live.
 func (p *playground) aboutMaxAge() string {
-	rule := p.settings.AllowedKeys.Decide(p.write, p.options.user.caller())
+	rule := p.settings.AllowedKeys.Decide(p.write, p.options.caller.caller())
 	private := p.settings.CacheScope == "private" || rule.Private
 	got := freshness.Of(lookup.Answer{Left: 89 * time.Second, Rule: rule}, p.settings.CacheMaxAge, private).MaxAge
 	_, ceiling := p.keptFor(p.write)

@@ -17,6 +17,7 @@ type variables struct {
 	from   map[string]string // such as .env or -allowed-keys; by name
 	dotEnv string            // the file that was read, empty if there is none
 	notes  []string          // what was given and has no effect
+	needs  map[string]string // what to say of a variable that is required and not set, where that names a flag; by name
 }
 
 // gather reads the .env file at path, if there is one, beside environ, which wins.
@@ -94,7 +95,10 @@ func (v *variables) read() (settings.Settings, error) {
 	lines := strings.Split(err.Error(), "\n")
 	for i, line := range lines {
 		name, rest, _ := strings.Cut(line, " ")
-		if from := v.from[name]; strings.HasPrefix(from, "-") {
+		switch from := v.from[name]; {
+		case v.needs[name] != "" && strings.HasPrefix(rest, "is not set"):
+			lines[i] = v.needs[name]
+		case strings.HasPrefix(from, "-"):
 			lines[i] = from + " " + rest
 		}
 	}

@@ -61,11 +61,10 @@ func TestLinks(t *testing.T) {
 // TestSources: every Go file that a document names by its path is there.
 func TestSources(t *testing.T) {
 	t.Parallel()
-	source := regexp.MustCompile("`([a-zA-Z0-9_./-]+\\.go)`")
 	for _, name := range files(t, ".md") {
-		for _, found := range source.FindAllStringSubmatch(read(t, name), -1) {
-			if _, err := os.Stat(root + "/" + found[1]); err != nil {
-				t.Errorf("%s: there is no %s", name, found[1])
+		for source := range found(read(t, name), "`([a-zA-Z0-9_./-]+\\.go)`") {
+			if _, err := os.Stat(root + "/" + source); err != nil {
+				t.Errorf("%s: there is no %s", name, source)
 			}
 		}
 	}
@@ -73,7 +72,7 @@ func TestSources(t *testing.T) {
 
 // prose is a document without its code.
 func prose(text string) string {
-	return regexp.MustCompile("`[^`\n]+`").ReplaceAllString(fences.ReplaceAllString(text, ""), "`code`")
+	return regexp.MustCompile(quoted).ReplaceAllString(fences.ReplaceAllString(text, ""), "`code`")
 }
 
 // anchors returns the anchors that GitHub gives the headings of a document.

@@ -9,29 +9,25 @@ import (
 	"testing"
 )
 
+// quoted is code in a document.
+const quoted = "`([^`\n]+)`"
+
 // TestMap: CONTRIBUTING.md says what each package and each directory is for.
 func TestMap(t *testing.T) {
 	t.Parallel()
-	page := read(t, "CONTRIBUTING.md")
-	missing := map[string]bool{}
+	dirs := map[string]bool{}
 	for _, name := range files(t, ".go") {
-		dir := path.Dir(name)
-		top, _, _ := strings.Cut(dir, "/")
-		if strings.HasSuffix(name, "_test.go") || top == "bench" || top == "examples" || top == "test" {
-			continue
+		top, _, _ := strings.Cut(name, "/")
+		if !strings.HasSuffix(name, "_test.go") && top != "bench" && top != "examples" && top != "test" {
+			dirs[path.Dir(name)] = true
 		}
-		missing[dir] = !strings.Contains(page, "`"+dir+"`")
 	}
 	for _, name := range files(t, ".md") {
 		if top, _, below := strings.Cut(name, "/"); below {
-			missing[top] = !strings.Contains(page, "`"+top+"`")
+			dirs[top] = true
 		}
 	}
-	for dir, is := range missing {
-		if is {
-			t.Errorf("CONTRIBUTING.md has no row for %s", dir)
-		}
-	}
+	missing(t, dirs, found(read(t, "CONTRIBUTING.md"), quoted), "CONTRIBUTING.md has no row for this directory")
 }
 
 // TestImportsGoDown: a package imports only packages whose rows in the map of CONTRIBUTING.md are below its own.
@@ -66,14 +62,9 @@ func TestImportsGoDown(t *testing.T) {
 // TestDependencies: CONTRIBUTING.md has a reason for each direct dependency.
 func TestDependencies(t *testing.T) {
 	t.Parallel()
-	page := read(t, "CONTRIBUTING.md")
-	direct := regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(read(t, "go.mod"), -1)
+	direct := found(read(t, "go.mod"), `(?m)^\t(?:github\.com/)?(\S+) v\S+$`)
 	if len(direct) < 5 {
 		t.Fatalf("go.mod has %d direct dependencies; want all of them", len(direct))
 	}
-	for _, module := range direct {
-		if name := strings.TrimPrefix(module[1], "github.com/"); !strings.Contains(page, "`"+name+"`") {
-			t.Errorf("CONTRIBUTING.md has no reason for %s", module[1])
-		}
-	}
+	missing(t, direct, found(read(t, "CONTRIBUTING.md"), quoted), "CONTRIBUTING.md has no reason for this module")
 }

@@ -2,7 +2,6 @@ package documents
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -15,21 +14,17 @@ import (
 func TestTypesFollowTheDocument(t *testing.T) {
 	t.Parallel()
 	var document map[string]any
-	text, err := os.ReadFile(root + "/openapi.yaml")
-	if err == nil {
-		err = yaml.Unmarshal(text, &document)
+	if err := yaml.Unmarshal([]byte(read(t, "openapi.yaml")), &document); err != nil {
+		t.Fatal(err)
 	}
-	types, typesErr := os.ReadFile(root + "/examples/javascript/types.d.ts")
-	if err != nil || typesErr != nil {
-		t.Fatal(err, typesErr)
-	}
+	types := read(t, "examples/javascript/types.d.ts")
 	found := 0
 	for _, part := range []string{"paths", "components"} {
-		for where, said := range sayings(part, document[part]) {
+		for _, said := range sayings(part, document[part]) {
 			for line := range strings.Lines(said) {
 				found++
-				if line = strings.TrimSpace(line); !strings.Contains(string(types), line) {
-					t.Errorf("%s: examples/javascript/types.d.ts does not have %q; run make types", where, line)
+				if line = strings.TrimSpace(line); !strings.Contains(types, line) {
+					t.Errorf("examples/javascript/types.d.ts does not have %q of openapi.yaml; run make types", line)
 				}
 			}
 		}
@@ -39,37 +34,29 @@ func TestTypesFollowTheDocument(t *testing.T) {
 	}
 }
 
-// sayings returns what a type can show of a part of an OpenAPI document, by its place: descriptions, the elements of
+// sayings returns what a type can show of the part of an OpenAPI document that is called name: descriptions, the elements of
 // enums, and the names of paths, members and headers.
-func sayings(place string, part any) map[string]string {
-	said := map[string]string{}
-	add := func(name string, value any) {
-		for where, text := range sayings(place+"."+name, value) {
-			said[where] = text
-		}
-	}
+func sayings(name string, part any) (said []string) {
 	switch part := part.(type) {
 	case map[string]any:
-		for name, value := range part {
+		for member, value := range part {
 			switch text, isText := value.(string); {
-			case slices.Contains([]string{"example", "examples", "tags", "oneOf"}, name):
+			case slices.Contains([]string{"example", "examples", "tags", "oneOf"}, member):
 				continue // which the generator leaves out
-			case isText && (name == "description" || name == "summary"):
-				said[place+"."+name] = text
-			case slices.Contains([]string{"paths", "properties", "headers"}, lastName(place)):
-				said[place+"."+name] = name
+			case isText && (member == "description" || member == "summary"):
+				said = append(said, text)
+			case slices.Contains([]string{"paths", "properties", "headers"}, name):
+				said = append(said, member)
 			}
-			add(name, value)
+			said = append(said, sayings(member, value)...)
 		}
 	case []any:
-		for i, value := range part {
-			if lastName(place) == "enum" {
-				said[fmt.Sprint(place, ".", i)] = fmt.Sprint(value)
+		for _, value := range part {
+			if name == "enum" {
+				said = append(said, fmt.Sprint(value))
 			}
-			add(fmt.Sprint(i), value)
+			said = append(said, sayings("", value)...)
 		}
 	}
 	return said
 }
-
-func lastName(place string) string { return place[strings.LastIndex(place, ".")+1:] }

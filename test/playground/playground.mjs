@@ -521,7 +521,7 @@ async function address(page) {
 }
 
 async function states(page) {
-  return page.locator('#way li').evaluateAll((steps) => steps.map((step) => step.className));
+  return page.locator('#hops li').evaluateAll((hops) => hops.map((hop) => hop.className));
 }
 
 async function fits(page) {

@@ -1,6 +1,6 @@
 // The latest answer: its value, its clocks and who gave it.
 import { $, clock, element, say } from './dom.js';
-import { wayOf } from './way.js';
+import { hopsOf } from './hops.js';
 
 let shown; // what the clocks need
 
@@ -12,21 +12,21 @@ export function busy(button, on) {
 }
 
 // showHTTP shows an answer over HTTP, and returns who gave it.
-export function showHTTP({ form, key, response, body, parsed, visit, now, fresh }) {
-  const { by, sum, steps } = wayOf(visit);
+export function showHTTP({ form, key, response, body, parsed, logged, now, fresh }) {
+  const { by, sum, hops } = hopsOf(logged);
   const again = response.headers.get('Retry-After');
   const status = [response.status, response.ok ? '' : parsed?.code].filter(Boolean).join(' ');
   say('summary', `${status}. ${sum}${again ? ` Ask again in ${again} s.` : ''}`, response.ok ? 'good' : 'bad');
-  steps.forEach(([state, text], i) => {
-    const step = $('way').children[i];
-    step.className = state;
-    step.querySelector('span').textContent = text;
+  hops.forEach(([state, text], i) => {
+    const hop = $('hops').children[i];
+    hop.className = state;
+    hop.querySelector('span').textContent = text;
   });
   const value = form === 'value' && response.ok ? body : form === 'parsed' && parsed && 'value_json' in parsed ? parsed.value_json : parsed?.value;
   $('headers-title').textContent = 'Headers that a page of another origin may read';
   show({ what: key, body, parsed, value: response.ok && form !== 'batch' ? value : undefined, headers: readable(response.headers) });
   shown = { key, now, ends: parsed?.expires_at ? parsed.expires_at * 1000 : NaN, fresh };
-  $('way').hidden = $('clocks').hidden = false;
+  $('hops').hidden = $('clocks').hidden = false;
   tick();
   return { by, status };
 }
@@ -42,7 +42,7 @@ export function showDirect({ response, body, parsed, failed, now }) {
     key: item?.key, now, ends: item?.expires_at ? item.expires_at * 1000 : NaN,
     fresh: item?.max_age > 0 ? now() + item.max_age * 1000 : null,
   };
-  $('way').hidden = true;
+  $('hops').hidden = true;
   $('clocks').hidden = item?.max_age === undefined;
   tick();
 }

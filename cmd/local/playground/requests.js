@@ -12,24 +12,24 @@ export function pathOf({ form, key }) {
 
 // ask makes one request over HTTP.
 export async function ask(view, signal) {
-  const mark = crypto.randomUUID();
+  const id = crypto.randomUUID();
   const elapsed = stopwatch();
-  const response = await fetch(pathOf(view), { cache: view.cache, signal, headers: { 'Playground-Request': mark } });
+  const response = await fetch(pathOf(view), { cache: view.cache, signal, headers: { 'Playground-Request': id } });
   const body = await response.text();
   const ms = elapsed();
-  const { visit, now } = await visitOf(mark, signal);
+  const { logged, now } = await loggedOf(id, signal);
   const parsed = response.headers.get('Content-Type')?.includes('json') ? parse(body) : undefined;
-  return { ...view, response, body, parsed, ms, visit, now, fresh: freshUntil(response.headers) };
+  return { ...view, response, body, parsed, ms, logged, now, fresh: freshUntil(response.headers) };
 }
 
-// visitOf asks what the function made of the request; null if it got none. This answer never comes from a cache, so that
+// loggedOf asks what the function logged of the request; null if it got none. This answer never comes from a cache, so that
 // its Date is the server's clock, where an answer from a cache has the Date of when it was made. Date is whole seconds:
 // it may be almost one short.
-async function visitOf(mark, signal) {
+async function loggedOf(id, signal) {
   const since = stopwatch();
-  const response = await fetch(`/playground/requests/${mark}`, { cache: 'no-store', signal });
+  const response = await fetch(`/playground/requests/${id}`, { cache: 'no-store', signal });
   const date = Date.parse(response.headers.get('Date')) + 1000;
-  return { visit: await response.json(), now: () => date + since() };
+  return { logged: await response.json(), now: () => date + since() };
 }
 
 // freshUntil is by the server's clock, in milliseconds; null where the browser asks each time.

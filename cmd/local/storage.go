@@ -15,8 +15,8 @@ const (
 	maxTTL      = 90 * 24 * time.Hour
 )
 
-// serveItems lists the items at /storage/ and changes the one at /storage/{key}.
-func (s *embeddedAPI) serveItems(w http.ResponseWriter, r *http.Request) {
+// serveStorage lists the items at /storage/ and changes the one at /storage/{key}.
+func (s *embeddedAPI) serveStorage(w http.ResponseWriter, r *http.Request) {
 	key := strings.TrimPrefix(r.URL.Path, storagePath)
 	if key == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		s.listItems(w)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -11,12 +10,8 @@ import (
 	"voxkv/internal/settings"
 )
 
-// realAPI is the function with a key from a file.
-func realAPI(ctx context.Context, o options, v *variables, stderr io.Writer) (*playground, error) {
-	key := auth.KeyFile(o.credentials)
-	if _, err := key(ctx); err != nil {
-		return nil, fmt.Errorf("-credentials: %w; accepted: the JSON file that Voximplant issues for a service account", err)
-	}
+// prepareReal sets the variables for the account of -credentials, and tries to read its key.
+func prepareReal(ctx context.Context, v *variables, o options) error {
 	v.drop("the key is that of -credentials", "VOXIMPLANT_SECRET_ID")
 	if o.applicationID != "" {
 		v.drop("-application-id counts", "VOXIMPLANT_APPLICATION_NAME")
@@ -24,13 +19,19 @@ func realAPI(ctx context.Context, o options, v *variables, stderr io.Writer) (*p
 	v.flag("VOXIMPLANT_APPLICATION_ID", o.applicationID, "-application-id")
 	v.flag("ALLOWED_KEYS", o.allowedKeys, "-allowed-keys")
 	v.set("VOXIMPLANT_SECRET_ID", "file", "-credentials") // required, and not used
-	switch {
-	case v.values["VOXIMPLANT_APPLICATION_ID"] == "" && v.values["VOXIMPLANT_APPLICATION_NAME"] == "":
-		return nil, errors.New("-credentials needs -application-id, the number of the application whose items are read")
-	case v.values["ALLOWED_KEYS"] == "":
-		return nil, errors.New("-credentials needs -allowed-keys, the keys and prefix* patterns to serve")
+	v.needs = map[string]string{
+		"VOXIMPLANT_APPLICATION_ID": "-credentials needs -application-id, the number of the application whose items are read",
+		"ALLOWED_KEYS":              "-credentials needs -allowed-keys, the keys and prefix* patterns to serve",
 	}
-	f, s, err := build(ctx, o, v, key, stderr)
+	if _, err := auth.KeyFile(o.credentials)(ctx); err != nil {
+		return fmt.Errorf("-credentials: %w; accepted: the JSON file that Voximplant issues for a service account", err)
+	}
+	return nil
+}
+
+// realAPI is the function with a key from a file.
+func realAPI(ctx context.Context, o options, v *variables, stderr io.Writer) (*playground, error) {
+	f, s, err := build(ctx, o, v, auth.KeyFile(o.credentials), stderr)
 	if err != nil {
 		return nil, err
 	}
