@@ -137,7 +137,7 @@ test-playground: ## the page of cmd/local in Chromium (installs it with apt as r
 
 .PHONY: faults
 faults: ## everything around the real binary, broken one thing at a time
-	VOXKV_FAULTS=1 go test -count=1 -v -run TestBinary ./test/faults
+	VOXKV_FAULTS=1 go test -count=1 -v -run 'TestBinary|TestFreeze' ./test/faults
 
 .PHONY: mutants
 MUTANTS  ?= 100
