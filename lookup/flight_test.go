@@ -71,31 +71,16 @@ func TestConcurrentCallersShareOneFetch(t *testing.T) {
 	})
 }
 
-// TestCallersAtTheEndOfAFetch: who finds no copy just before there is one asks
-// for no other.
-func TestCallersAtTheEndOfAFetch(t *testing.T) {
+// TestCallerAtTheEndOfAFetch: who finds no copy just before there is one asks for no other.
+func TestCallerAtTheEndOfAFetch(t *testing.T) {
 	t.Parallel()
-	const keys, callers = 5000, 8
-	var calls atomic.Int32
-	l := newLookup(t, func(c *lookup.Config) {
-		c.Fetch = func(_ context.Context, key string) (*voximplant.KeyValueItem, error) {
-			calls.Add(1)
-			return &voximplant.KeyValueItem{Key: key, ExpiresAt: time.Now().Add(time.Hour)}, nil
-		}
-	})
-	for i := range keys {
-		var asking sync.WaitGroup
-		for range callers {
-			asking.Go(func() {
-				if _, err := l.Item(t.Context(), fmt.Sprint(i)); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		asking.Wait()
-	}
-	if n := calls.Load(); n != keys {
-		t.Errorf("upstream was asked %d times for %d keys", n, keys)
+	var s upstream
+	s.put("v", time.Hour)
+	c := &clock{time: time.Now()}
+	l := s.lookup(t, func(config *lookup.Config) { config.Now = c.now })
+	c.whenRead = func() { find(t, l, "a", "v", lookup.FromUpstream) } // the other caller has looked into the cache
+	if find(t, l, "a", "v", lookup.FromUpstream); s.asked != 1 {
+		t.Errorf("upstream was asked %d times; want 1", s.asked)
 	}
 }
 

@@ -93,6 +93,20 @@ func (s *upstream) lookup(t testing.TB, edit func(*lookup.Config)) *lookup.Looku
 	})
 }
 
+// A clock stands still. When it is read next, it first does what the test wants then.
+type clock struct {
+	time     time.Time
+	whenRead func()
+}
+
+func (c *clock) now() time.Time {
+	if do := c.whenRead; do != nil {
+		c.whenRead = nil
+		do()
+	}
+	return c.time
+}
+
 // find asks for key and checks the value, "" for none, and the source.
 func find(t *testing.T, l *lookup.Lookup, key, value string, source lookup.Source) lookup.Answer {
 	t.Helper()
