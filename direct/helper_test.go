@@ -81,7 +81,7 @@ func newItemsSite(t *testing.T) *site {
 		s.forgot = append(s.forgot, key)
 		found.Forget(key)
 	}
-	s.Items = &direct.Items{Client: client, Scope: scope, Forget: forget, Writable: true, Timeout: 10 * time.Second}
+	s.Items = &direct.Items{Client: client, Scope: scope, Forget: forget, Writable: true, Timeout: time.Minute}
 	return s
 }
 
