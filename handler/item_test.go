@@ -176,8 +176,8 @@ func TestETag(t *testing.T) {
 	}
 }
 
-// TestClippedETagChanges is B3-9, B3-11 and E5-9: one second apart near the end, an
-// earlier ETag gets a 200; far from it, a 304. The body is the same.
+// TestClippedETagChanges is B3-9, B3-11, B3-12 and E5-9: one second apart near the end, an
+// earlier ETag gets a 200, and so does "*"; far from it, a 304. The body is the same.
 func TestClippedETagChanges(t *testing.T) {
 	t.Parallel()
 	var left time.Duration
@@ -193,6 +193,9 @@ func TestClippedETagChanges(t *testing.T) {
 		}
 		if second.status != want || second.body != body {
 			t.Errorf("with %d s left, then one less: %d %s; want %d %s", seconds, second.status, second.body, want, body)
+		}
+		if whatever := s.get(t, "/v1/items/k", "If-None-Match", "*"); whatever.status != want {
+			t.Errorf(`with %d s left, "*" gets %d; want %d`, seconds-1, whatever.status, want)
 		}
 		if second.status == http.StatusNotModified && second.header.Get("Cache-Control") != first.header.Get("Cache-Control") {
 			t.Errorf("with %d s left, a 304 changes Cache-Control from %q to %q", seconds-1, first.header.Get("Cache-Control"), second.header.Get("Cache-Control"))
