@@ -199,6 +199,7 @@ func TestClaimUnusable(t *testing.T) {
 		{"a:42:x", "a", "43", false},
 		{"a:42:x", "a", "", true},
 		{"a:42:x", "a", "auth0|42", true},
+		{"a:42:x", "a", "42:x", true},
 		{"a:42:x", "", "42", true},
 		{"a:42:x", "", "", true},
 		{"a:42:x", "b", "", false},
