@@ -203,32 +203,6 @@ func checkRights(t *testing.T, l allowlist.List, key, claim string) {
 	}
 }
 
-// BenchmarkDecide shows that thousands of keys cost what one does.
-func BenchmarkDecide(b *testing.B) {
-	var keys []string
-	for i := range 5000 {
-		keys = append(keys, fmt.Sprint("key:", i))
-	}
-	for name, tt := range map[string]struct {
-		list allowlist.List
-		key  string
-	}{
-		"5000 keys":   {list(b, strings.Join(keys, ",")), "key:4999"},
-		"a prefix":    {list(b, "order:*"), "order:1001"},
-		"placeholder": {list(b, "feature:* max-age=1h, status:* max-age=2s, order:{sub}:*"), "order:42:status"},
-	} {
-		b.Run(name, func(b *testing.B) {
-			by := sub("42")
-			b.ReportAllocs()
-			for b.Loop() {
-				if !tt.list.Decide(tt.key, by).Allowed {
-					b.Fatal("not allowed")
-				}
-			}
-		})
-	}
-}
-
 // TestDecideAllocatesNothing, so that rules cost a hit no garbage.
 func TestDecideAllocatesNothing(t *testing.T) {
 	l := list(t, "feature:* max-age=1h, status:* max-age=2s, order:{sub}:*, a")

@@ -1,7 +1,6 @@
 package allowlist_test
 
 import (
-	"log/slog"
 	"reflect"
 	"strings"
 	"testing"
@@ -36,6 +35,7 @@ func TestRulesAreRead(t *testing.T) {
 		"{https://example.com/claims/user_id}:*", "{A-z.0_9}", "order:{sub}:* max-age=2s,order:*",
 		"order:1 max-age=2s,order:*,*", "order:{a}:*,order:{b}:*", "order:{sub},order:{sub}:*", "a,a", "a max-age=1m,a max-age=60s",
 		"a*,ab,ab*", "*,a", "a,a* max-age=1h,a", "{sub}:{sub},{sub}", strings.Repeat("x", 198) + ":{a}",
+		"status,order:*,a+b,a#b,a;b", " status ,\torder:* ,\nx", "ключЁё,весна*", strings.Repeat("ё", 200), strings.Repeat("ё", 200) + "*",
 	} {
 		list(t, text)
 	}
@@ -43,33 +43,39 @@ func TestRulesAreRead(t *testing.T) {
 
 func TestRulesAreRefused(t *testing.T) {
 	t.Parallel()
-	const followed, notKnown, badAge = "must be followed by a colon, a semicolon or the end", "the one option is max-age=", "accepted: a duration such as 2s, 1h or 0s"
-	for text, want := range map[string]string{
-		"ok,order:{sub}*": "pattern 2: a placeholder " + followed, "order:{sub}-x": followed, "{a}{b}": followed, "{sub}#": followed, "{sub}x:*": followed,
-		"{sub}ж:*": followed, "{}": "without the name of a claim", "{sub": "a { without a }", "a{": "a { without a }", "sub}": "a } without a {", "{a}:}": "a } without a {",
-		"{a{b}}": "the name of a claim has a character", "{a b}": "a { without a }", "{имя}": "the name of a claim has a character", "{a*}": "the name of a claim has a character",
-		"{sub}:*:x": "a * that is not at its end", "*:{sub}": "a * that is not at its end", "{sub}:**": "a * that is not at its end", "{sub}:/": "the key has a character outside",
-		strings.Repeat("x", 199) + ":{a}": "more than 200 characters",
-		"a ttl=2s":                        notKnown, "a Max-Age=2s": notKnown, "a b": notKnown, "a *": notKnown, "a =": notKnown,
-		"a max-age": badAge, "a max-age=": badAge, "a max-age = 2s": badAge, "a max-age=2": badAge, "a max-age=-1s": badAge, "a max-age=2s;": badAge,
-		"a max-age=2160h1ns": badAge, "a max-age=99999999999h": badAge, "a max-age=1d": badAge, "a max-age=\"2s\"": badAge, "a max-age=2s max-age=2s": "two max-age",
-		"max-age=2s":                        "the key has a character outside",
-		"a max-age=1s,a max-age=2s":         "pattern 2: it is pattern 1 again with another max-age",
-		"x,a:{sub}:*,a:{sub}:* max-age=2s":  "pattern 3: it is pattern 2 again",
-		"a,a max-age=60s":                   "it is pattern 1 again",
-		"order:*,order:{sub}:*":             "pattern 2: it never decides, since pattern 1 matches first",
-		"*,{sub}":                           "it never decides",
-		"order:* max-age=1h,order:1":        "it never decides",
-		"order:*,order:1 max-age=2s":        "it never decides",
-		"{sub}:*,{sub}:x":                   "it never decides",
-		"a:{sub}:*,a:{sub}:{b}:*":           "it never decides",
-		"a,a* max-age=1h,a max-age=1h":      "pattern 3: it is pattern 1 again",
-		"a,,b":                              "pattern 2: it is empty",
-		"a,b max-age=2s,c max-age=1h,b\t\n": "pattern 4: it is pattern 2 again",
+	for want, texts := range map[string][]string{
+		"pattern 1: it is empty": {"", "  "},
+		"pattern 2: it is empty": {"a,,b", "a, ,b", "a,"},
+
+		"it has a * that is not at its end":         {"a*b", "*a", "**", "{sub}:*:x", "*:{sub}", "{sub}:**"},
+		"the key has a character outside":           {"a/b", "a\xff", "{sub}:/", "max-age=2s"},
+		"the key has more than 200 characters":      {strings.Repeat("ё", 201), strings.Repeat("ё", 201) + "*", strings.Repeat("x", 199) + ":{a}"},
+		"it has a { without a } after it":           {"{sub", "a{", "{a b}"},
+		"it has a } without a { before it":          {"sub}", "{a}:}"},
+		"a placeholder {} without the name":         {"{}"},
+		"the name of a claim has a character":       {"{a{b}}", "{имя}", "{a*}"},
+		"pattern 2: a placeholder must be":          {"ok,order:{sub}*"},
+		"followed by a colon, a semicolon or the":   {"order:{sub}-x", "{a}{b}", "{sub}ж:*"},
+		"the one option is max-age=":                {"a ttl=2s", "a Max-Age=2s", "a b", "a *"},
+		"accepted: a duration such as 2s, 1h or 0s": {"a max-age", "a max-age = 2s", "a max-age=2", "a max-age=-1s", "a max-age=2160h1ns", "a max-age=99999999999h"},
+		"it has two max-age":                        {"a max-age=2s max-age=2s"},
+
+		"pattern 2: it is pattern 1 again with another max-age": {"a max-age=1s,a max-age=2s", "a,a max-age=60s"},
+		"pattern 3: it is pattern 1 again":                      {"a,a* max-age=1h,a max-age=1h"},
+		"pattern 3: it is pattern 2 again":                      {"x,a:{sub}:*,a:{sub}:* max-age=2s"},
+		"pattern 4: it is pattern 2 again":                      {"a,b max-age=2s,c,b\t\n"},
+		"pattern 2: it never decides, since pattern 1 matches first": {
+			"order:*,order:{sub}:*", "*,{sub}", "order:* max-age=1h,order:1", "order:*,order:1 max-age=2s", "{sub}:*,{sub}:x", "a:{sub}:*,a:{sub}:{b}:*",
+		},
 	} {
-		_, err := allowlist.Parse(text)
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("Parse(%q) = _, %v; want %q", text, err, want)
+		for _, text := range texts {
+			l, err := allowlist.Parse(text)
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("Parse(%q) = _, %v; want %q", text, err, want)
+			}
+			if l.Decide("a", trusted).Allowed || l.Everything() {
+				t.Errorf("Parse(%q) = a list that allows keys, and an error", text)
+			}
 		}
 	}
 }
@@ -102,34 +108,23 @@ func TestAdversary(t *testing.T) {
 		{"with other claims", "order:{sub}:*", "order:42:x", allowlist.Caller{Claims: allowlist.Claims{"Sub": "42", "sub ": "42", "": "42"}}, false},
 		{"my id begins like another's", "order:{sub}:*", "order:12:x", sub("1"), false},
 		{"another's id begins like mine", "order:{sub}:*", "order:1:x", sub("12"), false},
-		{"the same at the pattern's end", "order:{sub}", "order:12", sub("1"), false},
-		{"before a semicolon", "order:{sub};x", "order:12;x", sub("1"), false},
 		{"my own before a semicolon", "order:{sub};x", "order:12;x", sub("12"), true},
 		{"nothing after the separator", "order:{sub}:*", "order:42:", sub("42"), true},
-		{"without the separator", "order:{sub}:*", "order:42", sub("42"), false},
 		{"more than the whole", "order:{sub}", "order:42:x", sub("42"), false},
 		{"a claim with a colon", "order:{sub}:*", "order:1:2:x", sub("1:2"), false},
 		{"a claim with a semicolon", "order:{sub};*", "order:1;2;x", sub("1;2"), false},
 		{"a claim that ends with the separator", "order:{sub}:*", "order:42::x", sub("42:"), false},
 		{"a claim that is a star", "order:{sub}:*", "order:42:x", sub("*"), false},
-		{"a claim that is a placeholder", "order:{sub}:*", "order:{sub}:x", sub("{sub}"), false},
 		{"an empty claim", "order:{sub}:*", "order::x", sub(""), false},
-		{"an empty claim for the whole pattern", "{sub}", "", sub(""), false},
 		{"an empty run without a claim", "order:{sub}:*", "order::x", allowlist.Caller{}, false},
 		{"a trusted caller and an empty run", "order:{sub}:*", "order::x", trusted, false},
 		{"a claim with every other key character", "order:{sub}:*", "order:azAZ09аяАЯёЁ_-.#+:x", sub("azAZ09аяАЯёЁ_-.#+"), true},
 		{"a claim with a pipe", "order:{sub}:*", "order:auth0|abc:x", sub("auth0|abc"), false},
-		{"a claim with an at sign", "order:{sub}:*", "order:a@b.c:x", sub("a@b.c"), false},
-		{"a list as HTTP APIs write it", "order:{sub}:*", "order:[a b]:x", sub("[a b]"), false},
-		{"a claim with a space around it", "order:{sub}:*", "order:42:x", sub("42 "), false},
 		{"a claim with a NUL", "order:{sub}:*", "order:42:x", sub("42\x00"), false},
 		{"the letter of another alphabet", "order:{sub}:*", "order:а:x", sub("a"), false},
-		{"the other way round", "order:{sub}:*", "order:a:x", sub("а"), false},
-		{"a combining mark", "order:{sub}:*", "order:й:x", sub("и\u0306"), false},
 		{"a combining mark in both", "order:{sub}:*", "order:и\u0306:x", sub("и\u0306"), false},
 		{"a composed letter outside the alphabet", "order:{sub}:*", "order:é:x", sub("é"), false},
 		{"upper and lower case", "order:{sub}:*", "order:ab:x", sub("AB"), false},
-		{"full-width digits", "order:{sub}:*", "order:42:x", sub("４２"), false},
 		{"bytes that are no text", "order:{sub}:*", "order:4\xff:x", sub("4\xff"), false},
 		{"the longest claim", "{sub}", long, sub(long), true},
 		{"a claim too long", "{sub}", long + "ё", sub(long + "ё"), false},
@@ -141,7 +136,6 @@ func TestAdversary(t *testing.T) {
 		{"two claims, one of them missing", "{org}:{sub}:*", "a:42:x", sub("42"), false},
 		{"a namespaced claim", "u:{https://a.b/id}", "u:42", allowlist.Caller{Claims: allowlist.Claims{"https://a.b/id": "42"}}, true},
 		{"a later rule for everyone", "order:{sub}:*,order:public:*", "order:public:x", sub("42"), true},
-		{"twice the same rule", "order:{sub}:*,order:{sub}:*", "order:43:x", sub("42"), false},
 		{"a trusted caller", "order:{sub}:*", "order:43:x", trusted, true},
 		{"a trusted caller, a run with a separator", "order:{sub}", "order:4:3", trusted, false},
 		{"claims of a trusted caller do not count", "order:{sub}", "order:43", allowlist.Caller{Trusted: true, Claims: allowlist.Claims{"sub": "42"}}, true},
@@ -205,6 +199,7 @@ func TestClaimUnusable(t *testing.T) {
 		{"a:42:x", "a", "43", false},
 		{"a:42:x", "a", "", true},
 		{"a:42:x", "a", "auth0|42", true},
+		{"a:42:x", "a", "42:x", true},
 		{"a:42:x", "", "42", true},
 		{"a:42:x", "", "", true},
 		{"a:42:x", "b", "", false},
@@ -251,23 +246,12 @@ func TestGivenAway(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][2]int{
 		"order:{sub}:*, order:*": {1, 2}, "a, order:{sub}, ord*": {2, 3}, "{sub}:x, b, *": {1, 3}, "order:{sub}:*, order:42:*": {}, "order:{sub}:*, orders:*": {},
-		"order:{sub}:*, order:{org}:*": {}, "order:*": {}, "order:{sub}:*": {},
+		"order:{sub}:*, order:{org}:*": {}, "order:*, *": {}, "order:{sub}:*": {},
 	} {
 		some, everyone, ok := list(t, text).GivenAway()
 		if got := [2]int{some, everyone}; got != want || ok != (want != [2]int{}) {
 			t.Errorf("%s: GivenAway = %v, %t; want %v", text, got, ok, want)
 		}
-	}
-}
-
-func TestRulesInLogs(t *testing.T) {
-	t.Parallel()
-	var b strings.Builder
-	l := list(t, "feature:* max-age=1h, +15550100 max-age=2s, +15550199, order:{sub}:*, call:{phone_number} max-age=90s, я*")
-	slog.New(slog.NewJSONHandler(&b, nil)).Info("start", "list", l)
-	const want = `"list":{"exact":2,"prefixes":["feature:","я"],"rules":["feature:* max-age=1h0m0s","(a key) max-age=2s","order:{sub}:*","call:{phone_number} max-age=1m30s"],"need_claims":2}`
-	if !strings.Contains(b.String(), want) {
-		t.Errorf("logged as %s; want %s", b.String(), want)
 	}
 }
 

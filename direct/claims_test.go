@@ -2,44 +2,20 @@ package direct_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"voxkv/allowlist"
-	"voxkv/direct"
-	"voxkv/lookup"
 )
 
-// newRuledSite is a site of the keys that rules allow, which may be written.
+// newRuledSite is a site of the keys that rules allow, some of which have items.
 func newRuledSite(t *testing.T, rules string) *site {
 	t.Helper()
-	api, client := newAPI(t)
-	scope, err := allowlist.Parse(rules)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found, err := lookup.New(lookup.Config{
-		Scope: scope, Fetch: client.GetKeyValueItem, NotFoundMaxAge: time.Hour, MaxItems: 10, Timeout: time.Minute,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := newSite(found.Item)
-	s.api = api
-	s.Items = &direct.Items{Client: client, Scope: scope, Forget: found.Forget, Writable: true, Timeout: time.Minute}
+	s := newItemsSite(t, rules)
 	for _, key := range []string{"order:42:x", "order:43:x", "call:42", "status:1"} {
-		api.Put(key, "v", time.Now().Add(time.Hour))
+		s.api.Put(key, "v", time.Now().Add(time.Hour))
 	}
 	return s
-}
-
-// calls is how often the API was called, by all methods.
-func (s *site) calls() (n int) {
-	for _, method := range []string{"SetKeyValueItem", "DelKeyValueItem", "GetKeyValueItem", "GetKeyValueItems", "GetKeyValueKeys"} {
-		n += s.api.Calls(method)
-	}
-	return n
 }
 
 // TestClaimsOfAPayload: where a payload has claims they hold as a token's would; where
@@ -58,15 +34,10 @@ func TestClaimsOfAPayload(t *testing.T) {
 		{"order:43:x", `{"sub":"42"}`, false},
 		{"order:42:x", `{"sub":"4"}`, false},
 		{"order:42:x", `{}`, false},
-		{"order:42:x", `{"sub":null}`, false},
 		{"order:42:x", `{"sub":["42"],"email_verified":true}`, false},
-		{"order:42:x", `{"sub":42.0}`, false},
-		{"order:42:x", `{"user":"42"}`, false},
 		{"call:42", `{"sub":"42"}`, true},
-		{"call:42", `{"sub":"43"}`, false},
 		{"status:1", `{}`, true},
 		{"status:1", `{"sub":"42"}`, true},
-		{"status:1", ``, true},
 	} {
 		member := ""
 		if tt.claims != "" {
@@ -76,24 +47,22 @@ func TestClaimsOfAPayload(t *testing.T) {
 		for _, payload := range []string{
 			fmt.Sprintf(`{"key":%q%s}`, tt.key, member), fmt.Sprintf(`{"keys":[%q]%s}`, tt.key, member), fmt.Sprintf(`[{"key":%q%s}]`, tt.key, member),
 		} {
-			before := s.calls()
 			got, err := s.Invoke(t.Context(), []byte(payload))
-			if err != nil || strings.Contains(string(got), `"value":"v"`) != tt.found || (s.calls() > before) != tt.found {
-				t.Errorf("%s = %s, %v after %d calls; want the item: %t", payload, got, err, s.calls()-before, tt.found)
-			}
-			if tt.found && !strings.Contains(string(got), `"max_age":`) {
-				t.Errorf("%s = %s; want a max_age", payload, got)
+			if err != nil || strings.Contains(string(got), `"value":"v"`) != tt.found || strings.Contains(string(got), `"max_age":`) != tt.found {
+				t.Errorf("%s = %s, %v; want the item and its max_age: %t", payload, got, err, tt.found)
 			}
 		}
-		set := fmt.Sprintf(`{"operation":"set","key":%q,"value":"v","ttl":60%s}`, tt.key, member)
-		remove := fmt.Sprintf(`{"operation":"delete","key":%q%s}`, tt.key, member)
-		for _, payload := range []string{set, remove} {
-			before := s.calls()
-			if got, err := s.Invoke(t.Context(), []byte(payload)); (err == nil) != tt.found || (s.calls() > before) != tt.found {
-				t.Errorf("%s = %s, %v after %d calls; want it done: %t", payload, got, err, s.calls()-before, tt.found)
-			} else if err != nil {
-				checkError(t, err, "InvalidRequest")
+		for _, payload := range []string{
+			fmt.Sprintf(`{"operation":"set","key":%q,"value":"v","ttl":60%s}`, tt.key, member), fmt.Sprintf(`{"operation":"delete","key":%q%s}`, tt.key, member),
+		} {
+			if !tt.found {
+				s.checkRefused(t, payload, "InvalidRequest", "The key is outside ALLOWED_KEYS.")
+			} else if got, err := s.Invoke(t.Context(), []byte(payload)); err != nil {
+				t.Errorf("%s = %s, %v; want it done", payload, got, err)
 			}
+		}
+		if !tt.found {
+			s.checkCalls(t, 0)
 		}
 	}
 }
@@ -121,37 +90,26 @@ func TestEachElementHasItsOwnClaims(t *testing.T) {
 func TestListsOfAUser(t *testing.T) {
 	t.Parallel()
 	s := newRuledSite(t, "order:{sub}:*, call:{sub}, status:*")
-	for payload, keys := range map[string]string{
-		`"prefix":"order:42:","claims":{"sub":"42"}`:  "order:42:x",
-		`"prefix":"order:42:x","claims":{"sub":"42"}`: "order:42:x",
-		`"prefix":"order:43:"`:                        "order:43:x",
-		`"prefix":"status:","claims":{"sub":"42"}`:    "status:1",
-		`"prefix":"order:43:","claims":{"sub":"42"}`:  "",
-		`"prefix":"order:42:","claims":{}`:            "",
-		`"prefix":"order:42","claims":{"sub":"42"}`:   "",
-		`"prefix":"order:"`:                           "",
-		`"prefix":"order:4"`:                          "",
-		`"prefix":"call:42","claims":{"sub":"42"}`:    "",
-		`"prefix":"call:"`:                            "",
+	for members, want := range map[string]string{
+		`"prefix":"order:42:","claims":{"sub":"42"}`:   "order:42:x",
+		`"prefix":"order:42:x","claims":{"sub":"42"}`:  "order:42:x",
+		`"prefix":"order:43:"`:                         "order:43:x",
+		`"prefix":"status:","claims":{"sub":"42"}`:     "status:1",
+		`"prefix":"order:43:","claims":{"sub":"42"}`:   "",
+		`"prefix":"order:42:","claims":{}`:             "",
+		`"prefix":"order:4"`:                           "",
+		`"prefix":"call:42","claims":{"sub":"42"}`:     "",
+		`"prefix":"secret:token","claims":{"sub":"4"}`: "",
 	} {
 		for _, operation := range []string{"list", "keys"} {
-			payload := `{"operation":"` + operation + `",` + payload + `}`
-			if keys == "" {
-				s.checkRefused(t, payload, "InvalidRequest", "The prefix of a list must begin with")
-				continue
-			}
-			got, err := s.Invoke(t.Context(), []byte(payload))
-			if err != nil {
-				t.Fatalf("%s: %v", payload, err)
-			}
-			if page := decode[struct {
-				Items      []itemBody
-				NextOffset *int `json:"next_offset"`
-			}](t, got); len(page.Items) != 1 || page.Items[0].Key != keys {
-				t.Errorf("%s = %s; want %s alone", payload, got, keys)
+			if want == "" {
+				s.checkRefused(t, `{"operation":"`+operation+`",`+members+`}`, "InvalidRequest", "The prefix of a list must begin with")
+			} else if got := s.list(t, operation, members).keys(); !slices.Equal(got, []string{want}) {
+				t.Errorf("%s of %s = %q; want %s alone", operation, members, got, want)
 			}
 		}
 	}
+	s.checkCalls(t, 2*4)
 }
 
 // TestMalformedClaims: claims that are no object are refused, and never taken for
@@ -168,9 +126,7 @@ func TestMalformedClaims(t *testing.T) {
 	for _, payload := range []string{`{"key":"order:42:x","claims":{"sub":"42","sub":"43"}}`, `{"key":"order:42:x","claims":{},"claims":{"sub":"42"}}`} {
 		s.checkRefused(t, payload, "InvalidRequest", "two members of one name")
 	}
-	if n := s.calls(); n != 0 {
-		t.Errorf("refused payloads made %d calls", n)
-	}
+	s.checkCalls(t, 0)
 	s.checkRefused(t, `{"claims":{"sub":"42"}}`, "InvalidRequest", "A direct invocation takes")
 }
 
@@ -193,9 +149,7 @@ func TestMisspeltClaims(t *testing.T) {
 			s.checkRefused(t, fmt.Sprintf(strings.ReplaceAll(payload, "%q", `"%s"`), name), "InvalidRequest", `A member looks like "claims", but is spelt differently`)
 		}
 	}
-	if n := s.calls(); n != 0 {
-		t.Errorf("refused payloads made %d calls", n)
-	}
+	s.checkCalls(t, 0)
 	for _, name := range []string{"more", "class", "chains", "claimed", "claim_number", "aims", "c", "", "Key", "заявки"} {
 		for _, payload := range payloads[:5] {
 			if got, err := s.Invoke(t.Context(), []byte(fmt.Sprintf(payload, name))); err != nil {

@@ -5,14 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"voxkv/internal/itemjson"
 	"voxkv/internal/lookuptest"
 )
-
-// A severalBody is the answer to several keys.
-type severalBody struct {
-	Items  map[string]*itemBody
-	Errors map[string]struct{ Code, ErrorType, ErrorMessage string }
-}
 
 func TestSeveral(t *testing.T) {
 	t.Parallel()
@@ -21,7 +16,7 @@ func TestSeveral(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := decode[severalBody](t, got)
+	b := decode[itemjson.Several[itemBody]](t, got)
 	if len(b.Items) != 3 || len(b.Errors) != 3 || b.Items["absent"] != nil || b.Errors["busy"].ErrorType != "UpstreamBusy" {
 		t.Fatalf("Invoke = %s; want 3 items, 3 errors", got)
 	}
@@ -75,19 +70,5 @@ func TestMaxKeys(t *testing.T) {
 			t.Errorf("50 keys in %s: %v", payload, err)
 		}
 		s.checkRefused(t, fmt.Sprintf(payload, strings.Repeat(more, 50)), "InvalidRequest", "One request may ask for 50 keys at most.")
-	}
-}
-
-// TestSlowestOfSeveral: while one key is waited for, the items of the others
-// become older and may expire.
-func TestSlowestOfSeveral(t *testing.T) {
-	t.Parallel()
-	got, err := newSite(lookuptest.Waiting).Invoke(t.Context(), []byte(`{"keys":["short","long","slow"]}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := decode[severalBody](t, got)
-	if b.Items["short"] != nil || *b.Items["long"].MaxAge != 14-4-2 || *b.Items["slow"].MaxAge != 59 {
-		t.Errorf("Invoke = %s; want short gone, long for 8 s, slow for 59 s", got)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"voxkv/handler"
 	"voxkv/internal/lookuptest"
 	"voxkv/internal/openapitest"
+	"voxkv/internal/problem"
 	"voxkv/internal/requestlogtest"
 	"voxkv/lookup"
 	"voxkv/voximplant"
@@ -56,13 +57,9 @@ type reply struct {
 
 // ask sends a request and checks what is true of every response, also that
 // openapi.yaml documents it (E5-13, E5-27).
-// header holds names and values in turn.
 func (s *site) ask(t testing.TB, method, target string, header ...string) reply {
 	t.Helper()
-	r := httptest.NewRequest(method, target, nil)
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Add(header[i], header[i+1])
-	}
+	r := newRequest(method, target, header...)
 	got := s.serve(r)
 	checkEvery(t, got)
 	if s.anyOrigin() {
@@ -73,6 +70,15 @@ func (s *site) ask(t testing.TB, method, target string, header ...string) reply 
 		t.Errorf("%s %s: the log holds the value: %s", method, target, log)
 	}
 	return got
+}
+
+// newRequest returns a request whose header has names and values in turn.
+func newRequest(method, target string, header ...string) *http.Request {
+	r := httptest.NewRequest(method, target, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Add(header[i], header[i+1])
+	}
+	return r
 }
 
 func (s *site) serve(r *http.Request) reply {
@@ -91,6 +97,14 @@ func (s *site) serve(r *http.Request) reply {
 func (r reply) response() *http.Response {
 	return &http.Response{StatusCode: r.status, Header: r.header, Body: io.NopCloser(strings.NewReader(r.body))}
 }
+
+// text is all of the answer but for the request's id.
+func (r reply) text() string {
+	return strings.ReplaceAll(fmt.Sprint(r.status, r.header, r.body), r.header.Get("X-Request-Id"), "")
+}
+
+// sameAnswer reports whether two answers differ in the request's id alone.
+func sameAnswer(a, b reply) bool { return a.text() == b.text() }
 
 func (s *site) get(t testing.TB, target string, header ...string) reply {
 	t.Helper()
@@ -167,18 +181,6 @@ func directives(t testing.TB, r reply) map[string]string {
 	return all
 }
 
-type itemBody struct {
-	Key, Value string
-	ExpiresAt  *int64 `json:"expires_at"`
-}
-
-type problemBody struct {
-	Type, Title, Code, Detail string
-	Status                    int
-	RequestID                 string `json:"request_id"`
-	RetryAfter                int    `json:"retry_after"`
-}
-
 // decode reads the JSON of a response strictly.
 func decode[Body any](t *testing.T, text string) (body Body) {
 	t.Helper()
@@ -191,9 +193,9 @@ func decode[Body any](t *testing.T, text string) (body Body) {
 }
 
 // problem reads a problem document strictly.
-func (r reply) problem(t *testing.T) problemBody {
+func (r reply) problem(t *testing.T) problem.Problem {
 	t.Helper()
-	p := decode[problemBody](t, r.body)
+	p := decode[problem.Problem](t, r.body)
 	if p.Status != r.status || p.RequestID != r.header.Get("X-Request-Id") {
 		t.Errorf("problem says status %d and request %q; the header fields say %d and %q", p.Status, p.RequestID, r.status, r.header.Get("X-Request-Id"))
 	}

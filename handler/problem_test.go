@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"voxkv/internal/itemjson"
 	"voxkv/internal/lookuptest"
 	"voxkv/internal/openapitest"
 	"voxkv/internal/problem"
@@ -32,7 +33,7 @@ func TestFailures(t *testing.T) {
 		name       string
 		err        error
 		status     int
-		code       string
+		code       problem.Code
 		retryAfter string
 	}{
 		{"credentials", apiError(voximplant.KindCredentials, 0), 502, "upstream_failure", ""},
@@ -147,7 +148,7 @@ func TestBadRequests(t *testing.T) {
 		{"OPTIONS", "/other", 404, problem.NoRoute, ""},
 	} {
 		got := s.ask(t, row.method, row.target, "If-None-Match", "*")
-		if p := got.problem(t); got.status != row.status || p.Code != string(row.code) || row.detail != "" && p.Detail != row.detail {
+		if p := got.problem(t); got.status != row.status || p.Code != row.code || row.detail != "" && p.Detail != row.detail {
 			t.Errorf("%s %s = %s; want %d %s %q", row.method, row.target, got.body, row.status, row.code, row.detail)
 		}
 		if got.header.Get("Cache-Control") != "no-store" {
@@ -168,7 +169,7 @@ func TestKeys(t *testing.T) {
 	s := newSite(lookuptest.Living(time.Hour, 0))
 	for query, want := range map[string]string{"key=.": ".", "key=..": "..", "key=a%2Bb": "a+b", "key=a%3Bb&x=%3B": "a;b"} {
 		got := s.get(t, "/v1/items?"+query)
-		if item := decode[itemBody](t, got.body); got.status != 200 || item.Key != want {
+		if item := decode[itemjson.Item](t, got.body); got.status != 200 || item.Key != want {
 			t.Errorf("GET ?%s = %d, key %q; want 200, %q", query, got.status, item.Key, want)
 		}
 	}

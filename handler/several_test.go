@@ -8,15 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"voxkv/internal/itemjson"
 	"voxkv/internal/lookuptest"
 	"voxkv/lookup"
 )
-
-// A severalBody is the answer to several keys.
-type severalBody struct {
-	Items  map[string]*itemBody
-	Errors map[string]struct{ Code, ErrorType, ErrorMessage string }
-}
 
 // TestSeveral is B3-24: the query form with several keys is for its caller alone, and
 // may be kept only if there is an item for each.
@@ -24,7 +19,7 @@ func TestSeveral(t *testing.T) {
 	t.Parallel()
 	s := newSite(lookuptest.Mixed)
 	got := s.get(t, "/v1/items?key=short&key=long&key=absent&key=busy&key=panic&key=not%25a%25key")
-	if b := decode[severalBody](t, got.body); len(b.Items) != 3 || len(b.Errors) != 3 || b.Items["absent"] != nil || b.Errors["busy"].ErrorType != "UpstreamBusy" {
+	if b := decode[itemjson.Several[itemjson.Item]](t, got.body); len(b.Items) != 3 || len(b.Errors) != 3 || b.Items["absent"] != nil || b.Errors["busy"].ErrorType != "UpstreamBusy" {
 		t.Errorf("GET = %s; want 3 items, 3 errors", got.body)
 	}
 	if got.status != 200 || got.header.Get("Cache-Control") != "no-store" {

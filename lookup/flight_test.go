@@ -37,132 +37,70 @@ func item(value string) *voximplant.KeyValueItem {
 	return &voximplant.KeyValueItem{Key: "a", Value: value, ExpiresAt: time.Now().Add(time.Hour)}
 }
 
-// slow answers with the calls' number after delay, as long as its context allows.
-func slow(delay time.Duration, calls *atomic.Int32) func(context.Context, string) (*voximplant.KeyValueItem, error) {
-	return func(ctx context.Context, _ string) (*voximplant.KeyValueItem, error) {
-		n := calls.Add(1)
-		select {
-		case <-time.After(delay):
-			return item(string(rune('0' + n))), nil
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-}
-
 // TestConcurrentCallersShareOneFetch is E5-23 of docs/http-statements.md.
 func TestConcurrentCallersShareOneFetch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var calls atomic.Int32
-		l := newLookup(t, func(c *lookup.Config) { c.Fetch = slow(time.Second, &calls) })
+		s := upstream{delay: time.Second}
+		s.put("v", time.Hour)
+		l := s.lookup(t, nil)
 		var callers sync.WaitGroup
 		for range 100 {
 			callers.Go(func() {
-				if a, err := l.Item(t.Context(), "a"); err != nil || a.Item.Value != "1" || a.Source != lookup.FromUpstream {
+				if a, err := l.Item(t.Context(), "a"); err != nil || a.Item.Value != "v" || a.Source != lookup.FromUpstream {
 					t.Errorf("Item = %+v, %v; want the one answer from upstream", a, err)
 				}
 			})
 		}
 		callers.Wait()
-		if n := calls.Load(); n != 1 {
+		if n := s.asked.Load(); n != 1 {
 			t.Errorf("upstream was asked %d times; want 1", n)
 		}
 	})
 }
 
-// TestCallersAtTheEndOfAFetch: who finds no copy just before there is one asks
-// for no other.
-func TestCallersAtTheEndOfAFetch(t *testing.T) {
+// TestCallerAtTheEndOfAFetch: who finds no copy just before there is one asks for no other.
+func TestCallerAtTheEndOfAFetch(t *testing.T) {
 	t.Parallel()
-	const keys, callers = 5000, 8
-	var calls atomic.Int32
-	l := newLookup(t, func(c *lookup.Config) {
-		c.Fetch = func(_ context.Context, key string) (*voximplant.KeyValueItem, error) {
-			calls.Add(1)
-			return &voximplant.KeyValueItem{Key: key, ExpiresAt: time.Now().Add(time.Hour)}, nil
-		}
-	})
-	for i := range keys {
-		var asking sync.WaitGroup
-		for range callers {
-			asking.Go(func() {
-				if _, err := l.Item(t.Context(), fmt.Sprint(i)); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		asking.Wait()
+	var s upstream
+	s.put("v", time.Hour)
+	c := &clock{time: time.Now()}
+	l := s.lookup(t, func(config *lookup.Config) { config.Now = c.now })
+	c.whenRead = func() { find(t, l, "a", "v", lookup.FromUpstream) } // the other caller has looked into the cache
+	if find(t, l, "a", "v", lookup.FromUpstream); s.asked.Load() != 1 {
+		t.Errorf("upstream was asked %d times; want 1", s.asked.Load())
 	}
-	if n := calls.Load(); n != keys {
-		t.Errorf("upstream was asked %d times for %d keys", n, keys)
-	}
-}
-
-func TestKeysDoNotWaitForEachOther(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l := newLookup(t, func(c *lookup.Config) {
-			c.Fetch = func(ctx context.Context, key string) (*voximplant.KeyValueItem, error) {
-				if key == "a" {
-					<-ctx.Done()
-					return nil, ctx.Err()
-				}
-				return item("v"), nil
-			}
-		})
-		hanging := ask(t.Context(), l)
-		synctest.Wait()
-		if a := find(t, l, "b", "v", lookup.FromUpstream); a.UpstreamTime != 0 {
-			t.Errorf("Item(b) took %v; want nothing", a.UpstreamTime)
-		}
-		time.Sleep(5 * time.Second)
-		synctest.Wait()
-		if hanging.err == nil {
-			t.Error("Item(a) = _, nil; want an error")
-		}
-	})
 }
 
 // TestCallersWhoLeave leave the fetch to the others, who came before or come after.
 func TestCallersWhoLeave(t *testing.T) {
 	t.Parallel()
-	for want, leaving := range map[error]func(context.Context) (context.Context, context.CancelFunc){
-		context.DeadlineExceeded: func(ctx context.Context) (context.Context, context.CancelFunc) {
-			return context.WithTimeout(ctx, time.Second)
-		},
-		context.Canceled: func(ctx context.Context) (context.Context, context.CancelFunc) {
-			ctx, cancel := context.WithCancel(ctx)
-			time.AfterFunc(time.Second, cancel)
-			return ctx, cancel
-		},
-	} {
-		inBubble(t, want.Error(), func(t *testing.T) {
-			var calls atomic.Int32
-			l := newLookup(t, func(c *lookup.Config) { c.Fetch = slow(4*time.Second, &calls) })
-			ctx, cancel := leaving(t.Context())
-			defer cancel()
-			first := ask(ctx, l) // whose context the fetch starts from
-			synctest.Wait()
-			other := ask(t.Context(), l)
-			time.Sleep(time.Second)
-			synctest.Wait()
-			if !errors.Is(first.err, want) || first.took != time.Second || first.Source != lookup.FromNowhere {
-				t.Errorf("the caller who leaves: %+v; want %v at once, from nowhere", first, want)
+	synctest.Test(t, func(t *testing.T) {
+		s := upstream{delay: 4 * time.Second}
+		s.put("v", time.Hour)
+		l := s.lookup(t, nil)
+		ctx, leave := context.WithCancel(t.Context())
+		first := ask(ctx, l) // whose context the fetch starts from
+		synctest.Wait()
+		other := ask(t.Context(), l)
+		time.Sleep(time.Second)
+		leave()
+		synctest.Wait()
+		if !errors.Is(first.err, context.Canceled) || first.took != time.Second || first.Source != lookup.FromNowhere {
+			t.Errorf("the caller who leaves: %+v; want %v at once, from nowhere", first, context.Canceled)
+		}
+		later := ask(t.Context(), l)
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		for name, r := range map[string]*result{"other": other, "later": later} {
+			if r.err != nil || r.Item == nil || r.Age != 4*time.Second {
+				t.Errorf("%s caller: %+v; want the answer to the first question, 4s old", name, r)
 			}
-			later := ask(t.Context(), l)
-			time.Sleep(3 * time.Second)
-			synctest.Wait()
-			for name, r := range map[string]*result{"other": other, "later": later} {
-				if r.err != nil || r.Item == nil || r.Item.Value != "1" || r.Age != 4*time.Second {
-					t.Errorf("%s caller: %+v; want the answer to the first question, 4s old", name, r)
-				}
-			}
-			if n := calls.Load(); n != 1 {
-				t.Errorf("upstream was asked %d times; want 1", n)
-			}
-		})
-	}
+		}
+		if n := s.asked.Load(); n != 1 {
+			t.Errorf("upstream was asked %d times; want 1", n)
+		}
+	})
 }
 
 // TestHurriedCallers: callers who wait less long than the answer takes share one
@@ -170,8 +108,9 @@ func TestCallersWhoLeave(t *testing.T) {
 func TestHurriedCallers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var calls atomic.Int32
-		l := newLookup(t, func(c *lookup.Config) { c.Fetch = slow(2*time.Second, &calls) })
+		s := upstream{delay: 2 * time.Second}
+		s.put("v", time.Hour)
+		l := s.lookup(t, nil)
 		for range 30 {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			if _, err := l.Item(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) {
@@ -180,8 +119,8 @@ func TestHurriedCallers(t *testing.T) {
 			cancel()
 		}
 		time.Sleep(2 * time.Second)
-		if find(t, l, "a", "1", lookup.FromCache); calls.Load() != 1 {
-			t.Errorf("upstream was asked %d times; want 1", calls.Load())
+		if find(t, l, "a", "v", lookup.FromCache); s.asked.Load() != 1 {
+			t.Errorf("upstream was asked %d times; want 1", s.asked.Load())
 		}
 	})
 }
@@ -189,37 +128,45 @@ func TestHurriedCallers(t *testing.T) {
 func TestDeadlineWithACopy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var hang bool
-		l := newLookup(t, func(c *lookup.Config) {
-			c.Fetch = func(ctx context.Context, _ string) (*voximplant.KeyValueItem, error) {
-				if hang {
-					<-ctx.Done()
-					return nil, ctx.Err()
-				}
-				return item("v"), nil
-			}
-		})
+		var s upstream
+		s.put("v", time.Hour)
+		l := s.lookup(t, nil)
 		find(t, l, "a", "v", lookup.FromUpstream)
 		time.Sleep(10 * time.Second)
-		hang = true
+		s.delay = time.Hour
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		a, err := l.Item(ctx, "a")
 		if err != nil || a.Source != lookup.FromStaleCache || !errors.Is(a.UpstreamErr, context.DeadlineExceeded) || a.UpstreamTime != time.Second {
 			t.Errorf("Item = %+v, %v; want the older copy, for the deadline passed after 1s", a, err)
 		}
-		time.Sleep(5 * time.Second)
+		time.Sleep(5 * time.Second) // the end of the question
 	})
 }
 
-func TestTimeoutBoundsFetch(t *testing.T) {
+// TestNobodyWaitsForAnotherQuestion: neither who asks for another key nor who asks after a write waits for a question
+// that hangs, and Timeout ends that.
+func TestNobodyWaitsForAnotherQuestion(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var calls atomic.Int32
-		l := newLookup(t, func(c *lookup.Config) { c.Fetch = slow(time.Hour, &calls) })
-		a, err := l.Item(t.Context(), "a")
-		if !errors.Is(err, context.DeadlineExceeded) || a.UpstreamTime != 5*time.Second || a.Source != lookup.FromNowhere {
-			t.Errorf("Item = %+v, %v; want a deadline's error after 5s, from nowhere", a, err)
+		l := newLookup(t, func(c *lookup.Config) {
+			c.Fetch = firstWaits(func(ctx context.Context) (*voximplant.KeyValueItem, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}, item("after"))
+		})
+		hanging := ask(t.Context(), l)
+		synctest.Wait()
+		l.Forget("a")
+		for _, key := range []string{"a", "b"} {
+			if a := find(t, l, key, "after", lookup.FromUpstream); a.UpstreamTime != 0 {
+				t.Errorf("Item(%q) took %v; want no wait", key, a.UpstreamTime)
+			}
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if !errors.Is(hanging.err, context.DeadlineExceeded) || hanging.UpstreamTime != 5*time.Second || hanging.Source != lookup.FromNowhere {
+			t.Errorf("the question that hangs: %+v; want a deadline's error after 5s, from nowhere", hanging)
 		}
 	})
 }
@@ -319,22 +266,13 @@ func TestOvertakenAnswer(t *testing.T) {
 func TestAnswerReadAfterAFreeze(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		thaw := make(chan bool)
-		var s upstream
+		s := upstream{delay: time.Minute}
 		s.put("before", time.Hour)
-		l := s.lookup(t, func(c *lookup.Config) {
-			c.Fetch = func(ctx context.Context, key string) (*voximplant.KeyValueItem, error) {
-				defer func() { <-thaw }()
-				return s.fetch(ctx, key)
-			}
-		})
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		ask(ctx, l)
+		l := s.lookup(t, func(c *lookup.Config) { c.Timeout = time.Hour })
+		ask(t.Context(), l)
 		time.Sleep(time.Minute)
-		close(thaw)
 		synctest.Wait()
-		s.err = errDown
+		s.err, s.delay = errDown, 0
 		if a, err := l.Item(t.Context(), "a"); !errors.Is(err, errDown) || a.Item != nil {
 			t.Errorf("Item = %+v, %v; want %v: the answer is a minute old", a, err, errDown)
 		}

@@ -2,18 +2,18 @@ package lookup_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"voxkv/lookup"
 	"voxkv/voximplant"
 )
 
-// TestForget: the next who asks gets what upstream says then, whether a copy,
-// an absence or nothing was known.
+// TestForget: the next who asks gets what upstream says then, whether a copy or an absence was known. What was
+// forgotten does not stand in for an upstream that fails.
 func TestForget(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]string{"copy": "before", "absence": ""} {
@@ -25,49 +25,19 @@ func TestForget(t *testing.T) {
 			l := s.lookup(t, nil)
 			find(t, l, "a", before, lookup.FromUpstream)
 			find(t, l, "b", before, lookup.FromUpstream)
-			s.put("after", time.Hour)
 			l.Forget("a")
+			l.Forget("never asked for")
+			s.err = errDown
+			if a, err := l.Item(t.Context(), "a"); !errors.Is(err, errDown) || a.Item != nil {
+				t.Errorf("Item = %+v, %v; want the failure", a, err)
+			}
+			s.err = nil
+			s.put("after", time.Hour)
 			find(t, l, "a", "after", lookup.FromUpstream)
 			find(t, l, "a", "after", lookup.FromCache)
 			find(t, l, "b", before, lookup.FromCache) // another key is not concerned
-			l.Forget("never asked for")
 		})
 	}
-}
-
-// TestForgottenIsNoStandIn: what was forgotten does not come back when upstream fails.
-func TestForgottenIsNoStandIn(t *testing.T) {
-	t.Parallel()
-	var s upstream
-	s.put("before", time.Hour)
-	l := s.lookup(t, nil)
-	find(t, l, "a", "before", lookup.FromUpstream)
-	l.Forget("a")
-	s.err = errDown
-	if a, err := l.Item(t.Context(), "a"); a.Item != nil || err == nil {
-		t.Errorf("Item = %+v, %v; want the failure", a, err)
-	}
-}
-
-// TestForgetStartsNewQuestions: who asks after a write does not wait for the
-// answer to a question from before it.
-func TestForgetStartsNewQuestions(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l := newLookup(t, func(c *lookup.Config) {
-			c.Fetch = firstWaits(func(ctx context.Context) (*voximplant.KeyValueItem, error) {
-				<-ctx.Done()
-				return nil, ctx.Err()
-			}, item("after"))
-		})
-		ask(t.Context(), l)
-		synctest.Wait()
-		l.Forget("a")
-		if a := find(t, l, "a", "after", lookup.FromUpstream); a.UpstreamTime != 0 {
-			t.Errorf("Item took %v; want no wait", a.UpstreamTime)
-		}
-		time.Sleep(5 * time.Second) // the end of the first question
-	})
 }
 
 // TestForgetAndAskSideBySide is for the race detector. However writes and

@@ -3,6 +3,7 @@ package lookup_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +33,11 @@ func scopeOf(t testing.TB, list string) allowlist.List {
 	return scope
 }
 
+// as is a context in which the caller with this claim asks.
+func as(ctx context.Context, sub string) context.Context {
+	return allowlist.WithCaller(ctx, allowlist.Caller{Claims: allowlist.Claims{"sub": sub}})
+}
+
 // newLookup returns a Lookup of every key, after edit has changed its Config.
 func newLookup(t testing.TB, edit func(*lookup.Config)) *lookup.Lookup {
 	t.Helper()
@@ -57,11 +63,24 @@ type upstream struct {
 	ahead time.Duration            // of its clock, if date is set
 	date  bool
 	err   error
-	asked int
+	delay time.Duration // after it, the answer is what was true before it
+	asked atomic.Int32
 }
 
-func (s *upstream) fetch(context.Context, string) (*voximplant.KeyValueItem, error) {
-	s.asked++
+func (s *upstream) fetch(ctx context.Context, _ string) (*voximplant.KeyValueItem, error) {
+	s.asked.Add(1)
+	item, err := s.answer()
+	if s.delay > 0 {
+		select {
+		case <-time.After(s.delay):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return item, err
+}
+
+func (s *upstream) answer() (*voximplant.KeyValueItem, error) {
 	switch {
 	case s.err != nil:
 		return nil, s.err
@@ -93,10 +112,24 @@ func (s *upstream) lookup(t testing.TB, edit func(*lookup.Config)) *lookup.Looku
 	})
 }
 
-// find asks for key and checks the value, "" for none, and the source.
+// A clock stands still. When it is read next, it first does what the test wants then.
+type clock struct {
+	time     time.Time
+	whenRead func()
+}
+
+func (c *clock) now() time.Time {
+	if do := c.whenRead; do != nil {
+		c.whenRead = nil
+		do()
+	}
+	return c.time
+}
+
+// find asks for key as the caller a, and checks the value, "" for none, and the source.
 func find(t *testing.T, l *lookup.Lookup, key, value string, source lookup.Source) lookup.Answer {
 	t.Helper()
-	a, err := l.Item(t.Context(), key)
+	a, err := l.Item(as(t.Context(), "a"), key)
 	got := ""
 	if a.Item != nil {
 		got = a.Item.Value

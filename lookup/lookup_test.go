@@ -14,46 +14,69 @@ import (
 	"voxkv/voximplant"
 )
 
+// TestOutOfScope: a key that is out of scope costs no call. However many of them are asked for, no entry has to go.
 func TestOutOfScope(t *testing.T) {
 	t.Parallel()
-	var s upstream
-	s.put("v", time.Hour)
-	l := s.lookup(t, func(c *lookup.Config) { c.Scope = scopeOf(t, "status:*") })
-	a := find(t, l, "status-secret", "", lookup.FromScope)
-	if s.asked != 0 || a.At.IsZero() {
-		t.Errorf("upstream was asked %d times, At = %v; want never, and the time", s.asked, a.At)
-	}
-	find(t, l, "status:1", "v", lookup.FromUpstream)
+	synctest.Test(t, func(t *testing.T) {
+		var s upstream
+		l := s.lookup(t, func(c *lookup.Config) { c.Scope, c.MaxItems = scopeOf(t, "order:*"), 3 })
+		find(t, l, "order:1", "", lookup.FromUpstream)
+		for i := range 10 {
+			if a := find(t, l, fmt.Sprint("order-", i), "", lookup.FromScope); a.At.IsZero() {
+				t.Error("At = 0; want the time")
+			}
+		}
+		find(t, l, "order:1", "", lookup.FromCache)
+		if n := s.asked.Load(); n != 1 {
+			t.Errorf("upstream was asked %d times; want 1, for the key in scope", n)
+		}
+	})
 }
 
-// TestHowLongEntriesAreFresh: an entry, of an item or of an absence, answers as long as its setting says.
+// TestHowLongEntriesAreFresh: an item answers without upstream as long as LocalMaxAge and half of the rule's max-age
+// allow, an absence as long as LocalMaxAge and NotFoundMaxAge do.
 func TestHowLongEntriesAreFresh(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		value                 string // "" for an absence
+	const sec = time.Second
+	for _, tt := range []struct {
+		rules                 string
+		life                  time.Duration // 0 for an absence
 		local, notFound, want time.Duration
 	}{
-		{"old", 10 * time.Second, 5 * time.Second, 10 * time.Second},
-		{"old", time.Nanosecond, 5 * time.Second, time.Nanosecond},
-		{"old", 0, 5 * time.Second, 0},
-		{"", 10 * time.Second, 5 * time.Second, 5 * time.Second},
-		{"", 10 * time.Second, 30 * time.Second, 10 * time.Second},
-		{"", 10 * time.Second, 0, 0},
-		{"", 0, 5 * time.Second, 0},
-	}
-	for _, tt := range tests {
-		inBubble(t, fmt.Sprintf("%q, LocalMaxAge %v, NotFoundMaxAge %v", tt.value, tt.local, tt.notFound), func(t *testing.T) {
+		{"*", time.Hour, 10 * sec, 5 * sec, 10 * sec},
+		{"*", time.Hour, time.Nanosecond, 5 * sec, time.Nanosecond},
+		{"*", time.Hour, 0, 5 * sec, 0},
+		{"a max-age=2s", time.Hour, 10 * sec, 5 * sec, 1 * sec},
+		{"a max-age=1h", time.Hour, 10 * sec, 5 * sec, 10 * sec},
+		{"a max-age=0s", time.Hour, 10 * sec, 5 * sec, 0},
+		{"a, b max-age=0s", time.Hour, 10 * sec, 5 * sec, 10 * sec},
+		{"{sub} max-age=2s, *", time.Hour, 10 * sec, 5 * sec, 1 * sec},
+		{"{other} max-age=2s, *", time.Hour, 10 * sec, 5 * sec, 10 * sec},
+
+		{"*", 0, 10 * sec, 5 * sec, 5 * sec},
+		{"*", 0, 10 * sec, 30 * sec, 10 * sec},
+		{"*", 0, 10 * sec, 0, 0},
+		{"*", 0, 0, 5 * sec, 0},
+		{"*", -1 * sec, 10 * sec, 5 * sec, 5 * sec}, // an item that has expired is an absence
+	} {
+		inBubble(t, fmt.Sprintf("%s, life %v, LocalMaxAge %v, NotFoundMaxAge %v", tt.rules, tt.life, tt.local, tt.notFound), func(t *testing.T) {
 			var s upstream
-			if tt.value != "" {
-				s.put(tt.value, time.Hour)
+			old := ""
+			if tt.life != 0 {
+				s.put("old", tt.life)
 			}
-			l := s.lookup(t, func(c *lookup.Config) { c.LocalMaxAge, c.NotFoundMaxAge = tt.local, tt.notFound })
-			find(t, l, "a", tt.value, lookup.FromUpstream)
+			if tt.life > 0 {
+				old = "old"
+			}
+			l := s.lookup(t, func(c *lookup.Config) {
+				c.Scope, c.LocalMaxAge, c.NotFoundMaxAge = scopeOf(t, tt.rules), tt.local, tt.notFound
+			})
+			find(t, l, "a", old, lookup.FromUpstream)
 			s.put("new", time.Hour)
 			if tt.want > 0 {
-				find(t, l, "a", tt.value, lookup.FromCache)
+				find(t, l, "a", old, lookup.FromCache)
 				time.Sleep(tt.want - 1)
-				if a := find(t, l, "a", tt.value, lookup.FromCache); a.Age != tt.want-1 {
+				if a := find(t, l, "a", old, lookup.FromCache); a.Age != tt.want-1 {
 					t.Errorf("Age = %v; want %v", a.Age, tt.want-1)
 				}
 				time.Sleep(time.Nanosecond)
@@ -63,78 +86,23 @@ func TestHowLongEntriesAreFresh(t *testing.T) {
 	}
 }
 
-// TestOutOfScopeAges: the age of an answer tells a key that is out of scope from
-// a missing one at no time.
-func TestOutOfScopeAges(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l := newLookup(t, func(c *lookup.Config) {
-			c.Scope = scopeOf(t, "order:*")
-			c.Fetch = func(context.Context, string) (*voximplant.KeyValueItem, error) {
-				time.Sleep(20 * time.Millisecond)
-				return nil, voximplant.ErrNotFound
-			}
-		})
-		ages := map[int64]bool{}
-		for range 40 {
-			outside := find(t, l, "secret", "", lookup.FromScope)
-			missing, err := l.Item(t.Context(), "order:1")
-			if !errors.Is(err, voximplant.ErrNotFound) {
-				t.Fatal(err)
-			}
-			a, b := outside.Age+time.Second-1, missing.Age+time.Second-1 // rounded up to seconds, as headers tell them
-			if ages[int64(b/time.Second)] = true; a/time.Second != b/time.Second {
-				t.Errorf("out of scope is %v old, missing is %v old", outside.Age, missing.Age)
-			}
-			time.Sleep(700*time.Millisecond + 20*time.Millisecond - missing.UpstreamTime)
-		}
-		if len(ages) != 5 {
-			t.Errorf("the ages seen are %v; want 1 to 5 s", ages)
-		}
-	})
-}
-
-// TestRefusedKeysEvictNothing: whoever asks for keys that are out of scope makes
-// no work for upstream.
-func TestRefusedKeysEvictNothing(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var s upstream
-		l := s.lookup(t, func(c *lookup.Config) { c.Scope, c.MaxItems = scopeOf(t, "order:*"), 3 })
-		find(t, l, "order:1", "", lookup.FromUpstream)
-		for i := range 10 {
-			find(t, l, fmt.Sprint("secret", i), "", lookup.FromScope)
-		}
-		find(t, l, "order:1", "", lookup.FromCache)
-	})
-}
-
+// TestAnswerTells: an answer is as old as its question, since the value may have changed right after it was read.
 func TestAnswerTells(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var s upstream
+		s := upstream{delay: 2 * time.Second}
 		s.put("v", time.Minute)
-		l := s.lookup(t, func(c *lookup.Config) {
-			c.Fetch = func(ctx context.Context, key string) (*voximplant.KeyValueItem, error) {
-				time.Sleep(2 * time.Second)
-				return s.fetch(ctx, key)
+		l := s.lookup(t, nil)
+		for _, want := range []lookup.Answer{
+			{Source: lookup.FromUpstream, Age: 2 * time.Second, Left: 58 * time.Second, UpstreamTime: 2 * time.Second},
+			{Source: lookup.FromCache, Age: 7 * time.Second, Left: 53 * time.Second},
+		} {
+			a := find(t, l, "a", "v", want.Source)
+			if !a.At.Equal(time.Now()) || a.Age != want.Age || a.Left != want.Left || a.UpstreamTime != want.UpstreamTime || a.UpstreamErr != nil {
+				t.Errorf("Item = %+v; want what %+v has, At now and no UpstreamErr", a, want)
 			}
-		})
-		start := time.Now()
-		check := func(a lookup.Answer, at, age, left, upstream time.Duration) {
-			t.Helper()
-			if got := a.At.Sub(start); got != at || a.Age != age || a.Left != left || a.UpstreamTime != upstream {
-				t.Errorf("%s: At = %v after the start, Age = %v, Left = %v, Upstream = %v; want %v, %v, %v, %v",
-					a.Source, got, a.Age, a.Left, a.UpstreamTime, at, age, left, upstream)
-			}
-			if a.UpstreamErr != nil {
-				t.Errorf("%s: UpstreamErr = %v; want nil", a.Source, a.UpstreamErr)
-			}
+			time.Sleep(5 * time.Second)
 		}
-		// An answer is as old as its question: the value may have changed right after it was read.
-		check(find(t, l, "a", "v", lookup.FromUpstream), 2*time.Second, 2*time.Second, 58*time.Second, 2*time.Second)
-		time.Sleep(5 * time.Second)
-		check(find(t, l, "a", "v", lookup.FromCache), 7*time.Second, 7*time.Second, 53*time.Second, 0)
 	})
 }
 
@@ -193,39 +161,6 @@ func TestEnd(t *testing.T) {
 	}
 }
 
-func TestExpiredFromUpstreamIsAbsent(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var s upstream
-		s.put("v", -time.Second)
-		l := s.lookup(t, nil)
-		find(t, l, "a", "", lookup.FromUpstream)
-		time.Sleep(5*time.Second - 1)
-		find(t, l, "a", "", lookup.FromCache)
-		if s.asked != 1 {
-			t.Errorf("upstream was asked %d times; want 1: an expired item is remembered as absent", s.asked)
-		}
-		s.put("again", time.Hour)
-		time.Sleep(time.Nanosecond)
-		find(t, l, "a", "again", lookup.FromUpstream)
-	})
-}
-
-func TestEndPassesWhileUpstreamAnswers(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var s upstream
-		s.put("v", time.Second)
-		l := s.lookup(t, func(c *lookup.Config) {
-			c.Fetch = func(ctx context.Context, key string) (*voximplant.KeyValueItem, error) {
-				defer time.Sleep(time.Second)
-				return s.fetch(ctx, key)
-			}
-		})
-		find(t, l, "a", "", lookup.FromUpstream)
-	})
-}
-
 func TestNotKept(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -266,8 +201,8 @@ func TestNotKept(t *testing.T) {
 	}
 }
 
-// TestChangesUpstream follows one key through its life while entries exist. What
-// is absent does not come back by one that is older than the absence.
+// TestChangesUpstream follows one key through its life. What is absent does not come back by an entry that is older
+// than the absence.
 func TestChangesUpstream(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -275,67 +210,65 @@ func TestChangesUpstream(t *testing.T) {
 		l := s.lookup(t, nil)
 		s.put("one", time.Hour)
 		find(t, l, "a", "one", lookup.FromUpstream)
-		s.put("two", time.Hour)
-		find(t, l, "a", "one", lookup.FromCache)
-		time.Sleep(10 * time.Second)
-		find(t, l, "a", "two", lookup.FromUpstream)
-		find(t, l, "a", "two", lookup.FromCache)
-
 		s.item = nil
 		time.Sleep(10 * time.Second)
 		find(t, l, "a", "", lookup.FromUpstream)
-		find(t, l, "a", "", lookup.FromCache)
-
 		s.err = errDown
 		time.Sleep(5 * time.Second)
 		if a, err := l.Item(t.Context(), "a"); !errors.Is(err, errDown) || a.Item != nil {
 			t.Errorf("Item = %+v, %v; want no item and %v", a, err, errDown)
 		}
 		s.err = nil
-		s.put("three", 3*time.Second)
-		find(t, l, "a", "three", lookup.FromUpstream)
-		time.Sleep(3*time.Second - 1)
-		find(t, l, "a", "three", lookup.FromCache)
+		s.put("two", 3*time.Second)
+		find(t, l, "a", "two", lookup.FromUpstream)
 
 		// Prolonged upstream: the copy ends, the item does not.
-		s.put("three", time.Hour)
-		time.Sleep(time.Nanosecond)
-		find(t, l, "a", "three", lookup.FromUpstream)
+		s.put("two", time.Hour)
+		time.Sleep(3 * time.Second)
+		find(t, l, "a", "two", lookup.FromUpstream)
 		time.Sleep(9 * time.Second)
-		find(t, l, "a", "three", lookup.FromCache)
+		find(t, l, "a", "two", lookup.FromCache)
 	})
 }
 
-// TestUpstreamFails is E5-20 of docs/http-statements.md.
+// TestUpstreamFails is E5-20 of docs/http-statements.md, under each limit that a copy may have.
 func TestUpstreamFails(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name   string
-		ttl    time.Duration
-		age    time.Duration
-		source lookup.Source
-		err    error
+	const hour, minute, sec = time.Hour, time.Minute, time.Second
+	for _, tt := range []struct {
+		name    string
+		rules   string
+		follows bool // StaleFollowsRule
+		ttl     time.Duration
+		age     time.Duration
+		source  lookup.Source
 	}{
-		{"a young copy needs no upstream", time.Hour, 10*time.Second - 1, lookup.FromCache, nil},
-		{"an older copy stands in", time.Hour, 10 * time.Second, lookup.FromStaleCache, nil},
-		{"as old as may be", time.Hour, time.Minute - 1, lookup.FromStaleCache, nil},
-		{"too old", time.Hour, time.Minute, lookup.FromNowhere, errDown},
-		{"about to end", 30 * time.Second, 30*time.Second - 1, lookup.FromStaleCache, nil},
-		{"ended", 30 * time.Second, 30 * time.Second, lookup.FromNowhere, errDown},
-		{"ended before it got old", 5 * time.Second, 5 * time.Second, lookup.FromNowhere, errDown},
-		{"ended and too old", 30 * time.Second, time.Minute, lookup.FromNowhere, errDown},
-	}
-	for _, tt := range tests {
+		{"a young copy needs no upstream", "*", false, hour, 10*sec - 1, lookup.FromCache},
+		{"an older copy stands in", "*", false, hour, 10 * sec, lookup.FromStaleCache},
+		{"as old as may be", "*", false, hour, minute - 1, lookup.FromStaleCache},
+		{"too old", "*", false, hour, minute, lookup.FromNowhere},
+		{"about to end", "*", false, 30 * sec, 30*sec - 1, lookup.FromStaleCache},
+		{"ended", "*", false, 30 * sec, 30 * sec, lookup.FromNowhere},
+		{"ended before it got old", "*", false, 5 * sec, 5 * sec, lookup.FromNowhere},
+		{"as old as the rule allows", "a max-age=20s", true, hour, 20*sec - 1, lookup.FromStaleCache},
+		{"too old for the rule", "a max-age=20s", true, hour, 20 * sec, lookup.FromNowhere},
+		{"too old for a rule that does not count", "a max-age=20s", false, hour, 20 * sec, lookup.FromStaleCache},
+		{"too old, whatever the rule says", "a max-age=5m", false, hour, minute, lookup.FromNowhere},
+		{"not too old for the rule", "a max-age=5m", true, hour, minute, lookup.FromStaleCache},
+		{"a rule that forbids copies", "a max-age=0s", true, hour, 0, lookup.FromNowhere},
+		{"as old as may be, the rule says nothing", "a", true, hour, minute - 1, lookup.FromStaleCache},
+		{"too old, the rule says nothing", "a", true, hour, minute, lookup.FromNowhere},
+	} {
 		inBubble(t, tt.name, func(t *testing.T) {
 			var s upstream
 			s.put("v", tt.ttl)
-			l := s.lookup(t, nil)
+			l := s.lookup(t, func(c *lookup.Config) { c.Scope, c.StaleFollowsRule = scopeOf(t, tt.rules), tt.follows })
 			find(t, l, "a", "v", lookup.FromUpstream)
 			s.err = errDown
 			time.Sleep(tt.age)
 			a, err := l.Item(t.Context(), "a")
-			if !errors.Is(err, tt.err) || a.Source != tt.source || (a.Item != nil) != (tt.err == nil) {
-				t.Errorf("Item = %+v, %v; want source %s, %v", a, err, tt.source, tt.err)
+			if (err == nil) != (tt.source != lookup.FromNowhere) || err != nil && !errors.Is(err, errDown) || a.Source != tt.source || (a.Item != nil) != (err == nil) {
+				t.Errorf("Item = %+v, %v; want it from %s", a, err, tt.source)
 			}
 			if failed := a.UpstreamErr != nil; failed != (tt.source == lookup.FromStaleCache) {
 				t.Errorf("UpstreamErr = %v with source %s", a.UpstreamErr, a.Source)
@@ -345,44 +278,36 @@ func TestUpstreamFails(t *testing.T) {
 			}
 
 			s.err = nil
-			if tt.ttl > tt.age {
-				s.put("new", time.Hour)
-				time.Sleep(10 * time.Second)
-				find(t, l, "a", "new", lookup.FromUpstream)
-			}
+			s.put("new", time.Hour)
+			time.Sleep(10 * time.Second)
+			find(t, l, "a", "new", lookup.FromUpstream)
 		})
 	}
 }
 
-func TestUpstreamFailsWithNothingHeld(t *testing.T) {
+// TestFailuresAreNotKept: a failure is no answer, and a panic in Fetch is a failure.
+func TestFailuresAreNotKept(t *testing.T) {
 	t.Parallel()
-	s := upstream{err: errDown}
-	l := s.lookup(t, nil)
-	for range 2 {
-		a, err := l.Item(t.Context(), "a")
-		if !errors.Is(err, errDown) || a.Source != lookup.FromNowhere || a.Item != nil || a.At.IsZero() {
-			t.Errorf("Item = %+v, %v; want %v from nowhere, and the time", a, err, errDown)
-		}
-	}
-	if s.asked != 2 {
-		t.Errorf("upstream was asked %d times; want 2: a failure is no answer to keep", s.asked)
-	}
-}
-
-// TestFetchPanics: a panic in Fetch is a failure, and leaves nothing behind.
-func TestFetchPanics(t *testing.T) {
-	t.Parallel()
-	l := newLookup(t, func(c *lookup.Config) {
-		c.Fetch = func(context.Context, string) (*voximplant.KeyValueItem, error) { panic("a bug") }
-	})
-	for range 2 {
-		a, err := l.Item(t.Context(), "a")
-		panicked, ok := errors.AsType[*panics.Error](err)
-		if !ok || !strings.Contains(string(panicked.Stack), "TestFetchPanics") {
-			t.Errorf("Item = _, %v; want a *panics.Error whose stack names the function that panicked", err)
-		}
-		if a.Item != nil || a.Source != lookup.FromNowhere {
-			t.Errorf("Item = %+v; want no item, from nowhere", a)
+	for name, failure := range map[string]func() error{
+		"an error": func() error { return errDown },
+		"a panic":  func() error { panic("a bug") },
+	} {
+		asked := 0
+		l := newLookup(t, func(c *lookup.Config) {
+			c.Fetch = func(context.Context, string) (*voximplant.KeyValueItem, error) {
+				asked++
+				return nil, failure()
+			}
+		})
+		for want := 1; want <= 2; want++ {
+			a, err := l.Item(t.Context(), "a")
+			if a.Source != lookup.FromNowhere || a.Item != nil || a.At.IsZero() || asked != want {
+				t.Errorf("%s: Item = %+v after %d questions; want no item from nowhere, and the time, after %d", name, a, asked, want)
+			}
+			panicked, ok := errors.AsType[*panics.Error](err)
+			if !errors.Is(err, errDown) && (!ok || !strings.Contains(string(panicked.Stack), "TestFailuresAreNotKept")) {
+				t.Errorf("%s: Item = _, %v; want it, or a stack that names the function that panicked", name, err)
+			}
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"voxkv/internal/lookuptest"
 	"voxkv/internal/panics"
 	"voxkv/lookup"
 	"voxkv/voximplant"
@@ -18,18 +19,8 @@ import (
 // TestSeveral: each key has its own outcome, in the order of the keys.
 func TestSeveral(t *testing.T) {
 	t.Parallel()
-	keys := []string{"there", "absent", "failing", "not a key", "panic", "there"}
-	results := lookup.Several(t.Context(), keys, func(_ context.Context, key string) (lookup.Answer, error) {
-		switch key {
-		case "there":
-			return lookup.Answer{Item: &voximplant.KeyValueItem{Key: key}}, nil
-		case "absent":
-			return lookup.Answer{Source: lookup.FromCache}, voximplant.ErrNotFound
-		case "panic":
-			panic(key)
-		}
-		return lookup.Answer{Source: lookup.FromNowhere}, errDown
-	})
+	keys := []string{"short", "absent", "busy", "not a key", "panic", "short"}
+	results := lookup.Several(t.Context(), keys, lookuptest.Mixed)
 	var got []string
 	for i, r := range results {
 		_, panicked := errors.AsType[*panics.Error](r.Err)
@@ -39,7 +30,7 @@ func TestSeveral(t *testing.T) {
 		}
 		got = append(got, fmt.Sprint(r.Answer.Source, " ", r.Absent(), panicked, notAKey))
 	}
-	want := []string{" false false false", "hit true false false", "none false false false", " false false true", " false true false", " false false false"}
+	want := []string{"hit false false false", "none true false false", "none false false false", " false false true", " false true false", "hit false false false"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("source, absent, panicked, not a key = %q; want %q", got, want)
 	}
@@ -52,27 +43,22 @@ func TestSeveral(t *testing.T) {
 // become older and may expire.
 func TestSeveralAlignsTimes(t *testing.T) {
 	t.Parallel()
-	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	lives := map[string]time.Duration{"short": 4 * time.Second, "long": 14 * time.Second, "slow": time.Hour, "endless": 0}
-	item := func(_ context.Context, key string) (lookup.Answer, error) {
-		a := lookup.Answer{Item: &voximplant.KeyValueItem{Key: key}, At: start, Age: 9 * time.Second, Left: lives[key]}
-		if a.Left > 0 {
-			a.Item.ExpiresAt = start.Add(a.Left)
+	item := func(ctx context.Context, key string) (lookup.Answer, error) {
+		a, err := lookuptest.Waiting(ctx, key)
+		if key == "endless" {
+			a.Item.ExpiresAt = time.Time{}
 		}
-		if key == "slow" {
-			a.At, a.Age = start.Add(4*time.Second), time.Second
-		}
-		return a, nil
+		return a, err
 	}
 	for _, keys := range [][]string{{"short", "long", "slow", "endless"}, {"slow", "endless", "long", "short"}} {
 		for _, r := range lookup.Several(t.Context(), keys, item) {
 			want := map[string]lookup.Answer{
-				"short":   {Age: 13 * time.Second},
-				"long":    {Age: 13 * time.Second, Left: 10 * time.Second},
+				"short":   {Age: 5 * time.Second, Left: -time.Second},
+				"long":    {Age: 5 * time.Second, Left: 10 * time.Second},
 				"slow":    {Age: time.Second, Left: time.Hour},
-				"endless": {Age: 13 * time.Second},
+				"endless": {Age: 5 * time.Second},
 			}[r.Key]
-			if r.Answer.Age != want.Age || r.Answer.Left != want.Left || !r.Answer.At.Equal(start.Add(4*time.Second)) {
+			if r.Answer.Age != want.Age || r.Answer.Left != want.Left || !r.Answer.At.Equal(lookuptest.At().Add(4*time.Second)) {
 				t.Errorf("%s = %+v; want age %v, left %v at the time of the last answer", r.Key, r.Answer, want.Age, want.Left)
 			}
 			if r.Absent() != (r.Key == "short") || (r.Answer.Item == nil) != r.Absent() {
