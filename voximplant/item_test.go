@@ -11,10 +11,6 @@ import (
 
 func TestGetKeyValueItem(t *testing.T) {
 	t.Parallel()
-	const (
-		notFound  = "not found"
-		malformed = "malformed 0 200"
-	)
 	checkBodies(t, ask, map[string][]string{
 		found: {
 			item, "\ufeff" + item, "\r\n " + item + "\n",
@@ -28,11 +24,11 @@ func TestGetKeyValueItem(t *testing.T) {
 		},
 		`"" until 1795430000`:                      {`{"result":{"key":"test:1234","value":"","expires_at":1795430000}}`},
 		`"{\"a\":\"\\u0000й😀\"}" until 1795430000`: {`{"result":{"key":"test:1234","value":"{\"a\":\"\\u0000й😀\"}","expires_at":1795430000}}`},
-		notFound: {
+		"not found": {
 			`{"error":{"code":341,"msg":"Record is not found by ID"}}`, `{"error":{"code":341.0}}`,
 			`{"error":{"code":"341"}}`, `{"error":{"code":"341.0"}}`, `{"error":{"code":3.41e2}}`,
 		},
-		malformed: {
+		"malformed 0 200": {
 			`{"result":0}`, `{"result":[{"key":"test:1234","value":"v"},{"key":"test:1234","value":"w"}]}`,
 			`{"result":{"key":"test:12345","value":"v"}}`, `{"result":{"key":"Test:1234","value":"v"}}`,
 			`{"result":{"key":"test:1234","expires_at":1795430000}}`, `{"result":{"key":"other"}}`,
@@ -46,8 +42,8 @@ func TestGetKeyValueItem(t *testing.T) {
 	if got := answered(t, ask, says(201, item)); got != found {
 		t.Errorf("status 201: GetKeyValueItem = %s; want %s", got, found)
 	}
-	if got := answered(t, ask, says(404, `{"error":{"code":341}}`)); got != notFound {
-		t.Errorf("status 404, code 341: GetKeyValueItem = %s; want %s", got, notFound)
+	if got := answered(t, ask, says(404, `{"error":{"code":341}}`)); got != "not found" {
+		t.Errorf("status 404, code 341: GetKeyValueItem = %s; want not found", got)
 	}
 }
 

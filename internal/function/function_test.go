@@ -41,7 +41,6 @@ func TestSettingsReachTheHandler(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, nearby(), tt.changes...)
-				w.storage.Put("greeting", "hello", time.Now().Add(time.Hour))
 				answer := w.get(t, tt.key)
 				if control := answer.Header().Get("Cache-Control"); answer.Code != tt.status || !strings.HasPrefix(control, tt.control) {
 					t.Errorf("GET = %d, Cache-Control %q; want %d, %q…", answer.Code, control, tt.status, tt.control)
@@ -74,7 +73,6 @@ func TestSettingsReachTheLookup(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, nearby(), tt.changes...)
-				w.storage.Put("greeting", "hello", time.Now().Add(time.Hour))
 				for range 2 {
 					w.get(t, "greeting")
 					w.get(t, "status:none")
@@ -101,7 +99,6 @@ func TestWarmFails(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, nearby())
-			w.storage.Put("greeting", "hello", time.Now().Add(time.Hour))
 			tokens := w.client.Tokens.(*auth.TokenSource)
 			read := tokens.Key
 			tokens.Key = func(context.Context) (*auth.ServiceAccountKey, error) { return nil, fail() }

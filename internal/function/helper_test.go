@@ -97,11 +97,12 @@ type way struct {
 // nearby takes some time, because an answer that comes in none may overtake the end of its request.
 func nearby() way { return way{distance: time.Millisecond, near: time.Millisecond} }
 
-// newWorld builds the function from settingstest.Environ with changes.
+// newWorld builds the function from settingstest.Environ with changes. Its greeting is hello.
 func newWorld(t *testing.T, way way, changes ...string) *world {
 	t.Helper()
 	w := &world{storage: &voximplanttest.Server{AccountID: 1, ApplicationID: 42, ApplicationName: "app.example"}}
 	w.storage.AddKey(account().KeyID, &account().PrivateKey.PublicKey)
+	w.storage.Put("greeting", "hello", time.Now().Add(time.Hour))
 	var secrets secretsmanagertest.Server
 	secrets.Put("voxkv/key", string(account().Credentials()))
 	w.api = newDistant(t, w.storage, way.version, way.distance, way.apiTime)

@@ -259,21 +259,17 @@ func newSite(t *testing.T) *site {
 	log.HashKey = func(key string) string { return "# " + key }
 	s := &site{log: log, lines: lines, api: &voximplanttest.Server{AccountID: 1234567, ApplicationID: 42}}
 	s.api.AddKey(account().KeyID, &account().PrivateKey.PublicKey)
-	s.http = &handler.Handler{Lookup: outcome, MaxAge: time.Minute, NotFoundMaxAge: 5 * time.Second, Origins: []string{"*"}, Log: log}
-	s.direct = &direct.Handler{Lookup: outcome, MaxAge: time.Minute, Log: log, Items: &direct.Items{
-		Client: inProcessClient(s.api), Scope: scope, Forget: func(string) {}, Writable: true, Timeout: 10 * time.Second,
-	}}
-	return s
-}
-
-// inProcessClient is a client of api that shares its clock.
-func inProcessClient(api *voximplanttest.Server) *voximplant.Client {
-	return &voximplant.Client{
-		ApplicationID: 42, BaseURL: "https://api.example/platform_api", Transport: inProcess{api},
+	client := &voximplant.Client{
+		ApplicationID: 42, Transport: inProcess{s.api},
 		Tokens: &auth.TokenSource{Key: func(context.Context) (*auth.ServiceAccountKey, error) {
 			return auth.ParseServiceAccountKey(account().Credentials())
 		}},
 	}
+	s.http = &handler.Handler{Lookup: outcome, MaxAge: time.Minute, NotFoundMaxAge: 5 * time.Second, Origins: []string{"*"}, Log: log}
+	s.direct = &direct.Handler{Lookup: outcome, MaxAge: time.Minute, Log: log, Items: &direct.Items{
+		Client: client, Scope: scope, Forget: func(string) {}, Writable: true, Timeout: 10 * time.Second,
+	}}
+	return s
 }
 
 // inProcess is a transport to a server that shares the caller's clock.

@@ -9,7 +9,6 @@ import (
 
 	"voxkv/internal/requestlog"
 	"voxkv/internal/requestlogtest"
-	"voxkv/internal/voximplanttest"
 	"voxkv/voximplant"
 )
 
@@ -75,13 +74,12 @@ func TestTrace(t *testing.T) {
 // traceOfCall calls the API under ctx and returns the traceparent that arrives there.
 func traceOfCall(t *testing.T, ctx context.Context) (traceparent string) {
 	t.Helper()
-	api := &voximplanttest.Server{AccountID: 1234567, ApplicationID: 42}
-	api.AddKey(account().KeyID, &account().PrivateKey.PublicKey)
-	api.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+	s := newSite(t)
+	s.api.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
 		traceparent = r.Header.Get("Traceparent")
 		return false
 	})
-	if _, err := inProcessClient(api).GetKeyValueItem(ctx, "k"); !errors.Is(err, voximplant.ErrNotFound) {
+	if _, err := s.direct.Items.Client.GetKeyValueItem(ctx, "k"); !errors.Is(err, voximplant.ErrNotFound) {
 		t.Fatalf("GetKeyValueItem = _, %v; want ErrNotFound", err)
 	}
 	return traceparent

@@ -10,72 +10,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
 	"voxkv/internal/relaytest"
 )
-
-// An api is a server that counts what reaches it, without sockets.
-type api struct {
-	*httptest.Server
-	near                  *relaytest.Memory
-	connections, requests atomic.Int32
-}
-
-// newAPI is for a bubble of testing/synctest.
-func newAPI(t *testing.T, https bool) *api {
-	t.Helper()
-	a := &api{near: relaytest.NewMemory()}
-	a.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		a.requests.Add(1)
-		io.WriteString(w, "answer")
-	}))
-	a.Listener.Close()
-	a.Listener = a.near
-	a.Config.ErrorLog = log.New(io.Discard, "", 0)
-	if https {
-		a.StartTLS()
-	} else {
-		a.Start()
-	}
-	t.Cleanup(a.Close)
-	return a
-}
-
-// transport returns a transport as New does, that leads to the server and trusts it.
-func (a *api) transport(t *testing.T) *http.Transport {
-	t.Helper()
-	transport := New().Transport
-	transport.DialContext = preconnecting(func(context.Context, string, string) (net.Conn, error) {
-		a.connections.Add(1)
-		return a.near.Dial()
-	})
-	if trusted, ok := a.Client().Transport.(*http.Transport); ok {
-		transport.TLSClientConfig = trusted.TLSClientConfig
-	}
-	t.Cleanup(transport.CloseIdleConnections)
-	return transport
-}
-
-// call makes a request that may be sent again, as the calls of the API are.
-func call(t *testing.T, transport http.RoundTripper, root string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, root, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header["Idempotency-Key"] = []string{}
-	res, err := transport.RoundTrip(req)
-	if err != nil {
-		t.Fatalf("the first request failed: %v", err)
-	}
-	defer res.Body.Close()
-	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "answer" {
-		t.Errorf("the first request got %q, %v", body, err)
-	}
-}
 
 // TestPreconnect: the connection is opened, nothing is sent on it, and the first
 // request has it. If it dies before, no request fails for it.
@@ -83,28 +22,61 @@ func TestPreconnect(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		https, dies bool
-		connections int32
+		connections int
 	}{"http": {false, false, 1}, "https": {true, false, 1}, "https, that dies": {true, true, 2}} {
 		synctest.Test(t, func(t *testing.T) {
-			a := newAPI(t, tt.https)
-			transport := a.transport(t)
-			if err := Preconnect(t.Context(), transport, a.URL); err != nil {
+			connections, requests := 0, 0
+			near := relaytest.NewMemory()
+			server := &httptest.Server{Listener: near, Config: &http.Server{
+				Handler:  http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests++ }),
+				ErrorLog: log.New(io.Discard, "", 0),
+			}}
+			transport := New()
+			if tt.https {
+				server.StartTLS()
+				transport.TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+			} else {
+				server.Start()
+			}
+			defer server.Close()
+			defer transport.CloseIdleConnections()
+			ctx := WithDial(t.Context(), func(context.Context, string, string) (net.Conn, error) {
+				connections++
+				return near.Dial()
+			})
+			if err := Preconnect(ctx, transport, server.URL); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait() // until net/http has put the connection away
-			if opened, sent := a.connections.Load(), a.requests.Load(); opened != 1 || sent != 0 {
-				t.Errorf("%s: Preconnect opened %d connections and sent %d requests; want one and none", name, opened, sent)
+			if connections != 1 || requests != 0 {
+				t.Errorf("%s: Preconnect opened %d connections and sent %d requests; want one and none", name, connections, requests)
 			}
 			if tt.dies {
-				a.CloseClientConnections()
+				server.CloseClientConnections()
 			}
-			call(t, transport, a.URL)
-			call(t, transport, a.URL)
-			if opened, sent := a.connections.Load(), a.requests.Load(); opened != tt.connections || sent != 2 {
-				t.Errorf("%s: two requests after Preconnect are %d on %d connections; want 2 on %d", name, sent, opened, tt.connections)
+			call(t, ctx, transport, server.URL)
+			call(t, ctx, transport, server.URL)
+			if connections != tt.connections || requests != 2 {
+				t.Errorf("%s: two requests after Preconnect are %d on %d connections; want 2 on %d", name, requests, connections, tt.connections)
 			}
 		})
 	}
+}
+
+// call makes a request that may be sent again, as the calls of the API are.
+func call(t *testing.T, ctx context.Context, transport http.RoundTripper, root string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, root, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header["Idempotency-Key"] = []string{}
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, res.Body)
+	res.Body.Close()
 }
 
 func TestPreconnectFails(t *testing.T) {
