@@ -40,7 +40,7 @@ func TestTrace(t *testing.T) {
 		{"a forbidden version", "ff" + parent[2:], "", ""},
 		{"a version that is none", "0-" + parent[2:], "", ""},
 		{"a later version", "01" + parent[2:], "", parent},
-		{"a later version, not sampled", "01" + parent[2:54] + "2", "", parent[:54] + "0"},
+		{"a later version, not sampled", "01" + parent[2:53] + "12", "", parent[:54] + "0"},
 		{"a later version with more flags", "fe" + parent[2:53] + "fb", "", parent},
 		{"a later version with more fields", "cc" + parent[2:] + "-what-the-future-will-be-like", "", parent},
 		{"a later version with longer flags", "cc" + parent[2:] + ".more", "", ""},
