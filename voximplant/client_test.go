@@ -146,9 +146,10 @@ func TestEndsInTime(t *testing.T) {
 			began := time.Now()
 			api := &network{answers: []answer{test.answer}}
 			got, err := api.client(oneToken).GetKeyValueItem(ctx, key)
-			if outcome := outcome(t, got, err); outcome != test.want || test.is != nil && !errors.Is(err, test.is) || time.Since(began) != test.after || len(api.requests) != test.tries {
+			outcome, took := outcome(t, got, err), time.Since(began)
+			if outcome != test.want || test.is != nil && !errors.Is(err, test.is) || took != test.after || len(api.requests) != test.tries {
 				t.Errorf("%s: GetKeyValueItem = %s, %v after %v and %d tries; want %s, %v after %v and %d",
-					test.name, outcome, err, time.Since(began), len(api.requests), test.want, test.is, test.after, test.tries)
+					test.name, outcome, err, took, len(api.requests), test.want, test.is, test.after, test.tries)
 			}
 		})
 	}

@@ -34,21 +34,20 @@ func TestResponseForm(t *testing.T) {
 		lists     = `"multiValueHeaders":{"Content-Type":["application/json; charset=utf-8"],"Etag":["\"abc\""],"Vary":["Origin","Accept"]}`
 		described = `"statusDescription":"200 OK",`
 	)
-	rest, http2, function, alb := holds[events.APIGatewayProxyResponse], holds[events.APIGatewayV2HTTPResponse], holds[events.LambdaFunctionURLResponse], holds[events.ALBTargetGroupResponse]
 	for _, tt := range []struct {
 		file  string
 		holds func(*testing.T, []byte)
 		want  string
 	}{
-		{"rest-api-item.json", rest, headers},
-		{"rest-api-head.json", rest, headers},
-		{"http-api-v1-item.json", rest, headers},
-		{"http-api-item.json", http2, headers},
-		{"http-api-head.json", http2, headers},
-		{"function-url-item.json", function, headers},
-		{"alb-item.json", alb, described + headers},
-		{"alb-health-check.json", alb, described + headers},
-		{"alb-multi-value-item.json", alb, described + lists},
+		{"rest-api-item.json", holds[events.APIGatewayProxyResponse], headers},
+		{"rest-api-head.json", holds[events.APIGatewayProxyResponse], headers},
+		{"http-api-v1-item.json", holds[events.APIGatewayProxyResponse], headers},
+		{"http-api-item.json", holds[events.APIGatewayV2HTTPResponse], headers},
+		{"http-api-head.json", holds[events.APIGatewayV2HTTPResponse], headers},
+		{"function-url-item.json", holds[events.LambdaFunctionURLResponse], headers},
+		{"alb-item.json", holds[events.ALBTargetGroupResponse], described + headers},
+		{"alb-health-check.json", holds[events.ALBTargetGroupResponse], described + headers},
+		{"alb-multi-value-item.json", holds[events.ALBTargetGroupResponse], described + lists},
 	} {
 		g := &gateway.Gateway{HTTP: http.HandlerFunc(serveItem)}
 		out, err := g.Invoke(t.Context(), read(t, tt.file))
