@@ -360,6 +360,7 @@ func TestSecretsAreNotEchoed(t *testing.T) {
 		}
 	}
 	checkHidden(t, "password", "VOXIMPLANT_API_URL", "https://user:MIIEvQIBADAN@api.voximplant.com/platform_api")
+	checkHidden(t, "token", "VOXIMPLANT_SECRET_ID", "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOjF9.c2lnbmF0dXJl")
 	checkHidden(t, "API key", "VOXIMPLANT_API_URL", "https://api.voximplant.com/platform_api?api_key=MIIEvQIBADAN")
 }
 
