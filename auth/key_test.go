@@ -250,6 +250,7 @@ func TestParseServiceAccountKeyErrors(t *testing.T) {
 		{"an empty string", `""`, "the document is empty"},
 		{"the mark of UTF-16", "\xff\xfe", "the document is empty"},
 		{"half of the little-endian mark", "\xffab", notUnicode},
+		{"half of the big-endian mark", "\xfeab", notUnicode},
 		{"a PEM", private, "the document is a PEM alone, not the JSON file that holds it"},
 		{"text", "secret " + accountText, notObject},
 		{"cut short", flat[:len(flat)-20], "the document is cut short"},
@@ -299,6 +300,7 @@ func TestParseServiceAccountKeyErrors(t *testing.T) {
 		{"private_key twice", credentials("private_key", private+private), "private_key holds more than one private key"},
 		{"private_key public", credentials("private_key", encode("PUBLIC KEY")(x509.MarshalPKIXPublicKey(&key.PublicKey))), public},
 		{"private_key a certificate", credentials("private_key", encode("CERTIFICATE")([]byte("x"), nil)), "private_key is a certificate"},
+		{"private_key a request", credentials("private_key", encode("CERTIFICATE REQUEST")([]byte("x"), nil)), "private_key is a PEM of something else"},
 		{"private_key of OpenSSH", credentials("private_key", encode("OPENSSH PRIVATE KEY")([]byte("x"), nil)), "private_key is in OpenSSH's form; it must be PKCS#8 or PKCS#1"},
 		{"private_key of elliptic curve", credentials("private_key", ecPEM("PRIVATE KEY", x509.MarshalPKCS8PrivateKey)), curve},
 		{"private_key of elliptic curve, SEC 1", credentials("private_key", ecPEM("EC PRIVATE KEY", func(key any) ([]byte, error) {
