@@ -8,8 +8,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -87,29 +85,12 @@ func encode(kind string) func(der []byte, err error) string {
 	}
 }
 
-func rsaPEM(bits int) string {
-	key, err := rsa.GenerateKey(rand.Reader, bits)
-	if err != nil {
-		panic(err)
-	}
-	return encode("PRIVATE KEY")(x509.MarshalPKCS8PrivateKey(key))
-}
-
 func ecPEM(kind string, marshal func(key any) ([]byte, error)) string {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		panic(err)
 	}
 	return encode(kind)(marshal(key))
-}
-
-// encryptedPEM has the frame of a PKCS#8 key under a passphrase (RFC 5958 section 3), and nothing inside.
-func encryptedPEM() string {
-	pbes2 := pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}}
-	return encode("ENCRYPTED PRIVATE KEY")(asn1.Marshal(struct {
-		Algorithm pkix.AlgorithmIdentifier
-		Data      []byte
-	}{pbes2, make([]byte, 1200)}))
 }
 
 // inUTF16 encodes text with a byte order mark or, where mark is "", without.
@@ -151,7 +132,6 @@ func wrapped(flat string) map[string]string {
 		"beside a null result":            strings.Replace(flat, "{", `{"result":null,`, 1),
 		"beside members in capitals":      strings.Replace(flat, "{", `{"ACCOUNT_ID":"x","Key_Id":7,"Private_Key":[],"RESULT":{},`, 1),
 		"byte order mark":                 "\ufeff" + flat,
-		"trailing newline":                flat + "\r\n",
 		"UTF-16, little-endian":           inUTF16(littleEndian, binary.LittleEndian, flat),
 		"UTF-16, big-endian":              inUTF16(bigEndian, binary.BigEndian, flat),
 		"UTF-16 without a mark":           inUTF16("", binary.LittleEndian, flat),
@@ -180,41 +160,26 @@ func TestParseServiceAccountKey(t *testing.T) {
 		"account_id as string":            credentials("account_id", accountText),
 		"account_id as string with space": credentials("account_id", " "+accountText+"\n"),
 		"key_id with space at its ends":   credentials("key_id", "\t "+oldAccount().KeyID+" \r\n"),
-		"PKCS#8":                          credentials("private_key", pkcs8),
 		"PKCS#1":                          credentials("private_key", pkcs1),
 		"backslash n for newlines":        newlines(`\n`),
 		"backslash r, backslash n":        newlines(`\r\n`),
-		"escaped twice":                   newlines(`\\n`),
 		"escaped four times":              newlines(`\\\\\\\\n`),
 		"CRLF":                            newlines("\r\n"),
-		"CR":                              newlines("\r"),
 		"spaces for newlines":             newlines(" "),
-		"no newlines":                     newlines(""),
-		"indented":                        newlines("\n\t  "),
-		"no-break spaces":                 newlines("\u00a0"),
 		"line breaks in the JSON string":  strings.ReplaceAll(credentials("private_key", pkcs8), `\n`, "\n"),
-		"CRLF in the JSON string":         strings.ReplaceAll(credentials("private_key", pkcs8), `\n`, "\r\n"),
 		"no white space at all":           credentials("private_key", strings.Join(strings.Fields(pkcs8), "")),
-		"no newline at the key's end":     credentials("private_key", strings.TrimSpace(pkcs8)),
 		"private_key encoded twice":       credentials("private_key", quoted(pkcs8)),
 		"private_key with slashes as PHP": credentials("private_key", strings.ReplaceAll(pkcs8, "/", `\/`)),
 		"private_key in base64":           credentials("private_key", inLines(inBase64(pkcs8))),
 		"private_key after its public":    credentials("private_key", public+pkcs8),
 		"private_key before its public":   credentials("private_key", "Bag Attributes: none\n"+pkcs8+public),
 		"fields we do not know of":        credentials("role", "Developer"),
-		"fields that are not looked at":   credentials("account_email", 5),
 	})
 	for name, document := range documents {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			key, err := auth.ParseServiceAccountKey([]byte(document))
-			if err != nil {
-				t.Fatalf("ParseServiceAccountKey = %v; want a key", err)
-			}
-			if key.AccountID != accountID || key.KeyID != oldAccount().KeyID || !key.PrivateKey.Equal(private) {
-				t.Errorf("ParseServiceAccountKey = account %d, %v; want account %d, key %s", key.AccountID, key, accountID, oldAccount().KeyID)
-			}
-		})
+		key, err := auth.ParseServiceAccountKey([]byte(document))
+		if err != nil || key.AccountID != accountID || key.KeyID != oldAccount().KeyID || !key.PrivateKey.Equal(private) {
+			t.Errorf("%s: ParseServiceAccountKey = %v, %v; want account %d, key %s", name, key, err, accountID, oldAccount().KeyID)
+		}
 	}
 }
 
@@ -239,15 +204,11 @@ func TestParseServiceAccountKeyAccountID(t *testing.T) {
 	}
 }
 
-func TestParseServiceAccountKeyAcceptsLongFields(t *testing.T) {
+func TestParseServiceAccountKeyAcceptsALongKeyID(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("~", 100)
 	if key, err := auth.ParseServiceAccountKey([]byte(credentials("key_id", long))); err != nil || key.KeyID != long {
 		t.Errorf("ParseServiceAccountKey = %v, %v; want key %s", key, err, long)
-	}
-	key, err := auth.ParseServiceAccountKey([]byte(credentials("private_key", rsaPEM(3072))))
-	if err != nil || key.PrivateKey.N.BitLen() != 3072 {
-		t.Errorf("ParseServiceAccountKey = %v, %v; want a key of 3072 bits", key, err)
 	}
 }
 
@@ -286,11 +247,8 @@ func TestParseServiceAccountKeyErrors(t *testing.T) {
 	legacy := "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\nAAAA\n-----END RSA PRIVATE KEY-----\n"
 	tests := []struct{ name, document, want string }{
 		{"empty", "", "the document is empty"},
-		{"white space", " \r\n", "the document is empty"},
-		{"a byte order mark", "\ufeff", "the document is empty"},
 		{"an empty string", `""`, "the document is empty"},
 		{"the mark of UTF-16", "\xff\xfe", "the document is empty"},
-		{"one byte of it", "\xff", notUnicode},
 		{"half of the little-endian mark", "\xffab", notUnicode},
 		{"half of the big-endian mark", "\xfeab", notUnicode},
 		{"a PEM", private, "the document is a PEM alone, not the JSON file that holds it"},
@@ -309,7 +267,6 @@ func TestParseServiceAccountKeyErrors(t *testing.T) {
 		{"array", "[" + flat + "]", notObject},
 		{"string", `"` + accountText + `"`, notObject},
 		{"null", "null", noAccount},
-		{"empty object", "{}", noAccount},
 		{"empty result", `{"result":{}}`, noAccount},
 		{"result of another type", `{"result":1234567891011}`, "result has the wrong JSON type"},
 		{"members in capitals", `{"ACCOUNT_ID":1,"Key_Id":"x","PRIVATE_KEY":"y"}`, noAccount},
@@ -319,22 +276,15 @@ func TestParseServiceAccountKeyErrors(t *testing.T) {
 		{"account_id missing", credentials("account_id", nil), noAccount},
 		{"account_id null", credentials("account_id", json.RawMessage("null")), noAccount},
 		{"account_id negative", credentials("account_id", -accountID), notInteger},
-		{"account_id not numeric", credentials("account_id", "account "+accountText), notInteger},
 		{"account_id an object", credentials("account_id", map[string]int{"id": accountID}), notInteger},
-		{"account_id in an array", credentials("account_id", []int{accountID}), notInteger},
-		{"account_id a boolean", credentials("account_id", true), notInteger},
 		{"key_id missing", credentials("key_id", nil), "key_id is missing"},
-		{"key_id empty", credentials("key_id", ""), "key_id is missing"},
 		{"key_id white space", credentials("key_id", " \n"), "key_id is missing"},
 		{"key_id a number", credentials("key_id", accountID), "key_id has the wrong JSON type"},
 		{"key_id the private key", credentials("key_id", private), noID},
-		{"key_id the private key's body", credentials("key_id", strings.Join(body[1:len(body)-2], "")), noID},
 		{"key_id of 101 characters", credentials("key_id", strings.Repeat("~", 101)), noID},
 		{"key_id with a space", credentials("key_id", "a b"), noID},
-		{"key_id with a letter that looks like another", credentials("key_id", "а-1"), noID},
 		{"wrapped key_id a number", `{"result":` + credentials("key_id", accountID) + `}`, "result.key_id has the wrong JSON type"},
 		{"private_key missing", credentials("private_key", nil), "private_key is missing"},
-		{"private_key empty", credentials("private_key", ""), "private_key is missing"},
 		{"private_key white space", credentials("private_key", " \n"), "private_key is missing"},
 		{"private_key an array", credentials("private_key", []string{private}), "private_key has the wrong JSON type"},
 		{"private_key without its BEGIN line", credentials("private_key", without(0)), noBegin},
@@ -344,15 +294,11 @@ func TestParseServiceAccountKeyErrors(t *testing.T) {
 		{"private_key cut in its BEGIN line", credentials("private_key", private[:15]), cutShort},
 		{"private_key with lines of two PEMs", credentials("private_key", strings.Replace(private, "END ", "END RSA ", 1)), unmatched},
 		{"private_key damaged", credentials("private_key", strings.Replace(private, "/", "!", 1)), noBase64},
-		{"private_key with an ellipsis", credentials("private_key", body[0]+"\n...\n"+body[len(body)-2]), noBase64},
 		{"private_key without a line", credentials("private_key", without(3)), pieceGone},
-		{"private_key without its last line", credentials("private_key", without(-3)), pieceGone},
-		{"private_key that is empty", credentials("private_key", body[0]+body[len(body)-2]), pieceGone},
-		{"private_key with a wrong digit", credentials("private_key", private[:300]+flip(private[300:301])+private[301:]), damaged},
+		{"private_key with a wrong digit", credentials("private_key", strings.Replace(private, body[6], body[7], 1)), damaged},
 		{"private_key that is a certificate inside", credentials("private_key", encode("PRIVATE KEY")(x509.MarshalPKIXPublicKey(&key.PublicKey))), damaged},
 		{"private_key twice", credentials("private_key", private+private), "private_key holds more than one private key"},
 		{"private_key public", credentials("private_key", encode("PUBLIC KEY")(x509.MarshalPKIXPublicKey(&key.PublicKey))), public},
-		{"private_key public, PKCS#1", credentials("private_key", encode("RSA PUBLIC KEY")(x509.MarshalPKCS1PublicKey(&key.PublicKey), nil)), public},
 		{"private_key a certificate", credentials("private_key", encode("CERTIFICATE")([]byte("x"), nil)), "private_key is a certificate"},
 		{"private_key a request", credentials("private_key", encode("CERTIFICATE REQUEST")([]byte("x"), nil)), "private_key is a PEM of something else"},
 		{"private_key of OpenSSH", credentials("private_key", encode("OPENSSH PRIVATE KEY")([]byte("x"), nil)), "private_key is in OpenSSH's form; it must be PKCS#8 or PKCS#1"},
@@ -361,27 +307,16 @@ func TestParseServiceAccountKeyErrors(t *testing.T) {
 			return x509.MarshalECPrivateKey(key.(*ecdsa.PrivateKey))
 		})), curve},
 		{"private_key of Ed25519", credentials("private_key", encode("PRIVATE KEY")(x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(make([]byte, 32))))), "private_key is a key of another kind; RS256 needs an RSA key"},
-		{"private_key encrypted", credentials("private_key", encryptedPEM()), encrypted},
+		{"private_key encrypted", credentials("private_key", encode("ENCRYPTED PRIVATE KEY")([]byte("x"), nil)), encrypted},
 		{"private_key encrypted by OpenSSL of old", credentials("private_key", legacy), encrypted},
-		{"private_key too short", credentials("private_key", rsaPEM(1024)), "private_key has 1024 bits; RS256 needs at least 2048"},
+		{"private_key too short", credentials("private_key", encode("PRIVATE KEY")(x509.MarshalPKCS8PrivateKey(cheapKey()))), "private_key has 512 bits; RS256 needs at least 2048"},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			key, err := auth.ParseServiceAccountKey([]byte(test.document))
-			if key != nil || err == nil || err.Error() != test.want {
-				t.Errorf("ParseServiceAccountKey = %v, %v; want %q", key, err, test.want)
-			}
-		})
+		key, err := auth.ParseServiceAccountKey([]byte(test.document))
+		if key != nil || err == nil || err.Error() != test.want {
+			t.Errorf("%s: ParseServiceAccountKey = %v, %v; want %q", test.name, key, err, test.want)
+		}
 	}
-}
-
-// flip is another digit of base64.
-func flip(digit string) string {
-	if digit == "A" {
-		return "B"
-	}
-	return "A"
 }
 
 // cheapKey has 512 bits, so that thousands a second are parsed. It is no secret.

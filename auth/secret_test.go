@@ -3,7 +3,6 @@ package auth_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
 
 	"voxkv/auth"
 	"voxkv/internal/secretsmanagertest"
@@ -40,34 +40,23 @@ func serveSecrets(t *testing.T) (*secretsmanagertest.Server, *auth.Secret) {
 
 func TestSecretKey(t *testing.T) {
 	t.Parallel()
-	old, newer := string(oldAccount().Credentials()), string(newerAccount().Credentials())
-	for name, put := range map[string]func(*secretsmanagertest.Server){
-		"string": func(s *secretsmanagertest.Server) { s.Put("voximplant", old) },
-		"binary": func(s *secretsmanagertest.Server) { s.PutBinary("voximplant", []byte(old)) },
-		"second version": func(s *secretsmanagertest.Server) {
-			s.Put("voximplant", newer)
-			s.Put("voximplant", old)
-		},
-		"amid a rotation": func(s *secretsmanagertest.Server) {
-			s.Put("voximplant", old)
-			s.PutPending("voximplant", newer)
-		},
+	document := string(oldAccount().Credentials())
+	for kind, put := range map[string]func(*secretsmanagertest.Server){
+		"string": func(s *secretsmanagertest.Server) { s.Put("voximplant", document) },
+		"binary": func(s *secretsmanagertest.Server) { s.PutBinary("voximplant", []byte(document)) },
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			fake, secret := serveSecrets(t)
-			put(fake)
-			for _, id := range []string{"voximplant", fake.ARN("voximplant")} {
-				secret.ID = id
-				key, err := secret.Key(t.Context())
-				if err != nil || key.KeyID != oldAccount().KeyID {
-					t.Errorf("Key of %s = %v, %v; want key %s", id, key, err, oldAccount().KeyID)
-				}
+		fake, secret := serveSecrets(t)
+		put(fake)
+		for _, id := range []string{"voximplant", fake.ARN("voximplant")} {
+			secret.ID = id
+			key, err := secret.Key(t.Context())
+			if err != nil || key.KeyID != oldAccount().KeyID {
+				t.Errorf("%s: Key of %s = %v, %v; want key %s", kind, id, key, err, oldAccount().KeyID)
 			}
-			if got, want := fake.Stages(), []string{"AWSCURRENT", "AWSCURRENT"}; !slices.Equal(got, want) {
-				t.Errorf("stages asked for = %q; want %q", got, want)
-			}
-		})
+		}
+		if got, want := fake.Stages(), []string{"AWSCURRENT", "AWSCURRENT"}; !slices.Equal(got, want) {
+			t.Errorf("%s: stages asked for = %q; want %q", kind, got, want)
+		}
 	}
 }
 
@@ -83,53 +72,27 @@ func checkError(t *testing.T, err error, kind, named string) {
 
 func TestSecretKeyRefused(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
+	for _, test := range []struct {
 		code   string
 		status int
 		want   string
 	}{
 		{"ThrottlingException", 400, "unavailable"},
-		{"TooManyRequestsException", 400, "unavailable"},
 		{"InternalServiceError", 500, "unavailable"},
-		{"ServiceUnavailable", 503, "unavailable"},
 		{"UnknownCodeOfAProxy", 502, "unavailable"},
 		{"", 504, "unavailable"},
 		{"AccessDeniedException", 400, "configuration"},
-		{"ResourceNotFoundException", 400, "configuration"},
-		{"InvalidRequestException", 400, "configuration"},
-		{"InvalidParameterException", 400, "configuration"},
 		{"DecryptionFailure", 400, "configuration"},
-		{"UnrecognizedClientException", 400, "configuration"},
 		{"ExpiredTokenException", 400, "configuration"},
 		{"NeverHeardOfException", 400, "configuration"},
-	}
-	for _, test := range tests {
-		t.Run(fmt.Sprint(test.code, test.status), func(t *testing.T) {
-			t.Parallel()
-			fake, secret := serveSecrets(t)
-			fake.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
-				secretsmanagertest.WriteError(w, test.status, test.code, "on purpose")
-				return true
-			})
-			_, err := secret.Key(t.Context())
-			checkError(t, err, test.want, `"voximplant"`)
-		})
-	}
-}
-
-func TestSecretKeyUnusable(t *testing.T) {
-	t.Parallel()
-	for document, want := range map[string]string{
-		"":                               "the document is empty",
-		credentials("private_key", ".."): "private_key has no BEGIN",
 	} {
 		fake, secret := serveSecrets(t)
-		fake.Put("voximplant", document)
+		fake.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+			secretsmanagertest.WriteError(w, test.status, test.code, "on purpose")
+			return true
+		})
 		_, err := secret.Key(t.Context())
-		checkError(t, err, "configuration", `"voximplant"`)
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("Key = %v; want %q in it", err, want)
-		}
+		checkError(t, err, test.want, `"voximplant"`)
 	}
 }
 
@@ -149,7 +112,7 @@ func TestSecretKeyWithoutAnswer(t *testing.T) {
 	}
 }
 
-// TestSecretKeyPauses: what the SDK does by itself takes longer than a request may.
+// TestSecretKeyPauses: what the SDK does by itself where it is throttled takes longer than a request may.
 func TestSecretKeyPauses(t *testing.T) {
 	t.Parallel()
 	var pauses time.Duration
@@ -158,8 +121,9 @@ func TestSecretKeyPauses(t *testing.T) {
 		for _, option := range options {
 			option(&o)
 		}
+		pauses = 0
 		for attempt := 1; attempt < o.Retryer.MaxAttempts(); attempt++ {
-			pause, err := o.Retryer.RetryDelay(attempt, nil)
+			pause, err := o.Retryer.RetryDelay(attempt, &smithy.GenericAPIError{Code: "ThrottlingException"})
 			if err != nil {
 				t.Error(err)
 			}
@@ -167,11 +131,10 @@ func TestSecretKeyPauses(t *testing.T) {
 		}
 		return nil, errKey
 	}}
-	if _, err := secret.Key(t.Context()); !errors.Is(err, errKey) {
-		t.Errorf("Key = %v; want %v", err, errKey)
-	}
-	if pauses <= 0 || pauses > time.Second {
-		t.Errorf("the pauses add up to %v; want some, and at most 1s", pauses)
+	for range 100 { // there is chance in a pause
+		if _, err := secret.Key(t.Context()); !errors.Is(err, errKey) || pauses <= 0 || pauses > time.Second {
+			t.Fatalf("Key = %v after pauses of %v; want %v after some, and at most 1s", err, pauses, errKey)
+		}
 	}
 }
 

@@ -37,7 +37,7 @@ func newBench(t *testing.T) (*bench, *contender) {
 func TestFirstRequest(t *testing.T) {
 	t.Parallel()
 	b, voxkv := newBench(t)
-	for range 5 {
+	for range 20 { // however busy the machine is
 		if firstRequest(t, b, voxkv) == 1 {
 			return
 		}

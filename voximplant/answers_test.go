@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -73,24 +74,18 @@ func TestAnswersOfNoUse(t *testing.T) {
 		{503, `{"error":{"code":116},"error":{"code":2}}`, "unavailable 0 503 repeat"},
 		{204, "", "malformed 0 204"},
 		{400, `{"error":{"code":116}}`, "configuration 116 400"},
-		{500, `{"error":{"code":116}}`, "configuration 116 500"},
 		{503, `{"error":{"msg":"m"}}`, "unavailable 0 503 repeat"},
 		{429, `{"errors":[{}]}`, "throttled 0 429 repeat"},
 		{503, `{"error":{"code":0}}`, "unavailable 0 503 repeat"},
-		{500, `{"error":"m"}`, "unavailable 0 500 repeat"},
 		{500, item, "unavailable 0 500 repeat"},
 		{400, "<html>", "malformed 0 400"},
 		{401, "<html>", "credentials 0 401"},
 		{403, "<html>", "credentials 0 403"},
 		{404, "<html>", "configuration 0 404"},
 		{404, `{"result":null}`, "configuration 0 404"},
-		{413, "", "malformed 0 413"},
 		{429, "<html>", "throttled 0 429 repeat"},
 		{500, "", "unavailable 0 500 repeat"},
-		{502, "<html>", "unavailable 0 502 repeat"},
 		{503, strings.Repeat("<html>", 100_000), "unavailable 0 503 repeat"},
-		{504, "\xff\xfe", "unavailable 0 504 repeat"},
-		{302, item, "malformed 0 302"},
 		{300, item, "malformed 0 300"},
 		{199, item, "malformed 0 199"},
 		{499, item, "malformed 0 499"},
@@ -124,41 +119,37 @@ func TestEmptyAnswers(t *testing.T) {
 	}
 }
 
-// TestEndlessBody: one must end the call, and not the function's memory. A page
-// of items may be longer than one item.
-func TestEndlessBody(t *testing.T) {
+// TestLongestAnswer: a longer one must end the call, and not the function's memory.
+// A page of items may be longer than one item.
+func TestLongestAnswer(t *testing.T) {
 	t.Parallel()
-	for name, call := range allCalls() {
-		most := 30_000
-		if name == "items" || name == "keys" {
-			most *= voximplant.MaxCount
+	for _, test := range []struct {
+		call call
+		most int
+		want string
+	}{{ask, 30_000, found}, {items("test", voximplant.Page{}), 30_000 * voximplant.MaxCount, "test:1234 " + found}} {
+		for size, want := range map[int]string{test.most: test.want, test.most + 1: "malformed 0 200"} {
+			if got := answered(t, test.call, says(200, item+strings.Repeat(" ", size-len(item)))); got != want {
+				t.Errorf("an answer of %d bytes = %s; want %s", size, got, want)
+			}
 		}
-		inBubble(t, func(t *testing.T, ctx context.Context) {
-			read := 0
-			endless := func(r *http.Request) (*http.Response, error) {
-				res, err := says(200, "")(r)
-				res.Body = zeros{&read}
-				return res, err
-			}
-			if got, want := call(t, ctx, (&network{answers: []answer{endless}}).client(oneToken)), "malformed 0 200"; got != want {
-				t.Errorf("%s: outcome = %s; want %s", name, got, want)
-			}
-			if read > 2*most {
-				t.Errorf("%s: %d bytes were read of an answer that may have %d", name, read, most)
-			}
-		})
+		var read zeros
+		endless := func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(&read)}, nil
+		}
+		if got := answered(t, test.call, endless); got != "malformed 0 200" || int(read) > 2*test.most {
+			t.Errorf("an endless answer = %s after %d bytes; want malformed 0 200 after little more than %d", got, read, test.most)
+		}
 	}
 }
 
-// zeros never end. It counts what is read of them.
-type zeros struct{ read *int }
+// zeros never end. Its value is how many were read.
+type zeros int
 
-func (z zeros) Read(p []byte) (int, error) {
-	*z.read += len(p)
+func (z *zeros) Read(p []byte) (int, error) {
+	*z += zeros(len(p))
 	return len(p), nil
 }
-
-func (zeros) Close() error { return nil }
 
 // The codes are those of voximplant.com's error reference that a call may meet.
 func TestCodes(t *testing.T) {
@@ -245,11 +236,9 @@ func TestTokenSourceFails(t *testing.T) {
 	for _, test := range tests {
 		api := &network{answers: []answer{says(200, item)}}
 		client := api.client(func(string) (string, error) { return "", test.err })
-		if got := ask(t, t.Context(), client); got != test.want || len(api.requests) != 0 {
-			t.Errorf("GetKeyValueItem with token error %v = %s, %d requests; want %s, none", test.err, got, len(api.requests), test.want)
-		}
-		if _, err := client.GetKeyValueItem(t.Context(), key); !errors.Is(err, test.err) {
-			t.Errorf("GetKeyValueItem = %v; want the error of the token source in it", err)
+		got, err := client.GetKeyValueItem(t.Context(), key)
+		if outcome := outcome(t, got, err); outcome != test.want || !errors.Is(err, test.err) || len(api.requests) != 0 {
+			t.Errorf("GetKeyValueItem = %s, %v, %d requests; want %s, with %v in it, and none", outcome, err, len(api.requests), test.want, test.err)
 		}
 	}
 }
@@ -260,23 +249,15 @@ func TestRetryAfterIsHandedOn(t *testing.T) {
 	const century = 100 * 365 * 24 * time.Hour
 	for header, want := range map[string]time.Duration{
 		"30":                            30 * time.Second,
-		"007":                           7 * time.Second,
 		"2147483647":                    2147483647 * time.Second,
-		"2147483648":                    2147483648 * time.Second,
-		"4294967296":                    century,
 		"9223372036":                    century,
-		"9223372037":                    century,
-		"18446744073709551615":          century,
 		"18446744073709551616":          century,
 		strings.Repeat("9", 400):        century,
 		"Sat, 01 Jan 2000 00:01:00 GMT": time.Minute, // a bubble begins a minute earlier
 		"Fri, 31 Dec 2400 23:59:59 GMT": century,
-		"Fri, 31 Dec 9999 23:59:59 GMT": century,
 		"Fri, 31 Dec 1999 23:59:59 GMT": 0,
-		"Mon, 01 Jan 0001 00:00:00 GMT": 0,
 		"-1":                            0,
 		"1.5":                           0,
-		"1e9":                           0,
 		"soon":                          0,
 		"":                              0,
 	} {

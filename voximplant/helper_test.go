@@ -31,10 +31,7 @@ func (f tokens) Replace(_ context.Context, refused string) (string, error) { ret
 
 func oneToken(string) (string, error) { return bearer, nil }
 
-// numbered is a source whose tokens are token-1, token-2 and so on, a new one for each refused.
-func numbered() tokens { return upTo(0) }
-
-// upTo is numbered with an end, or without where last is 0.
+// upTo is a source whose tokens are token-1, token-2 and so on, a new one for each refused, up to last. There is no last if it is 0.
 func upTo(last int) tokens {
 	n := 1
 	return func(refused string) (string, error) {
@@ -99,16 +96,10 @@ func hangs(r *http.Request) (*http.Response, error) {
 
 // stalls gives the start of an answer.
 func stalls(r *http.Request) (*http.Response, error) {
-	res, err := says(200, item[:20])(r)
-	res.Body = io.NopCloser(io.MultiReader(res.Body, stalled{r.Context()}))
-	return res, err
-}
-
-type stalled struct{ ctx context.Context }
-
-func (s stalled) Read([]byte) (int, error) {
-	<-s.ctx.Done()
-	return 0, s.ctx.Err()
+	body, rest := io.Pipe()
+	context.AfterFunc(r.Context(), func() { rest.CloseWithError(r.Context().Err()) })
+	go io.WriteString(rest, item[:20])
+	return &http.Response{StatusCode: 200, Body: body}, nil
 }
 
 // inBubble gives test a bubble, in which nothing takes real time, and a context of 5 s.
@@ -119,6 +110,14 @@ func inBubble(t *testing.T, test func(t *testing.T, ctx context.Context)) {
 		defer cancel()
 		test(t, ctx)
 	})
+}
+
+// in is call in the application id or name.
+func in(id int64, name string, call call) call {
+	return func(t *testing.T, ctx context.Context, c *voximplant.Client) string {
+		c.ApplicationID, c.ApplicationName = id, name
+		return call(t, ctx, c)
+	}
 }
 
 // ask is the outcome of GetKeyValueItem.

@@ -4,31 +4,19 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
-	"log"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"voxkv/auth"
-	"voxkv/internal/settings"
+	"voxkv/internal/settingstest"
 	"voxkv/internal/transport"
-	"voxkv/internal/voximplanttest"
 )
-
-// TestMain keeps net/http from printing what the peers below send after an answer.
-func TestMain(m *testing.M) {
-	log.SetOutput(io.Discard)
-	os.Exit(m.Run())
-}
 
 // peerWords are in what the peers below send, and in no error.
 const peerWords = "words-of-the-peer"
@@ -97,10 +85,9 @@ func (p peer) serve(t *testing.T, c net.Conn) {
 	<-closed
 }
 
-// connect has the transport of client talk to p, without a socket, so that it
+// connect has a transport of the function talk to p, without a socket, so that it
 // can run in a synctest bubble. served waits for what each connection began.
-func (p peer) connect(t *testing.T, client *http.Client, certificates []tls.Certificate, served *sync.WaitGroup) {
-	its := client.Transport.(transport.Redacting)
+func (p peer) connect(t *testing.T, its transport.Redacting, certificates []tls.Certificate, served *sync.WaitGroup) {
 	its.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
 	its.DialContext = func(context.Context, string, string) (net.Conn, error) {
 		ours, theirs := net.Pipe()
@@ -119,129 +106,51 @@ var certificates = sync.OnceValue(func() []tls.Certificate {
 	return server.TLS.Certificates
 })
 
-// peersOf runs test in a bubble for each peer, in plain text and over TLS, and
-// has every connection closed and every goroutine ended after it.
-func peersOf(t *testing.T, test func(t *testing.T, root string, connect func(*http.Client))) {
-	t.Helper()
+// TestPeersCannotHoldACaller: whatever the API and Secrets Manager do, in plain
+// text and over TLS, a call of either ends with its context, Init ends within
+// warmTimeout, and so does everything that they began. No error shows anything of
+// the peer's.
+func TestPeersCannotHoldACaller(t *testing.T) {
+	t.Parallel()
 	for name, p := range peers {
 		for root, certificates := range map[string][]tls.Certificate{"http://127.0.0.1:1": nil, "https://api.test": certificates()} {
 			t.Run(root[:strings.Index(root, ":")]+" "+name, func(t *testing.T) {
 				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					var served sync.WaitGroup
-					var clients []*http.Client
-					test(t, root, func(client *http.Client) {
-						clients = append(clients, client)
-						p.connect(t, client, certificates, &served)
-					})
-					for _, client := range clients {
-						client.CloseIdleConnections()
-					}
-					served.Wait()
-				})
+				synctest.Test(t, func(t *testing.T) { p.testCallers(t, root, certificates) })
 			})
 		}
 	}
 }
 
-// ended checks that a wait that began at began ended with an error that shows
-// nothing of the peer's, no later than after most.
-func ended(t *testing.T, began time.Time, most time.Duration, err error) {
-	t.Helper()
-	if took := time.Since(began); took > most {
-		t.Errorf("it took %v; want %v at most", took, most)
+func (p peer) testCallers(t *testing.T, root string, certificates []tls.Certificate) {
+	var served sync.WaitGroup
+	var log strings.Builder
+	secret, client := newSecret(t, awsEnviron("AWS_ENDPOINT_URL_SECRETS_MANAGER", root))
+	environ := settingstest.Environ("VOXIMPLANT_API_URL", root)
+	called, warmed := newFunction(t, environ, accountKey, io.Discard), newFunction(t, environ, secret.Key, &log)
+	transports := []http.RoundTripper{client.Transport, called.client.Transport, warmed.client.Transport}
+	for _, its := range transports {
+		p.connect(t, its.(transport.Redacting), certificates, &served)
 	}
-	if err == nil || strings.Contains(err.Error(), peerWords) {
-		t.Errorf("error = %v; want one that does not repeat the peer", err)
-	}
-}
-
-func testKey(t *testing.T) func(context.Context) (*auth.ServiceAccountKey, error) {
-	t.Helper()
-	account, err := voximplanttest.NewServiceAccount(7)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := auth.ParseServiceAccountKey(account.Credentials())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func(context.Context) (*auth.ServiceAccountKey, error) { return key, nil }
-}
-
-// newTestFunction builds a function for the API at root.
-func newTestFunction(t *testing.T, root string, key func(context.Context) (*auth.ServiceAccountKey, error)) *Function {
-	t.Helper()
-	s, err := settings.Read(map[string]string{
-		"VOXIMPLANT_SECRET_ID": "voxkv", "VOXIMPLANT_APPLICATION_ID": "42", "ALLOWED_KEYS": "*", "VOXIMPLANT_API_URL": root,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := New(s, key, "test", slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
-// newTestSecret reads a secret from the Secrets Manager at root.
-func newTestSecret(t *testing.T, root string, connect func(*http.Client)) *auth.Secret {
-	t.Helper()
-	client, err := SecretsManager(map[string]string{
-		"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "x",
-		"AWS_ENDPOINT_URL_SECRETS_MANAGER": root,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	connect(client.Options().HTTPClient.(*http.Client))
-	return &auth.Secret{ID: "voxkv", GetSecretValue: client.GetSecretValue}
-}
-
-// TestVoximplantCannotHoldACaller: whatever the API sends, the call ends with
-// its context, and so does everything that it began.
-func TestVoximplantCannotHoldACaller(t *testing.T) {
-	t.Parallel()
-	key := testKey(t)
-	peersOf(t, func(t *testing.T, root string, connect func(*http.Client)) {
-		f := newTestFunction(t, root, key)
-		connect(&http.Client{Transport: f.client.Transport})
+	for what, call := range map[string]func(context.Context) error{
+		"Voximplant":      func(ctx context.Context) error { _, err := called.client.GetKeyValueItem(ctx, "order:1"); return err },
+		"Secrets Manager": func(ctx context.Context) error { _, err := secret.Key(ctx); return err },
+	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		defer cancel()
 		began := time.Now()
-		_, err := f.client.GetKeyValueItem(ctx, "order:1")
-		ended(t, began, 5*time.Second, err)
-	})
-}
-
-// TestSecretsManagerCannotHoldACaller is the same for the AWS SDK's client.
-func TestSecretsManagerCannotHoldACaller(t *testing.T) {
-	t.Parallel()
-	peersOf(t, func(t *testing.T, root string, connect func(*http.Client)) {
-		secret := newTestSecret(t, root, connect)
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		defer cancel()
-		began := time.Now()
-		_, err := secret.Key(ctx)
-		ended(t, began, 5*time.Second, err)
-	})
-}
-
-// TestPeersCannotHoldWarm: Init goes on after warmTimeout, whatever both sides
-// do, and says what it could not do.
-func TestPeersCannotHoldWarm(t *testing.T) {
-	t.Parallel()
-	peersOf(t, func(t *testing.T, root string, connect func(*http.Client)) {
-		f := newTestFunction(t, root, newTestSecret(t, root, connect).Key)
-		connect(&http.Client{Transport: f.client.Transport})
-		var log strings.Builder
-		f.log = slog.New(slog.NewTextHandler(&log, nil))
-		began := time.Now()
-		f.Warm(t.Context())
-		ended(t, began, warmTimeout, errors.New(log.String()))
-		if !strings.Contains(log.String(), "no token yet") {
-			t.Errorf("log = %s; want it to say that there is no token", log.String())
+		err := call(ctx)
+		if took := time.Since(began); took > 5*time.Second || err == nil || strings.Contains(err.Error(), peerWords) {
+			t.Errorf("%s: %v after %v; want an error that does not repeat the peer, after 5s at most", what, err, took)
 		}
-	})
+		cancel()
+	}
+	began := time.Now()
+	warmed.Warm(t.Context())
+	if took := time.Since(began); took > warmTimeout || !strings.Contains(log.String(), "no token yet") || strings.Contains(log.String(), peerWords) {
+		t.Errorf("Init: %s after %v; want that there is no token, without what the peer said, after %v at most", &log, took, warmTimeout)
+	}
+	for _, its := range transports {
+		its.(transport.Redacting).CloseIdleConnections()
+	}
+	served.Wait() // and the bubble for every other goroutine
 }

@@ -1,4 +1,4 @@
-package function_test
+package function
 
 import (
 	"context"
@@ -13,10 +13,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-
-	"voxkv/internal/function"
 	"voxkv/internal/settingstest"
 )
 
@@ -65,19 +61,11 @@ func TestConnections(t *testing.T) {
 		t.Skip("for TestProxies alone")
 	}
 	for _, endpoint := range []string{"http://10.255.255.1", "https://aws.test"} {
-		client, err := function.SecretsManager(awsEnviron("AWS_ENDPOINT_URL", endpoint))
-		if err != nil {
-			t.Fatal(err)
-		}
-		connection(t, "secret at "+endpoint, func(ctx context.Context) {
-			client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String("voxkv/key")}, func(o *secretsmanager.Options) {
-				o.RetryMaxAttempts = 1
-			})
-		})
+		secret, _ := newSecret(t, awsEnviron("AWS_ENDPOINT_URL", endpoint))
+		connection(t, "secret at "+endpoint, func(ctx context.Context) { secret.Key(ctx) })
 	}
-	a := newAPI(t)
 	for _, root := range []string{"http://10.255.255.1", "https://api.test"} {
-		f := newFunction(t, settingstest.Environ("VOXIMPLANT_API_URL", root), a.key, io.Discard)
+		f := newFunction(t, settingstest.Environ("VOXIMPLANT_API_URL", root), accountKey, io.Discard)
 		connection(t, "API at "+root, f.Warm)
 	}
 }

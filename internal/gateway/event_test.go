@@ -26,17 +26,13 @@ const (
 // empty.
 var forms = map[string]string{
 	"rest-api-item.json":              version1,
-	"rest-api-conditional.json":       version1,
 	"rest-api-query.json":             version1,
 	"http-api-v1-item.json":           version1 + "version",
 	"http-api-item.json":              version2,
-	"http-api-conditional.json":       version2,
 	"http-api-query.json":             version2,
 	"http-api-stage-item.json":        version2,
 	"function-url-item-cyrillic.json": version2,
-	"function-url-query.json":         version2,
 	"alb-item.json":                   ofBalancer,
-	"alb-query.json":                  ofBalancer,
 	"alb-multi-value-item.json":       multiValue,
 	"alb-multi-value-query.json":      multiValue,
 }
@@ -50,25 +46,21 @@ var members = strings.Fields(`version httpMethod path rawPath rawQueryString hea
 func TestEmptyMembers(t *testing.T) {
 	t.Parallel()
 	for file, needed := range forms {
-		t.Run(file, func(t *testing.T) {
-			t.Parallel()
-			payload := read(t, file)
-			want := seen(t, payload)
-			for _, member := range members {
-				if slices.Contains(strings.Fields(needed), member) {
-					continue
+		payload := read(t, file)
+		want := seen(t, payload)
+		for _, member := range members {
+			if slices.Contains(strings.Fields(needed), member) {
+				continue
+			}
+			for _, empty := range empties {
+				if member == "requestContext.elb" && empty == "{}" {
+					continue // an object, even an empty one, says that a load balancer is the sender
 				}
-				for _, empty := range empties {
-					if member == "requestContext.elb" && empty == "{}" {
-						continue // an object, even an empty one, says that a load balancer is the sender
-					}
-					changed := set(t, payload, member, empty)
-					if got := seen(t, changed); got != want {
-						t.Errorf("with %s: %s\ngot  %s\nwant %s", member, empty, got, want)
-					}
+				if got := seen(t, set(t, payload, member, empty)); got != want {
+					t.Errorf("%s with %s: %s\ngot  %s\nwant %s", file, member, empty, got, want)
 				}
 			}
-		})
+		}
 	}
 }
 
@@ -107,9 +99,7 @@ func TestMapsWithContent(t *testing.T) {
 	}
 	for _, maps := range []string{
 		`"queryStringParameters":{"key":"a:b"},"multiValueQueryStringParameters":{},"headers":{"origin":"o"},"multiValueHeaders":{}}`,
-		`"multiValueQueryStringParameters":{},"queryStringParameters":{"key":"a:b"},"multiValueHeaders":{},"headers":{"origin":"o"}}`,
 		`"queryStringParameters":{},"multiValueQueryStringParameters":{"key":["a:b"]},"headers":{},"multiValueHeaders":{"Origin":["o"]}}`,
-		`"queryStringParameters":[ ],"multiValueQueryStringParameters":{"key":["a:b"]},"headers":[ ],"multiValueHeaders":{"Origin":["o"]}}`,
 		`"queryStringParameters":{"key":"a:b"},"multiValueQueryStringParameters":{"key":[]},"headers":{"origin":"o"},"multiValueHeaders":{"origin":[]}}`,
 		`"queryStringParameters":{"key":"a:b"},"multiValueQueryStringParameters":{"key":null},"headers":{"origin":"o"},"multiValueHeaders":{"origin":null}}`,
 	} {

@@ -9,7 +9,6 @@ import (
 
 	"voxkv/internal/requestlog"
 	"voxkv/internal/requestlogtest"
-	"voxkv/internal/voximplanttest"
 	"voxkv/voximplant"
 )
 
@@ -28,9 +27,7 @@ func TestTrace(t *testing.T) {
 		{"Lambda's without a parent", "", "Root=1-5759e988-bd862e3fe1be46a994272793", ""},
 		{"none", "", "", ""},
 		{"too short", parent[:54], "", ""},
-		{"too short in front", parent[1:], "", ""},
 		{"one character more", parent + "0", "", ""},
-		{"a dash more", parent + "-", "", ""},
 		{"a field more", parent + "-00", "", ""},
 		{"upper case", strings.ToUpper(parent), "", ""},
 		{"no hex", strings.Replace(parent, "4bf9", "4bg9", 1), "", ""},
@@ -38,23 +35,17 @@ func TestTrace(t *testing.T) {
 		{"no trace", "00-" + strings.Repeat("0", 32) + "-00f067aa0ba902b7-01", "", ""},
 		{"no parent", "00-4bf92f3577b34da6a3ce929d0e0e4736-" + strings.Repeat("0", 16) + "-01", "", ""},
 		{"no trace of the caller's, Lambda's", "00-" + strings.Repeat("0", 32) + "-00f067aa0ba902b7-01", xray, fromXRay},
-		{"misplaced dashes", "00-4bf92f3577b34da6a3ce929d0e0e473-600f067aa0ba902b7-01", "", ""},
 		{"a dash for a digit", "00-4bf92f3577b34da6a3ce929d0e0e473--00f067aa0ba902b7-01", "", ""},
-		{"dashes for digits", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b--01", "", ""},
 		{"dashes in place of the flags", parent[:53] + "--", "", ""},
-		{"dashes alone", strings.Repeat("-", 55), "", ""},
 		{"a forbidden version", "ff" + parent[2:], "", ""},
 		{"a version that is none", "0-" + parent[2:], "", ""},
 		{"a later version", "01" + parent[2:], "", parent},
-		{"a later version, not sampled", "01" + parent[2:54] + "2", "", parent[:54] + "0"},
+		{"a later version, not sampled", "01" + parent[2:53] + "12", "", parent[:54] + "0"},
 		{"a later version with more flags", "fe" + parent[2:53] + "fb", "", parent},
 		{"a later version with more fields", "cc" + parent[2:] + "-what-the-future-will-be-like", "", parent},
 		{"a later version with longer flags", "cc" + parent[2:] + ".more", "", ""},
-		{"a later version that is too short", "cc" + parent[2:54], "", ""},
 		{"a later version without a trace", "cc-" + strings.Repeat("0", 32) + "-00f067aa0ba902b7-01", "", ""},
 		{"two", parent + "\n" + parent, "", ""},
-		{"two in one line", parent + "," + parent, "", ""},
-		{"Lambda's with surplus dashes", "", strings.Replace(xray, "-bd862e3f", "-bd86-2e3f", 1), ""},
 		{"Lambda's with a misplaced dash", "", strings.Replace(xray, "5759e988-bd", "5759e988b-d", 1), ""},
 		{"Lambda's of another version", "", strings.Replace(xray, "Root=1", "Root=2", 1), ""},
 		{"Lambda's without a version", "", strings.Replace(xray, "Root=1-", "Root=", 1), ""},
@@ -83,13 +74,12 @@ func TestTrace(t *testing.T) {
 // traceOfCall calls the API under ctx and returns the traceparent that arrives there.
 func traceOfCall(t *testing.T, ctx context.Context) (traceparent string) {
 	t.Helper()
-	api := &voximplanttest.Server{AccountID: 1234567, ApplicationID: 42}
-	api.AddKey(account().KeyID, &account().PrivateKey.PublicKey)
-	api.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+	s := newSite(t)
+	s.api.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
 		traceparent = r.Header.Get("Traceparent")
 		return false
 	})
-	if _, err := inProcessClient(api).GetKeyValueItem(ctx, "k"); !errors.Is(err, voximplant.ErrNotFound) {
+	if _, err := s.direct.Items.Client.GetKeyValueItem(ctx, "k"); !errors.Is(err, voximplant.ErrNotFound) {
 		t.Fatalf("GetKeyValueItem = _, %v; want ErrNotFound", err)
 	}
 	return traceparent

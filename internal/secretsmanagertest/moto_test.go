@@ -1,21 +1,14 @@
 package secretsmanagertest_test
 
 import (
-	"context"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"voxkv/test/tools"
 )
-
-const motoRequirement = "moto[server]==5.2.1"
 
 // TestConformanceOfMoto keeps the fake honest: it holds another implementation to what
 // the fake is held to.
@@ -24,30 +17,8 @@ func TestConformanceOfMoto(t *testing.T) {
 	if os.Getenv("VOXKV_MOTO") == "" {
 		t.Skip("set VOXKV_MOTO=1 to compare the fake with moto, which is installed from PyPI")
 	}
-	client := newClient(tools.Moto(t, installMoto(t)))
+	client := newClient(tools.Moto(t, tools.Python(t, "../../scripts/requirements.txt")))
 	conformance(t, client, motoAdmin(t, client))
-}
-
-// installMoto returns the Python interpreter of a virtual environment that has moto.
-func installMoto(t *testing.T) string {
-	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Skip("no place to install moto:", err)
-	}
-	environment := filepath.Join(cache, "voxkv", "moto")
-	python := filepath.Join(environment, "bin", "python")
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	for _, command := range [][]string{
-		{"python3", "-m", "venv", environment},
-		{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", motoRequirement},
-	} {
-		if out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput(); err != nil {
-			t.Skipf("moto cannot be installed: %s: %v\n%s", strings.Join(command, " "), err, out)
-		}
-	}
-	return python
 }
 
 // motoAdmin is an administrator who works through the API.

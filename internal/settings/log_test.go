@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -15,20 +14,11 @@ import (
 	"voxkv/internal/settingstest"
 )
 
-// started returns the log lines of a start.
-func started(t *testing.T, variables map[string]string) []map[string]any {
+// started returns the log lines of a start with changes to the settings.
+func started(t *testing.T, changes ...string) []map[string]any {
 	t.Helper()
-	environ := map[string]string{
-		"VOXIMPLANT_SECRET_ID": "voxkv/service-account", "VOXIMPLANT_APPLICATION_ID": "5551212",
-		"ALLOWED_KEYS": "order:*,status:*,+15550100,+15550199", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI",
-	}
-	for name, value := range variables {
-		environ[name] = value
-	}
-	s, err := settings.Read(environ)
-	if err != nil {
-		t.Fatal(err)
-	}
+	environ := settingstest.Environ("ALLOWED_KEYS", "order:*,status:*,+15550100,+15550199", "AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI")
+	s := settingstest.Read(t, settingstest.With(environ, changes...))
 	var output bytes.Buffer
 	settings.LogStart(slog.New(slog.NewJSONHandler(&output, nil)), "1.2.3", s)
 	for _, secret := range []string{"15550100", "15550199", "wJalrXUtnFEMI"} {
@@ -50,12 +40,12 @@ func started(t *testing.T, variables map[string]string) []map[string]any {
 // TestStartIsLogged: the one on call sees what runs, and no key.
 func TestStartIsLogged(t *testing.T) {
 	t.Parallel()
-	lines := started(t, map[string]string{"CACHE_SCOPE": "private", "LOCAL_MAX_AGE": "3s"})
+	lines := started(t, "CACHE_SCOPE", "private", "LOCAL_MAX_AGE", "3s")
 	if len(lines) != 1 || lines[0]["msg"] != "start" || lines[0]["level"] != "INFO" || lines[0]["version"] != "1.2.3" {
 		t.Fatalf("the start logs %v; want one line", lines)
 	}
 	want := map[string]any{
-		"application_id": 5551212., "api_host": "api.voximplant.com",
+		"application_id": 42., "api_host": "api.voximplant.com",
 		"allowed_keys": map[string]any{"exact": 2., "prefixes": []any{"order:", "status:"}},
 		"base_path":    "",
 		"cache_scope":  "private", "cache_max_age": "1m0s", "not_found_max_age": "5s", "local_max_age": "3s", "stale_max_age": "1m0s",
@@ -68,11 +58,11 @@ func TestStartIsLogged(t *testing.T) {
 			t.Errorf("%s = %v; want %v", name, logged[name], value)
 		}
 	}
-	named := started(t, map[string]string{"VOXIMPLANT_APPLICATION_ID": "", "VOXIMPLANT_APPLICATION_NAME": "shop"})
+	named := started(t, "VOXIMPLANT_APPLICATION_ID", "", "VOXIMPLANT_APPLICATION_NAME", "shop")
 	if settings, _ := named[0]["settings"].(map[string]any); settings["application_name"] != "shop" || settings["application_id"] != nil {
 		t.Errorf("settings = %v; want the application by its name", settings)
 	}
-	misplaced := started(t, map[string]string{"VOXIMPLANT_APPLICATION_ID": "", "VOXIMPLANT_APPLICATION_NAME": `{"private_key":"wJalrXUtnFEMI"}`})
+	misplaced := started(t, "VOXIMPLANT_APPLICATION_ID", "", "VOXIMPLANT_APPLICATION_NAME", `{"private_key":"wJalrXUtnFEMI"}`)
 	if settings, _ := misplaced[0]["settings"].(map[string]any); settings["application_name"] != "not shown here" {
 		t.Errorf("settings = %v; want a name that is not shown", settings)
 	}
@@ -117,37 +107,35 @@ func TestEverySettingIsInTheStartLine(t *testing.T) {
 	}
 }
 
-// TestStartTellsOfClaims: how many rules need claims, and a rule that gives away
-// what another protects.
-func TestStartTellsOfClaims(t *testing.T) {
+// TestStartWarns: of a lone *, which is accepted and not passed over, and of a rule
+// that gives away what another protects. The line says how many rules need claims.
+func TestStartWarns(t *testing.T) {
 	t.Parallel()
-	for allowed, warned := range map[string]bool{
-		"order:{sub}:*, call:{phone_number}, status:* max-age=2s": false,
-		"a, order:{sub}:*, call:{sub}, order:*":                   true,
+	const (
+		everything = "ALLOWED_KEYS is *: whoever reaches this function may read every key of the application"
+		givenAway  = "ALLOWED_KEYS: pattern 4 allows everyone all that pattern 2 allows only callers with the right claims"
+	)
+	for _, test := range []struct {
+		allowed, warning string
+		needClaims       any
+	}{
+		{"*", everything, nil},
+		{"order:*, *", everything, nil},
+		{"order:*,o*", "", nil},
+		{"order:{sub}:*, call:{phone_number}, status:* max-age=2s", "", 2.},
+		{"a, order:{sub}:*, call:{sub}, order:*", givenAway, 2.},
 	} {
-		lines := started(t, map[string]string{"ALLOWED_KEYS": allowed})
+		lines := started(t, "ALLOWED_KEYS", test.allowed)
 		settings, _ := lines[0]["settings"].(map[string]any)
-		if keys, _ := settings["allowed_keys"].(map[string]any); keys["need_claims"] != 2. {
-			t.Errorf("ALLOWED_KEYS=%s: the start line says %v; want that 2 rules need claims", allowed, settings["allowed_keys"])
+		if keys, _ := settings["allowed_keys"].(map[string]any); keys["need_claims"] != test.needClaims {
+			t.Errorf("ALLOWED_KEYS=%s: the start line says %v; want that %v rules need claims", test.allowed, settings["allowed_keys"], test.needClaims)
 		}
-		const text = "ALLOWED_KEYS: pattern 4 allows everyone all that pattern 2 allows only callers with the right claims"
-		if got := len(lines) == 2 && lines[1]["level"] == "WARN" && lines[1]["msg"] == text; got != warned || len(lines) == 2 != warned {
-			t.Errorf("ALLOWED_KEYS=%s: the start logs %v; want a warning: %t", allowed, lines, warned)
+		var warnings []any
+		for _, line := range lines[1:] {
+			warnings = append(warnings, line["level"], line["msg"])
 		}
-	}
-}
-
-// TestEverythingIsWarnedOf: a lone * is accepted and not passed over.
-func TestEverythingIsWarnedOf(t *testing.T) {
-	t.Parallel()
-	for allowed, want := range map[string]bool{"*": true, "order:*, *": true, "order:*": false, "o*": false} {
-		lines := started(t, map[string]string{"ALLOWED_KEYS": allowed})
-		warned := slices.ContainsFunc(lines, func(line map[string]any) bool {
-			text, _ := line["msg"].(string)
-			return line["level"] == "WARN" && strings.Contains(text, "ALLOWED_KEYS")
-		})
-		if warned != want {
-			t.Errorf("ALLOWED_KEYS=%s: warned %v; want %v", allowed, warned, want)
+		if want := fmt.Sprint([]any{"WARN", test.warning}); fmt.Sprint(warnings) != want && (test.warning != "" || warnings != nil) {
+			t.Errorf("ALLOWED_KEYS=%s: the start logs %v; want %s", test.allowed, warnings, want)
 		}
 	}
 }

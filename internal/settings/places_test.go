@@ -1,14 +1,11 @@
 package settings_test
 
 import (
-	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -45,20 +42,18 @@ func file(t *testing.T, name string) string {
 func TestSettingsInTemplate(t *testing.T) {
 	t.Parallel()
 	template := readTemplate(t, "template.yaml")
-	variables := template.variables()
-	published := texts(at(template.Node, "Resources", "Settings", "Properties", "Content"))
-	for variable, field := range fields() {
-		value, ok := variables[variable]
+	published := template.Resources.Settings.Properties.Content[0].Value
+	for _, v := range settings.Variables() {
+		value, ok := template.variables()[v.Name]
 		if !ok {
-			t.Errorf("%s: template.yaml does not set it in the Environment of VoxkvFunction", variable)
+			t.Errorf("%s: template.yaml does not set it in the Environment of VoxkvFunction", v.Name)
 			continue
 		}
-		if !strings.Contains("\n"+published, "\n"+variable+"=${") {
-			t.Errorf("%s: the resource Settings of template.yaml has no line %s=${…}", variable, variable)
+		if !strings.Contains("\n"+published, "\n"+v.Name+"=${") {
+			t.Errorf("%s: the resource Settings of template.yaml has no line %s=${…}", v.Name, v.Name)
 		}
-		standard := field.Tag.Get("envDefault")
-		if parameters := template.defaults(value); standard != "" && !slices.Contains(slices.Collect(maps.Values(parameters)), standard) {
-			t.Errorf("%s: in template.yaml it comes from parameters with the defaults %v; want one with %s, as the function has it", variable, parameters, standard)
+		if parameters := template.defaults(&value); v.Default != "" && !slices.Contains(slices.Collect(maps.Values(parameters)), v.Default) {
+			t.Errorf("%s: in template.yaml it comes from parameters with the defaults %v; want one with %s, as the function has it", v.Name, parameters, v.Default)
 		}
 	}
 }
@@ -86,81 +81,72 @@ func TestEveryParameterIsGrouped(t *testing.T) {
 	t.Parallel()
 	template := readTemplate(t, "template.yaml")
 	grouped := map[string]bool{}
-	for _, group := range at(template.Node, "Metadata", "AWS::CloudFormation::Interface", "ParameterGroups").Content {
-		for _, parameter := range at(group, "Parameters").Content {
-			grouped[parameter.Value] = true
-			if at(template.Node, "Parameters", parameter.Value) == nil {
-				t.Errorf("template.yaml: ParameterGroups has %s, which is not a parameter", parameter.Value)
+	for _, group := range template.Metadata.Console.Groups {
+		for _, parameter := range group.Parameters {
+			grouped[parameter] = true
+			if _, ok := template.Parameters[parameter]; !ok {
+				t.Errorf("template.yaml: ParameterGroups has %s, which is not a parameter", parameter)
 			}
 		}
 	}
-	for parameter := range members(at(template.Node, "Parameters")) {
+	for parameter := range template.Parameters {
 		if !grouped[parameter] {
 			t.Errorf("template.yaml: ParameterGroups does not have the parameter %s", parameter)
 		}
 	}
 }
 
-// A template is one of SAM.
-type template struct{ *yaml.Node }
+// A template is what is read here of one of SAM.
+type template struct {
+	Metadata struct {
+		Console struct {
+			Groups []struct {
+				Parameters []string `yaml:"Parameters"`
+			} `yaml:"ParameterGroups"`
+		} `yaml:"AWS::CloudFormation::Interface"`
+	} `yaml:"Metadata"`
+	Parameters map[string]struct {
+		Default string `yaml:"Default"`
+	} `yaml:"Parameters"`
+	Resources struct {
+		Function struct {
+			Properties struct {
+				Environment struct {
+					Variables map[string]yaml.Node `yaml:"Variables"`
+				} `yaml:"Environment"`
+			} `yaml:"Properties"`
+		} `yaml:"VoxkvFunction"`
+		Settings struct {
+			Properties struct {
+				Content []yaml.Node `yaml:"Content"`
+			} `yaml:"Properties"`
+		} `yaml:"Settings"`
+	} `yaml:"Resources"`
+}
 
-func readTemplate(t *testing.T, name string) template {
+func readTemplate(t *testing.T, name string) (parsed template) {
 	t.Helper()
-	var document yaml.Node
-	if err := yaml.Unmarshal([]byte(file(t, name)), &document); err != nil {
+	if err := yaml.Unmarshal([]byte(file(t, name)), &parsed); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	return template{document.Content[0]}
+	return parsed
 }
 
 // variables returns the values of the function's environment variables.
-func (t template) variables() map[string]*yaml.Node {
-	return members(at(t.Node, "Resources", "VoxkvFunction", "Properties", "Environment", "Variables"))
+func (t template) variables() map[string]yaml.Node {
+	return t.Resources.Function.Properties.Environment.Variables
 }
 
 // defaults returns the default of each parameter that value refers to.
 func (t template) defaults(value *yaml.Node) map[string]string {
 	found := map[string]string{}
-	if value.Tag == "!Ref" {
-		if standard := at(t.Node, "Parameters", value.Value, "Default"); standard != nil {
-			found[value.Value] = standard.Value
-		}
+	if parameter, ok := t.Parameters[value.Value]; ok && value.Tag == "!Ref" {
+		found[value.Value] = parameter.Default
 	}
 	for _, part := range value.Content {
 		maps.Copy(found, t.defaults(part))
 	}
 	return found
-}
-
-// members returns the values of a mapping by name.
-func members(mapping *yaml.Node) map[string]*yaml.Node {
-	all := map[string]*yaml.Node{}
-	if mapping != nil {
-		for i := 0; i+1 < len(mapping.Content); i += 2 {
-			all[mapping.Content[i].Value] = mapping.Content[i+1]
-		}
-	}
-	return all
-}
-
-// at returns the node at the end of a path of names, nil if there is none.
-func at(node *yaml.Node, path ...string) *yaml.Node {
-	for _, name := range path {
-		node = members(node)[name]
-	}
-	return node
-}
-
-// texts returns every scalar of node, each followed by a new line.
-func texts(node *yaml.Node) string {
-	if node == nil {
-		return ""
-	}
-	all := node.Value + "\n"
-	for _, part := range node.Content {
-		all += texts(part)
-	}
-	return all
 }
 
 // TestSettingsInDocuments: the table of settings, wherever it stands, has a row
@@ -176,17 +162,17 @@ func TestSettingsInDocuments(t *testing.T) {
 				t.Errorf("%s: the row stands twice, the second time in %s", variable, name)
 			}
 			rows[variable] = append(cells, name)
-			if _, ok := fields()[variable]; !ok {
+			if _, ok := accepted()[variable]; !ok {
 				t.Errorf("%s: %s has a row for it, and there is no such setting", variable, name)
 			}
 		}
 	}
-	for variable, field := range fields() {
-		row := rows[variable]
+	for _, v := range settings.Variables() {
+		row := rows[v.Name]
 		if len(row) != 4 {
-			t.Errorf("%s: the table | variable | meaning | default | of README.md or docs/ has no row of three cells for it", variable)
-		} else if standard := field.Tag.Get("envDefault"); standard != "" && !strings.Contains(row[2], "`"+standard+"`") {
-			t.Errorf("%s: %s has the default %s; want `%s`", variable, row[3], row[2], standard)
+			t.Errorf("%s: the table | variable | meaning | default | of README.md or docs/ has no row of three cells for it", v.Name)
+		} else if v.Default != "" && !strings.Contains(row[2], "`"+v.Default+"`") {
+			t.Errorf("%s: %s has the default %s; want `%s`", v.Name, row[3], row[2], v.Default)
 		}
 	}
 }
@@ -230,7 +216,7 @@ func TestSettingsInChangelog(t *testing.T) {
 // function together.
 func TestSettingsAreUsed(t *testing.T) {
 	t.Parallel()
-	used := map[string]bool{}
+	used := ""
 	for _, directory := range []string{"internal/function", "cmd/lambda"} {
 		sources, err := filepath.Glob(filepath.Join(root, directory, "*.go"))
 		if err != nil {
@@ -238,29 +224,13 @@ func TestSettingsAreUsed(t *testing.T) {
 		}
 		for _, source := range sources {
 			if !strings.HasSuffix(source, "_test.go") {
-				maps.Copy(used, selected(t, source, "s"))
+				used += file(t, strings.TrimPrefix(source, root))
 			}
 		}
 	}
 	for variable, field := range fields() {
-		if !used[field.Name] {
+		if !regexp.MustCompile(`\bs\.` + field.Name + `\b`).MatchString(used) {
 			t.Errorf("%s: nothing reads s.%s in internal/function and cmd/lambda, so that it has no effect", variable, field.Name)
 		}
 	}
-}
-
-// selected returns the fields and methods of name that a source file uses.
-func selected(t *testing.T, source, name string) map[string]bool {
-	t.Helper()
-	parsed, err := parser.ParseFile(token.NewFileSet(), source, nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := map[string]bool{}
-	for n := range ast.Preorder(parsed) {
-		if s, ok := n.(*ast.SelectorExpr); ok && fmt.Sprint(s.X) == name {
-			all[s.Sel.Name] = true
-		}
-	}
-	return all
 }

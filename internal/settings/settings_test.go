@@ -25,11 +25,20 @@ func problems(e map[string]string) []string {
 	return strings.Split(err.Error(), "\n")
 }
 
+// blamed returns the variable of each problem.
+func blamed(e map[string]string) (variables []string) {
+	for _, line := range problems(e) {
+		variable, _, _ := strings.Cut(line, " ")
+		variables = append(variables, variable)
+	}
+	return variables
+}
+
 // accepted returns what each variable accepts.
 func accepted() map[string]string {
 	accepts := map[string]string{}
-	for field := range reflect.TypeFor[settings.Settings]().Fields() {
-		accepts[field.Tag.Get("env")] = field.Tag.Get("accepts")
+	for _, v := range settings.Variables() {
+		accepts[v.Name] = v.Accepts
 	}
 	return accepts
 }
@@ -209,10 +218,8 @@ func TestMalformedPatterns(t *testing.T) {
 	for value, want := range map[string]string{
 		"+15550100,+1/5550199":   "pattern 2: the key has a character outside",
 		"+15550100,+1 5550199":   "pattern 2: it has an option that is not known",
-		"a*b":                    "pattern 1: it has a * that is not at its end",
 		"a,order:{sub}*":         "pattern 2: a placeholder must be followed by",
 		"order:*,":               "pattern 2: it is empty",
-		",":                      "pattern 1: it is empty",
 		strings.Repeat("k", 201): "pattern 1: the key has more than 200 characters",
 	} {
 		checkPatterns(t, value, want)
@@ -261,12 +268,7 @@ func TestAllMalformedAtOnce(t *testing.T) {
 	}
 	// Two names are wrong together only where the id is right.
 	delete(e, "VOXIMPLANT_APPLICATION_NAME")
-	var got []string
-	for _, line := range problems(e) {
-		variable, _, _ := strings.Cut(line, " ")
-		got = append(got, variable)
-	}
-	if want := slices.Sorted(maps.Keys(e)); !slices.Equal(got, want) {
+	if got, want := blamed(e), slices.Sorted(maps.Keys(e)); !slices.Equal(got, want) {
 		t.Errorf("problems with %v; want each of %v once", got, want)
 	}
 }
@@ -302,23 +304,11 @@ func TestEmptyIsNotSet(t *testing.T) {
 	}
 }
 
+// TestLeastAndMost has the bounds that TestEverySettingIsRead has not.
 func TestLeastAndMost(t *testing.T) {
 	t.Parallel()
-	for variable, values := range map[string][]string{
-		"CACHE_MAX_AGE":     {"0s", "2160h"},
-		"NOT_FOUND_MAX_AGE": {"0s", "1h"},
-		"LOCAL_MAX_AGE":     {"0s", "60s"},
-		"STALE_MAX_AGE":     {"0s", "2160h"},
-		"LOCAL_MAX_ITEMS":   {"1", "65536"},
-		"UPSTREAM_TIMEOUT":  {"100ms", "1m"},
-		"MAX_KEYS":          {"1", "50"},
-	} {
-		for _, value := range values {
-			if got := problems(settingstest.Environ(variable, value)); got != nil {
-				t.Errorf("%s=%s: problems = %q; want none", variable, value, got)
-			}
-		}
-	}
+	settingstest.Read(t, settingstest.Environ("CACHE_MAX_AGE", "2160h", "LOCAL_MAX_AGE", "0s", "STALE_MAX_AGE", "0s",
+		"LOCAL_MAX_ITEMS", "1", "UPSTREAM_TIMEOUT", "1m", "MAX_KEYS", "1"))
 }
 
 // TestOneProblemNamesOneVariable has no setting blamed for what is wrong with another.
@@ -339,17 +329,9 @@ func TestOneProblemNamesOneVariable(t *testing.T) {
 		{"Lambda's level, hidden by ours", settingstest.Environ("AWS_LAMBDA_LOG_LEVEL", "LOUD", "LOG_LEVEL", "info"), nil},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			var got []string
-			for _, line := range problems(tt.environ) {
-				variable, _, _ := strings.Cut(line, " ")
-				got = append(got, variable)
-			}
-			if !slices.Equal(got, tt.want) {
-				t.Errorf("problems with %v; want %v", got, tt.want)
-			}
-		})
+		if got := blamed(tt.environ); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: problems with %v; want %v", tt.name, got, tt.want)
+		}
 	}
 }
 
@@ -358,8 +340,6 @@ func TestSecretsAreNotEchoed(t *testing.T) {
 	const document = `{"account_id":1234567,"key_id":"4d3c2b1a","private_key":"-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN\n-----END PRIVATE KEY-----\n"}`
 	pasted := map[string]string{
 		"document":                  document,
-		"document with a BOM":       "\ufeff" + document,
-		"document in an array":      "[" + document + "]",
 		"document in quotes":        fmt.Sprintf("%q", document),
 		"document on several lines": strings.ReplaceAll(document, ",", ",\n"),
 		"document in base64":        base64.StdEncoding.EncodeToString([]byte(strings.Repeat(document, 5))),
@@ -367,7 +347,6 @@ func TestSecretsAreNotEchoed(t *testing.T) {
 		"start of the document":     document[:40],
 		"header of the key":         "-----BEGIN PRIVATE KEY-----",
 		"lines of the key":          "MIIEvQIBADAN\nMIIEvQIBADAN",
-		"private key":               "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN\n-----END PRIVATE KEY-----",
 	}
 	for name, value := range pasted {
 		for variable := range accepted() {
@@ -381,6 +360,7 @@ func TestSecretsAreNotEchoed(t *testing.T) {
 		}
 	}
 	checkHidden(t, "password", "VOXIMPLANT_API_URL", "https://user:MIIEvQIBADAN@api.voximplant.com/platform_api")
+	checkHidden(t, "token", "VOXIMPLANT_SECRET_ID", "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOjF9.c2lnbmF0dXJl")
 	checkHidden(t, "API key", "VOXIMPLANT_API_URL", "https://api.voximplant.com/platform_api?api_key=MIIEvQIBADAN")
 }
 
@@ -399,26 +379,20 @@ func TestOrigins(t *testing.T) {
 		ok    bool
 	}{
 		{"*", true},
-		{"https://example.com", true},
 		{"https://example.com:8443", true},
-		{"http://localhost:3000", true},
 		{"http://[::1]:3000", true},
 		{"https://example.com:80", true},
 		{"https://xn--e1afmkfd.xn--p1ai", true},
 		{"chrome-extension://abcdefgh", true},
-		{"https://a.example,https://b.example", true},
 		{"https://a.example , https://b.example", true},
 
 		{"null", false},
 		{"example.com", false},
-		{"//example.com", false},
 		{"https://", false},
 		{"https://:8443", false},
 		{"https://example.com/", false},
-		{"https://example.com/path", false},
 		{"https://example.com#", false},
 		{"https://user@example.com", false},
-		{"HTTPS://example.com", false},
 		{"https://Example.com", false},
 		{"https://example.com:443", false},
 		{"http://example.com:80", false},
@@ -426,11 +400,7 @@ func TestOrigins(t *testing.T) {
 		{"https://example.com:port", false},
 		{"https://*.example.com", false},
 		{"https://пример.рф", false},
-		{"https://exa mple.com", false},
-		{"https://a.example https://b.example", false},
-		{"https://a.example,", false},
 		{"*,https://a.example", false},
-		{"https://a.example,*", false},
 		{"*,*", true},
 	}
 	for _, tt := range tests {
@@ -448,17 +418,11 @@ func TestWhereSecretsMayGo(t *testing.T) {
 		ok    bool
 	}{
 		{"https://api.voximplant.com/platform_api", true},
-		{"https://api.voximplant.com/platform_api/", true},
-		{"https://api.voximplant.com", true},
 		{"https://vpce-0123-abcd.secretsmanager.eu-central-1.vpce.amazonaws.com", true},
-		{"https://127.0.0.1:8443/platform_api", true},
-		{"http://127.0.0.1:8080/platform_api", true},
 		{"http://127.1.2.3", true},
 		{"http://[::1]:8080/platform_api", true},
 		{"http://localhost:8080", true},
 		{"http://LOCALHOST:8080", true},
-		{"http://10.0.0.1", true},
-		{"http://172.16.0.1:4566", true},
 		{"http://172.31.255.255", true},
 		{"http://192.168.65.254:4566", true},
 		{"http://169.254.1.1", true},
@@ -467,37 +431,21 @@ func TestWhereSecretsMayGo(t *testing.T) {
 		{"http://[::ffff:10.0.0.1]", true},
 
 		{"http://api.voximplant.com/platform_api", false},
-		{"http://elsewhere", false},
-		{"http://localstack:4566", false},
 		{"http://host.docker.internal:4566", false},
 		{"http://127.0.0.1.example.com", false},
 		{"http://localhost.example.com", false},
-		{"http://10.0.0.1.example.com", false},
 		{"http://172.32.0.1", false},
-		{"http://192.169.0.1", false},
-		{"http://100.64.0.1", false},
 		{"http://8.8.8.8", false},
-		{"http://[::ffff:8.8.8.8]", false},
-		{"http://[2001:db8::1]", false},
 		{"http://0x0a000001", false},
 		{"http://0.0.0.0", false},
-		{"http://[::]", false},
-		{"http://[::2]", false},
 		{"ftp://localhost", false},
 		{"localhost:8080", false},
 		{"https://", false},
-		{"https://:443/platform_api", false},
-		{"https:///platform_api", false},
 		{"https:platform_api", false},
-		{"https://user@api.voximplant.com", false},
 		{"https://user:password@api.voximplant.com", false},
-		{"http://user:password@10.0.0.1", false},
-		{"https://api.voximplant.com/platform_api?cmd=x", false},
 		{"https://api.voximplant.com/platform_api?", false},
-		{"https://api.voximplant.com/platform_api#x", false},
 		{"https://api.voximplant.com/platform_api#", false},
 		{"https://api.voximplant.com:port", false},
-		{"https://api voximplant.com", false},
 	}
 	for _, tt := range tests {
 		if got := problems(settingstest.Environ("VOXIMPLANT_API_URL", tt.value)); (got == nil) != tt.ok {
@@ -519,15 +467,10 @@ func TestLogLevel(t *testing.T) {
 	}{
 		{"", "", slog.LevelInfo},
 		{"debug", "", slog.LevelDebug},
-		{"info", "", slog.LevelInfo},
 		{"warn", "", slog.LevelWarn},
 		{"error", "", slog.LevelError},
 		{"WARN", "", slog.LevelWarn},
 		{"", "TRACE", slog.LevelDebug},
-		{"", "DEBUG", slog.LevelDebug},
-		{"", "INFO", slog.LevelInfo},
-		{"", "WARN", slog.LevelWarn},
-		{"", "ERROR", slog.LevelError},
 		{"", "FATAL", slog.LevelError},
 		{"error", "DEBUG", slog.LevelError},
 		{" ", "DEBUG", slog.LevelDebug},

@@ -10,118 +10,81 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"sync/atomic"
 	"testing"
+	"testing/synctest"
+
+	"voxkv/internal/relaytest"
 )
 
-// An api is a server that counts what reaches it.
-type api struct {
-	*httptest.Server
-	connections, requests atomic.Int32
-}
-
-func newAPI(t *testing.T, https bool) *api {
-	t.Helper()
-	a := &api{}
-	a.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		a.requests.Add(1)
-		io.WriteString(w, "answer")
-	}))
-	a.Config.ErrorLog = log.New(io.Discard, "", 0)
-	a.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			a.connections.Add(1)
-		}
+// TestPreconnect: the connection is opened, nothing is sent on it, and the first
+// request has it. If it dies before, no request fails for it.
+func TestPreconnect(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		https, dies bool
+		connections int
+	}{"http": {false, false, 1}, "https": {true, false, 1}, "https, that dies": {true, true, 2}} {
+		synctest.Test(t, func(t *testing.T) {
+			connections, requests := 0, 0
+			near := relaytest.NewMemory()
+			server := &httptest.Server{Listener: near, Config: &http.Server{
+				Handler:  http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests++ }),
+				ErrorLog: log.New(io.Discard, "", 0),
+			}}
+			transport := New()
+			if tt.https {
+				server.StartTLS()
+				transport.TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+			} else {
+				server.Start()
+			}
+			defer server.Close()
+			defer transport.CloseIdleConnections()
+			ctx := WithDial(t.Context(), func(context.Context, string, string) (net.Conn, error) {
+				connections++
+				return near.Dial()
+			})
+			if err := Preconnect(ctx, transport, server.URL); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait() // until net/http has put the connection away
+			if connections != 1 || requests != 0 {
+				t.Errorf("%s: Preconnect opened %d connections and sent %d requests; want one and none", name, connections, requests)
+			}
+			if tt.dies {
+				server.CloseClientConnections()
+			}
+			call(t, ctx, transport, server.URL)
+			call(t, ctx, transport, server.URL)
+			if connections != tt.connections || requests != 2 {
+				t.Errorf("%s: two requests after Preconnect are %d on %d connections; want 2 on %d", name, requests, connections, tt.connections)
+			}
+		})
 	}
-	if https {
-		a.StartTLS()
-	} else {
-		a.Start()
-	}
-	t.Cleanup(a.Close)
-	return a
-}
-
-// transport returns a transport as New does, that trusts the server.
-func (a *api) transport(t *testing.T) *http.Transport {
-	t.Helper()
-	transport := &http.Transport{DialContext: preconnecting(new(net.Dialer).DialContext)}
-	if trusted, ok := a.Client().Transport.(*http.Transport); ok {
-		transport.TLSClientConfig = trusted.TLSClientConfig
-	}
-	t.Cleanup(transport.CloseIdleConnections)
-	return transport
 }
 
 // call makes a request that may be sent again, as the calls of the API are.
-func call(t *testing.T, transport http.RoundTripper, root string) {
+func call(t *testing.T, ctx context.Context, transport http.RoundTripper, root string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, root, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, root, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header["Idempotency-Key"] = []string{}
 	res, err := transport.RoundTrip(req)
 	if err != nil {
-		t.Fatalf("the first request failed: %v", err)
-	}
-	defer res.Body.Close()
-	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "answer" {
-		t.Errorf("the first request got %q, %v", body, err)
-	}
-}
-
-// TestPreconnect: the connection is opened, nothing is sent on it, and the first
-// request has it, unless it was made in the microseconds before net/http had put
-// the connection away. So one of several runs must show it.
-func TestPreconnect(t *testing.T) {
-	t.Parallel()
-	for name, https := range map[string]bool{"http": false, "https": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			for range 10 {
-				a := newAPI(t, https)
-				transport := a.transport(t)
-				if err := Preconnect(t.Context(), transport, a.URL); err != nil {
-					t.Fatal(err)
-				}
-				if a.requests.Load() != 0 {
-					t.Fatal("Preconnect sent a request")
-				}
-				call(t, transport, a.URL)
-				call(t, transport, a.URL)
-				if a.connections.Load() == 1 && a.requests.Load() == 2 {
-					return
-				}
-			}
-			t.Error("two requests after Preconnect never had one connection")
-		})
-	}
-}
-
-// TestConnectionDiesMeanwhile: no request fails for it.
-func TestConnectionDiesMeanwhile(t *testing.T) {
-	t.Parallel()
-	a := newAPI(t, true)
-	transport := a.transport(t)
-	if err := Preconnect(t.Context(), transport, a.URL); err != nil {
 		t.Fatal(err)
 	}
-	a.CloseClientConnections()
-	call(t, transport, a.URL)
-	if a.connections.Load() < 2 || a.requests.Load() != 1 {
-		t.Errorf("%d connections, %d requests; want a second one, and 1", a.connections.Load(), a.requests.Load())
-	}
+	io.Copy(io.Discard, res.Body)
+	res.Body.Close()
 }
 
 func TestPreconnectFails(t *testing.T) {
 	t.Parallel()
-	untrusted := newAPI(t, true)
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { silent.Close() })
+	untrusted := httptest.NewUnstartedServer(nil)
+	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	untrusted.StartTLS()
+	t.Cleanup(untrusted.Close)
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodConnect {
 			t.Errorf("the proxy got a %s", r.Method)
@@ -135,6 +98,21 @@ func TestPreconnectFails(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
+	// The handshake with this server begins, and the context ends.
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { silent.Close() })
+	ends, end := context.WithCancel(t.Context())
+	go func() {
+		if conn, err := silent.Accept(); err == nil {
+			defer conn.Close()
+			conn.Read(make([]byte, 1))
+			end()
+			io.Copy(io.Discard, conn)
+		}
+	}()
 	for name, tt := range map[string]struct {
 		ctx   context.Context
 		root  string
@@ -146,6 +124,7 @@ func TestPreconnectFails(t *testing.T) {
 		"a wrong URL":         {t.Context(), "https://user:secret@[::1/", nil, func(err error) bool { return err.Error() == "the API URL is not valid" }},
 		"a proxy refuses":     {t.Context(), "https://api.invalid", http.ProxyURL(proxyURL), func(err error) bool { return errors.Is(err, net.ErrClosed) }},
 		"no time is left":     {ended, untrusted.URL, nil, func(err error) bool { return errors.Is(err, context.Canceled) }},
+		"no handshake":        {ends, "https://" + silent.Addr().String(), nil, func(err error) bool { return errors.Is(err, context.Canceled) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -156,19 +135,4 @@ func TestPreconnectFails(t *testing.T) {
 			}
 		})
 	}
-	t.Run("no handshake", func(t *testing.T) {
-		t.Parallel()
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() {
-			if conn, err := silent.Accept(); err == nil {
-				defer conn.Close()
-				conn.Read(make([]byte, 1)) // the handshake has begun
-				cancel()
-				io.Copy(io.Discard, conn)
-			}
-		}()
-		if err := Preconnect(ctx, &http.Transport{DialContext: preconnecting(new(net.Dialer).DialContext)}, "https://"+silent.Addr().String()); !errors.Is(err, context.Canceled) {
-			t.Errorf("Preconnect = %v; want the end of its context", err)
-		}
-	})
 }
