@@ -64,10 +64,20 @@ func (s *Secret) Key(ctx context.Context) (*ServiceAccountKey, error) {
 	return key, nil
 }
 
-// limitRetryDelay shortens the delays between the SDK's tries. By default they
-// add up to six seconds, which is longer than a request may take.
+// limitRetryDelay shortens the delays between the SDK's tries. Where it is
+// throttled, they add up to three seconds, which is longer than a request may take.
 func limitRetryDelay(o *secretsmanager.Options) {
-	o.Retryer = retry.AddWithMaxBackoffDelay(o.Retryer, maxRetryDelay)
+	o.Retryer = retryer{o.Retryer}
+}
+
+// A retryer is that of the SDK with the limit maxRetryDelay.
+// retry.AddWithMaxBackoffDelay would make the short delays longer, too: it waits for
+// its limit each time.
+type retryer struct{ aws.Retryer }
+
+func (r retryer) RetryDelay(attempt int, opErr error) (time.Duration, error) {
+	delay, err := r.Retryer.RetryDelay(attempt, opErr)
+	return min(delay, maxRetryDelay), err
 }
 
 // secretKind is the kind of an error of GetSecretValue: "unavailable" for
