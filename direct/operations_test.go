@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -156,16 +157,22 @@ var operations = []string{
 	`{"operation":"keys","prefix":"order:"}`,
 }
 
+// TestOperationsTimeOut: without a timeout of its own, an operation would be tried again.
 func TestOperationsTimeOut(t *testing.T) {
 	t.Parallel()
 	s := newItemsSite(t, "order:*,exact")
-	s.api.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
-		<-r.Context().Done()
-		return true
-	})
 	s.Items.Timeout = time.Millisecond
 	for _, payload := range operations {
+		var calls atomic.Int32
+		s.api.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+			calls.Add(1)
+			<-r.Context().Done()
+			return true
+		})
 		s.checkRefused(t, payload, "UpstreamTimeout", "")
+		if calls.Load() > 1 {
+			t.Errorf("%s: %d calls within a millisecond; want one at most", payload, calls.Load())
+		}
 	}
 }
 
