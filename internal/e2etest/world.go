@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"voxkv/internal/relaytest"
 	"voxkv/internal/runtimetest"
 	"voxkv/internal/secretsmanagertest"
 	"voxkv/internal/voximplanttest"
@@ -66,10 +67,10 @@ func NewFor(account *voximplanttest.ServiceAccount) (*World, error) {
 	return newWorld(account, func(h http.Handler) *httptest.Server { return httptest.NewUnstartedServer(h) })
 }
 
-// NewPiped is NewFor with servers that are reached through api and secrets
+// NewInMemory is NewFor with servers that are reached through api and secrets
 // alone. It may run in a synctest bubble.
-func NewPiped(account *voximplanttest.ServiceAccount, api, secrets *Pipes) (*World, error) {
-	listeners := []*Pipes{api, secrets}
+func NewInMemory(account *voximplanttest.ServiceAccount, api, secrets *relaytest.Memory) (*World, error) {
+	listeners := []*relaytest.Memory{api, secrets}
 	return newWorld(account, func(h http.Handler) *httptest.Server {
 		listener := listeners[0]
 		listeners = listeners[1:]

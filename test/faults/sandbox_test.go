@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"voxkv/internal/e2etest"
+	"voxkv/internal/relaytest"
 	"voxkv/internal/runtimetest"
 )
 
@@ -67,8 +68,8 @@ func newWorld(t *testing.T) *sandbox {
 // newBubbleWorld starts the world for a function in a bubble.
 func newBubbleWorld(t *testing.T) *sandbox {
 	t.Helper()
-	toAPI, toSecrets := e2etest.NewPipes(), e2etest.NewPipes()
-	world, err := e2etest.NewPiped(accounts[0], toAPI, toSecrets)
+	toAPI, toSecrets := relaytest.NewMemory(), relaytest.NewMemory()
+	world, err := e2etest.NewInMemory(accounts[0], toAPI, toSecrets)
 	s := fill(t, world, err)
 	s.inside = true
 	s.api = newLine(t, &hatch{address: "127.0.0.1:443"}, toAPI.Dial)
