@@ -532,6 +532,7 @@ func (c *cloud) function(parameters map[string]string) (*function.Function, erro
 		"VOXIMPLANT_API_URL":          c.api,
 		"ALLOWED_KEYS":                parameters["AllowedKeys"],
 		"CORS_ORIGINS":                parameters["CorsOrigins"],
+		"UPSTREAM_TIMEOUT":            "1m", // so that a slow machine decides nothing
 	})
 	if err != nil {
 		return nil, err
@@ -562,7 +563,7 @@ func (c *cloud) invoke(o options, words []string) (string, error) {
 
 // direct is a direct invocation. A failure of the function's own is told by failed.
 func (c *cloud) direct(payload []byte) (body []byte, failed string) {
-	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(c.t.Context(), time.Hour)
 	defer cancel()
 	g := gateway.Gateway{HTTP: c.serving, Headers: handler.RequestHeaders(), Direct: c.serving.Direct}
 	body, err := g.Invoke(ctx, payload)

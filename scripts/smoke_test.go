@@ -151,6 +151,6 @@ func smoke(t *testing.T, args ...string) (string, error) {
 // local starts cmd/local and returns where it is.
 func local(t *testing.T) string {
 	t.Helper()
-	url, _ := tools.StartLocal(t, tools.BuildLocal(t), nil)
+	url, _ := tools.StartLocal(t, tools.BuildLocal(t), []string{"UPSTREAM_TIMEOUT=1m"})
 	return url
 }

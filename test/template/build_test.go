@@ -132,13 +132,14 @@ func start(t *testing.T, bootstrap string) {
 	for name, value := range environment(s) {
 		settings = append(settings, fmt.Sprintf("%s=%v", name, value))
 	}
-	p, err := world.Start(t.Context(), bootstrap, append(settings, "VOXIMPLANT_API_URL="+world.APIURL())...)
+	// An emulated processor has all the time that UPSTREAM_TIMEOUT can give.
+	p, err := world.Start(t.Context(), bootstrap, append(settings, "VOXIMPLANT_API_URL="+world.APIURL(), "UPSTREAM_TIMEOUT=1m")...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Stop()
 	event := read(t, filepath.Join(root, "events/http-api-item.json"))
-	result, err := p.Invoke(t.Context(), runtimetest.Invocation{Payload: event, Deadline: time.Now().Add(time.Minute)})
+	result, err := p.Invoke(t.Context(), runtimetest.Invocation{Payload: event, Deadline: time.Now().Add(time.Hour)})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, p.Output())
 	}

@@ -160,7 +160,7 @@ func (s *sandbox) invoke(ctx context.Context, id string, payload []byte) ([]byte
 		case <-invoked.Done():
 		}
 	}()
-	result, err := p.Invoke(ctx, runtimetest.Invocation{Payload: payload, RequestID: id, Deadline: time.Now().Add(time.Minute)})
+	result, err := p.Invoke(ctx, runtimetest.Invocation{Payload: payload, RequestID: id, Deadline: time.Now().Add(time.Hour)})
 	if err != nil {
 		s.stop()
 		return nil, err
@@ -235,7 +235,8 @@ func record(t *testing.T, s *stack, w way, f failure, tools kit) recording {
 		world.Voximplant.Put(key, "paid", time.Now().Add(time.Hour))
 	}
 	box := &sandbox{World: world, bootstrap: tools.bootstrap, asked: make(chan struct{})}
-	box.env = append(world.Environment(ofTemplate(s)...), append(f.settings, "LOCAL_MAX_AGE=0s", "AWS_LAMBDA_FUNCTION_VERSION="+published(s))...)
+	// A slow machine has all the time that UPSTREAM_TIMEOUT can give.
+	box.env = append(world.Environment(ofTemplate(s)...), append(f.settings, "LOCAL_MAX_AGE=0s", "UPSTREAM_TIMEOUT=1m", "AWS_LAMBDA_FUNCTION_VERSION="+published(s))...)
 	if f.answer != nil {
 		world.Voximplant.Intercept(func(w http.ResponseWriter, r *http.Request) bool { return f.answer(box, w, r) })
 	}
