@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,11 +29,14 @@ func python(t *testing.T) string {
 	return tools.Python(t, "requirements.txt")
 }
 
-// samTools is the directory of the SAM CLI's programs.
+// installSAM prints the directory of the SAM CLI's programs. Two at once would remove each other's work.
+var installSAM = sync.OnceValues(func() ([]byte, error) { return exec.Command("./sam-tools").Output() })
+
+// samTools is that directory.
 func samTools(t *testing.T) string {
 	t.Helper()
 	python(t)
-	out, err := exec.CommandContext(t.Context(), "./sam-tools").Output()
+	out, err := installSAM()
 	if err != nil {
 		t.Skipf("NOT CHECKED: the SAM CLI cannot be installed: %v", err)
 	}
