@@ -4,17 +4,21 @@
 package samlocal
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,13 +56,16 @@ func newEmulator(t *testing.T) *emulator {
 	root := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: voximplant.Certificate().Raw})
 	image := makeImage(t, dir, aws.URL, root)
 	variables := filepath.Join(t.TempDir(), "variables.json")
-	write(t, variables, map[string]any{"VoxkvFunction": map[string]string{
+	content, err := json.Marshal(map[string]any{"VoxkvFunction": map[string]string{
 		"VOXIMPLANT_SECRET_ID":      secrets.ARN("voxkv"),
 		"VOXIMPLANT_APPLICATION_ID": "1",
-		"VOXIMPLANT_API_URL":        fmt.Sprintf("https://%s:%d/platform_api", host, port(voximplant)),
+		"VOXIMPLANT_API_URL":        strings.Replace(voximplant.URL, gateway, host, 1) + "/platform_api",
 		"ALLOWED_KEYS":              strings.ReplaceAll(items, " ", ",") + ",order:*,.",
 		"BASE_PATH":                 "kv",
 	}})
+	if err := errors.Join(err, os.WriteFile(variables, content, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	return &emulator{dir, []string{
 		"--template", filepath.Join(dir, "build/template.yaml"), "--env-vars", variables,
 		"--parameter-overrides", "Architecture=" + os.Getenv("ARCHITECTURE"),
@@ -93,8 +100,6 @@ func listen(t *testing.T, gateway string, server *httptest.Server) *httptest.Ser
 	return server
 }
 
-func port(server *httptest.Server) int { return server.Listener.Addr().(*net.TCPAddr).Port }
-
 // makeImage makes the image that stands for Lambda's base image. Where Secrets Manager is
 // stands in the image, since sam local hands on only what the template declares.
 func makeImage(t *testing.T, dir, secretsManager string, root []byte) string {
@@ -111,17 +116,6 @@ func makeImage(t *testing.T, dir, secretsManager string, root []byte) string {
 		exec.Command("docker", "rmi", "--force", name, strings.Replace(name, ":base", ":rapid-"+os.Getenv("ARCHITECTURE"), 1)).Run()
 	})
 	return name
-}
-
-func write(t *testing.T, file string, content any) {
-	t.Helper()
-	b, err := json.Marshal(content)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func run(t *testing.T, name string, args ...string) string {
@@ -193,40 +187,41 @@ func checkStatus(t *testing.T, name, answer string) {
 func TestStartAPI(t *testing.T) {
 	sam := newEmulator(t)
 	ctx, stop := context.WithCancel(t.Context())
-	var log bytes.Buffer
 	cmd := exec.CommandContext(ctx, "sam", append([]string{
-		"local", "start-api", "--port", "3999", "--warm-containers", "EAGER",
+		"local", "start-api", "--port", "0", "--warm-containers", "EAGER",
 		// Its own check of authorizers fails where the authorizer depends on a condition.
 		"--disable-authorizer",
 	}, sam.options...)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it then removes its container
-	cmd.WaitDelay = 20 * time.Second
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
+	cmd.WaitDelay = time.Minute
+	log, err := cmd.StderrPipe()
+	if err := errors.Join(err, cmd.Start()); err != nil {
 		t.Fatal(err)
 	}
-	const url = "http://127.0.0.1:3999"
-	await(t, url)
+	var reading sync.WaitGroup
+	defer func() {
+		stop()
+		_ = cmd.Wait() // interrupted
+		reading.Wait()
+	}()
+	url := announced(t, log)
+	reading.Go(func() { io.Copy(t.Output(), log) })
 	for _, key := range strings.Fields(items) {
 		output, err := exec.CommandContext(t.Context(), filepath.Join(root, "scripts/smoke"), url, key).CombinedOutput()
 		if err != nil {
 			t.Errorf("scripts/smoke %s: %v\n%s", key, err, output)
 		}
 	}
-	stop()
-	_ = cmd.Wait() // interrupted
-	if t.Failed() {
-		t.Log(log.String())
-	}
 }
 
-func await(t *testing.T, url string) {
+// announced reads the log up to the line that says where start-api accepts connections, on a port that is free.
+func announced(t *testing.T, log io.Reader) string {
 	t.Helper()
-	for range 60 {
-		if exec.CommandContext(t.Context(), "curl", "--silent", "--output", "/dev/null", url+"/v1/health").Run() == nil {
-			return
+	for lines := bufio.NewScanner(log); lines.Scan(); t.Log(lines.Text()) {
+		if _, url, ok := strings.Cut(lines.Text(), "Running on "); ok {
+			return strings.TrimSpace(url)
 		}
-		time.Sleep(time.Second)
 	}
 	t.Fatal("start-api does not answer")
+	return ""
 }
