@@ -57,15 +57,13 @@ func build(t *testing.T, template, architecture string) (bootstrap, zip string) 
 	output(t, nil, filepath.Join(bin, "python"), "-c",
 		"import sys; from samcli.lib.package.utils import make_zip_with_lambda_permissions as z; z(*sys.argv[1:])",
 		zipped, filepath.Join(dir, "VoxkvFunction"))
-	content, err := os.ReadFile(zipped + ".zip")
-	if err != nil {
-		t.Fatal(err)
-	}
+	content := read(t, zipped+".zip")
 	t.Logf("%s for %s: zip of %d bytes", template, architecture, len(content))
 	return filepath.Join(dir, "VoxkvFunction", "bootstrap"), fmt.Sprintf("%x", sha256.Sum256(content))
 }
 
-func checkBinary(t *testing.T, bootstrap, goarch string, machine elf.Machine) {
+// checkBinary returns what the linker wrote into the binary.
+func checkBinary(t *testing.T, bootstrap, goarch string, machine elf.Machine) *buildinfo.BuildInfo {
 	t.Helper()
 	binary, err := elf.Open(bootstrap)
 	if err != nil {
@@ -96,6 +94,7 @@ func checkBinary(t *testing.T, bootstrap, goarch string, machine elf.Machine) {
 			t.Errorf("built with %s=%s; want %s", key, settings[key], want)
 		}
 	}
+	return info
 }
 
 // runnable returns what to execute to run bootstrap here, under an emulator where the
