@@ -285,20 +285,20 @@ func (c *cloud) describeStacks(o options) (string, error) {
 			outputs[output] = keyPairID(s.parameters[parameter])
 		}
 	}
-	if name, ok := strings.CutPrefix(o["query"], "Stacks[0].Outputs[?OutputKey=='"); ok {
-		return outputs[strings.TrimSuffix(name, "'].OutputValue")], nil
+	answers := map[string]string{
+		"Stacks[0].StackStatus":                                s.status,
+		"Stacks[0].Tags[].[Key,Value]":                         strings.ReplaceAll(strings.TrimSpace(s.tags), "=", "\t"),
+		"Stacks[0].Parameters[].[ParameterKey,ParameterValue]": table(s.parameters),
+		"Stacks[0].Outputs[].[OutputKey,OutputValue]":          table(outputs),
 	}
-	switch o["query"] {
-	case "Stacks[0].StackStatus":
-		return s.status, nil
-	case "Stacks[0].Tags[].[Key,Value]":
-		return strings.ReplaceAll(strings.TrimSpace(s.tags), "=", "\t"), nil
-	case "Stacks[0].Parameters[].[ParameterKey,ParameterValue]":
-		return table(s.parameters), nil
-	case "Stacks[0].Outputs[].[OutputKey,OutputValue]":
-		return table(outputs), nil
+	for name, value := range outputs {
+		answers["Stacks[0].Outputs[?OutputKey=='"+name+"'].OutputValue"] = value
 	}
-	return "", fmt.Errorf("stand-in: unknown query %s", o["query"])
+	answer, ok := answers[o["query"]]
+	if !ok {
+		return "", fmt.Errorf("stand-in: unknown query %s", o["query"])
+	}
+	return answer, nil
 }
 
 // table is how the AWS CLI prints pairs.

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"go/ast"
@@ -83,10 +84,7 @@ func (c cloudWatch) minutesToAlarm(t *testing.T, alarm map[string]any, minutes i
 		t.Fatalf("not evaluated here: %v", alarm)
 	}
 	window := int(number(t, alarm["EvaluationPeriods"]))
-	needed := window
-	if n, ok := alarm["DatapointsToAlarm"]; ok {
-		needed = int(number(t, n))
-	}
+	needed := int(number(t, cmp.Or(alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"])))
 	for last := 1; last <= minutes; last++ {
 		breaching := 0
 		for minute := last - window + 1; minute <= last; minute++ {
@@ -102,25 +100,19 @@ func (c cloudWatch) minutesToAlarm(t *testing.T, alarm map[string]any, minutes i
 }
 
 func (c cloudWatch) breaches(t *testing.T, alarm map[string]any, minute int) bool {
-	value, ok := c.datapoint(t, alarm, minute).(float64)
-	threshold := number(t, alarm["Threshold"])
-	switch alarm["ComparisonOperator"] {
-	case "GreaterThanOrEqualToThreshold":
-		return ok && value >= threshold
-	case "GreaterThanThreshold":
-		return ok && value > threshold
+	operators := map[any]token.Token{"GreaterThanOrEqualToThreshold": token.GEQ, "GreaterThanThreshold": token.GTR}
+	operator, ok := operators[alarm["ComparisonOperator"]]
+	if !ok {
+		t.Fatalf("not evaluated here: %v", alarm["ComparisonOperator"])
 	}
-	t.Fatalf("not evaluated here: %v", alarm["ComparisonOperator"])
-	return false
+	return operate(t, operator, c.datapoint(t, alarm, minute), number(t, alarm["Threshold"])) == true
 }
 
 // datapoint is the value that the alarm looks at, nil where there is none.
 func (c cloudWatch) datapoint(t *testing.T, alarm map[string]any, minute int) any {
 	if alarm["Metrics"] == nil {
-		if stat, ok := alarm["ExtendedStatistic"]; ok {
-			return c.statistic(t, alarm, stat, alarm["EvaluateLowSampleCountPercentile"], minute)
-		}
-		return c.statistic(t, alarm, alarm["Statistic"], nil, minute)
+		stat := cmp.Or(alarm["ExtendedStatistic"], alarm["Statistic"])
+		return c.statistic(t, alarm, stat, alarm["EvaluateLowSampleCountPercentile"], minute)
 	}
 	values, expression := map[string]any{}, ""
 	for _, m := range alarm["Metrics"].([]any) {

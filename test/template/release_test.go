@@ -341,14 +341,8 @@ func checkDocument(t *testing.T, dist string) {
 // commands are the indented blocks of docs/release.md, with this test's version.
 func commands(t *testing.T) string {
 	t.Helper()
-	document := string(read(t, filepath.Join(root, "docs/release.md")))
-	var blocks strings.Builder
-	for line := range strings.Lines(document) {
-		if command, ok := strings.CutPrefix(line, "    "); ok {
-			blocks.WriteString(command)
-		}
-	}
-	return regexp.MustCompile(`VERSION=v\d+\.\d+\.\d+`).ReplaceAllString(blocks.String(), "VERSION="+releaseVersion)
+	lines := regexp.MustCompile(`(?m)^ {4}.*\n`).FindAllString(string(read(t, filepath.Join(root, "docs/release.md"))), -1)
+	return regexp.MustCompile(`VERSION=v\d+\.\d+\.\d+`).ReplaceAllString(strings.Join(lines, ""), "VERSION="+releaseVersion)
 }
 
 func checkDeployment(t *testing.T, dir, recorded string) {
