@@ -480,7 +480,8 @@ func (s *stack) set(defaults map[string]*string, pairs []string) error {
 		name, value, _ := strings.Cut(pair, "=")
 		value, before := strings.CutPrefix(value, `"`)
 		value, after := strings.CutSuffix(value, `"`)
-		if _, known := defaults[name]; !known || !before || !after {
+		unescaped := strings.Contains(strings.ReplaceAll(value, `\"`, ""), `"`)
+		if _, known := defaults[name]; !known || !before || !after || unescaped {
 			return fmt.Errorf("not a parameter: %s", pair)
 		}
 		given[name] = strings.ReplaceAll(value, `\"`, `"`)
