@@ -16,6 +16,7 @@ import (
 // TestSmoke: how many checks there are hangs on the item and on what is in front, and docs/deploy.md tells the numbers. What
 // gateways are feared to do, smoke must notice.
 func TestSmoke(t *testing.T) {
+	t.Parallel()
 	server, _ := tools.StartLocal(t, tools.BuildLocal(t), []string{"UPSTREAM_TIMEOUT=1m"})
 	document := strings.Join(strings.Fields(string(read(t, "../docs/deploy.md"))), " ")
 	nothing := func(*http.Response) {}
@@ -43,6 +44,7 @@ func TestSmoke(t *testing.T) {
 		"caches cut off":        {"order:1001", func(r *http.Response) { r.Header.Set("Cache-Control", "max-age=60") }, "FAIL  an item, caching", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			output, err := smoke(t, spoiled(t, server, test.spoil), test.key)
 			if (err != nil) != strings.HasPrefix(test.want, "FAIL") || !strings.Contains(output, test.want) {
 				t.Errorf("%v; want %s\n%s", err, test.want, output)

@@ -350,7 +350,7 @@ func accessLine(s *stack, w way, status int) string {
 		case name == "status":
 			return fmt.Sprint(status)
 		case !ok:
-			s.t.Errorf("the access log of %s holds %s", w.name, variable)
+			s.t.Fatalf("the access log of %s holds %s", w.name, variable)
 		case name == "error.message" && status < 400:
 			return "-"
 		}

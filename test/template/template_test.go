@@ -41,6 +41,10 @@ func TestRoles(t *testing.T) {
 	}}
 	subnets := statement([]any{"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
 		"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}, "*")
+	deployed := map[string]*stack{}
+	for _, template := range templates {
+		deployed[template] = deploy(t, template, openStack)
+	}
 	for _, test := range []struct {
 		template   string
 		parameters map[string]string
@@ -52,7 +56,7 @@ func TestRoles(t *testing.T) {
 		{"template.yaml", everythingStack, []any{secret, logs, decrypt}},
 		{"examples/rest-api/template.yaml", nil, []any{secret, logs}},
 	} {
-		s := deploy(t, test.template, test.parameters)
+		s := deployed[test.template].with(test.parameters)
 		want := map[string]role{"FunctionRole": {statements: test.want}, "DeploymentRole": {managed: []any{ofDeployments}}}
 		for id, r := range s.resources("AWS::IAM::Role") {
 			managed, _ := r["ManagedPolicyArns"].([]any)
@@ -88,8 +92,9 @@ func statements(role map[string]any) []any {
 }
 
 func TestPermissions(t *testing.T) {
+	s := deploy(t, "template.yaml", openStack)
 	for _, parameters := range []map[string]string{openStack, cloudFrontStack, everythingStack} {
-		for id, r := range deploy(t, "template.yaml", parameters).resources("AWS::Lambda::Permission") {
+		for id, r := range s.with(parameters).resources("AWS::Lambda::Permission") {
 			if r["Principal"] == "*" || strings.HasSuffix(fmt.Sprint(r["Principal"]), ".com") && r["SourceArn"] == nil {
 				t.Errorf("%v: %s lets in anybody: %v", parameters, id, r)
 			}
@@ -101,6 +106,7 @@ func TestPermissions(t *testing.T) {
 }
 
 func TestWhoMayCall(t *testing.T) {
+	s := deploy(t, "template.yaml", openStack)
 	for _, test := range []struct {
 		parameters map[string]string
 		needs      string
@@ -115,7 +121,7 @@ func TestWhoMayCall(t *testing.T) {
 			"OPTIONS /v1/items": nothing, "OPTIONS /v1/{proxy+}": nothing,
 		}
 		got := map[string]string{}
-		for _, route := range deploy(t, "template.yaml", test.parameters).resources("AWS::ApiGatewayV2::Route") {
+		for _, route := range s.with(test.parameters).resources("AWS::ApiGatewayV2::Route") {
 			got[route["RouteKey"].(string)] = fmt.Sprintf("%v of %v", route["AuthorizationType"], route["AuthorizerId"])
 		}
 		if !maps.Equal(got, want) {
@@ -323,8 +329,9 @@ func TestDashboard(t *testing.T) {
 	type widget struct {
 		Properties struct{ Title, Region string }
 	}
+	s := deploy(t, "template.yaml", openStack)
 	for _, parameters := range []map[string]string{openStack, cloudFrontStack} {
-		text := deploy(t, "template.yaml", parameters).at("OperationDashboard.DashboardBody").(string)
+		text := s.with(parameters).at("OperationDashboard.DashboardBody").(string)
 		widgets := decode[struct{ Widgets []widget }](t, text).Widgets
 		if len(widgets) < 6 {
 			t.Errorf("%v: %d widgets", parameters, len(widgets))
@@ -385,13 +392,18 @@ var refused = map[string][]string{
 // tells what that leaves for AllowedKeys.
 func TestEnvironmentLeavesRoomForKeys(t *testing.T) {
 	const room, limit = 3200, 4096
+	var situations []map[string]string
 	for _, situation := range []map[string]string{openStack, jwtStack, iamStack, cloudFrontStack, everythingStack} {
+		situations = append(situations, merged(situation, map[string]string{"AllowedKeys": strings.Repeat("k", room)}))
+	}
+	for _, s := range deployAll(t, "template.yaml", situations) {
 		size := 0
-		for name, value := range environment(deploy(t, "template.yaml", merged(situation, map[string]string{"AllowedKeys": strings.Repeat("k", room)}))) {
+		for name, value := range environment(s) {
 			size += len(name) + len(fmt.Sprint(value)) + len(`"":"",`)
 		}
 		if size > limit {
-			t.Errorf("%v: with %d characters of AllowedKeys the environment has %d bytes; Lambda takes %d", situation, room, size, limit)
+			t.Errorf("Access=%v CloudFront=%v: with %d characters of AllowedKeys the environment has %d bytes; Lambda takes %d",
+				s.parameters["Access"], s.parameters["CloudFront"], room, size, limit)
 		}
 	}
 }
