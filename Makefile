@@ -94,12 +94,12 @@ build-VoxkvFunction: # what `sam build` runs; the same source gives the same byt
 .PHONY: check-template
 check-template: ## template.yaml against AWS's own tools (needs pip; installs QEMU with apt as root)
 	scripts/debian qemu-aarch64-static:qemu-user-static
-	VOXKV_TEMPLATE=1 go test -count=1 -v -timeout 20m -skip Release ./test/template/
+	VOXKV_TEMPLATE=1 go test -count=1 -v -timeout 40m -skip Release ./test/template/
 
 .PHONY: check-release
 check-release: ## what a release publishes, and that its bootstraps start, arm64 too (needs pip; installs QEMU, zip and unzip with apt as root)
 	scripts/debian qemu-aarch64-static:qemu-user-static zip:zip unzip:unzip
-	VOXKV_TEMPLATE=1 go test -count=1 -v -timeout 20m -run Release ./test/template/
+	VOXKV_TEMPLATE=1 go test -count=1 -v -timeout 40m -run Release ./test/template/
 
 .PHONY: sam-local
 sam-local: ## sam local with every file of events/ (needs pip, and a container engine or root on Debian)
@@ -107,7 +107,7 @@ sam-local: ## sam local with every file of events/ (needs pip, and a container e
 
 .PHONY: test-scripts
 test-scripts: ## scripts/ against the SAM CLI, the AWS CLI and moto; shellcheck; the deployer's policy (needs pip)
-	VOXKV_SCRIPTS=1 go test -count=1 -v -timeout 10m ./scripts
+	VOXKV_SCRIPTS=1 go test -count=1 -v -timeout 40m ./scripts
 
 .PHONY: smoke
 smoke: ## check a deployment: make smoke URL=https://… KEY=order:1001

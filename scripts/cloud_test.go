@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
+	"go.yaml.in/yaml/v4"
 
 	"voxkv/auth"
 	"voxkv/handler"
@@ -75,15 +76,9 @@ type outcome struct {
 
 func standIn(program string) int {
 	dir, err := os.Getwd()
-	if err != nil {
-		panic(err)
-	}
-	question, err := json.Marshal(call{program, os.Args[1:], dir, os.Environ()})
-	if err != nil {
-		panic(err)
-	}
-	response, err := http.Post(os.Getenv("STAND_IN_CLOUD"), "application/json", bytes.NewReader(question))
-	if err != nil {
+	question, err2 := json.Marshal(call{program, os.Args[1:], dir, os.Environ()})
+	response, err3 := http.Post(os.Getenv("STAND_IN_CLOUD"), "application/json", bytes.NewReader(question))
+	if err := errors.Join(err, err2, err3); err != nil {
 		panic(err)
 	}
 	var answer outcome
@@ -113,6 +108,7 @@ type cloud struct {
 	arns    map[string]string  // of the secrets that got theirs elsewhere
 	secrets map[string]*secret // by name
 	stacks  map[string]*stack
+	built   string // the processor of what sam build made, if it did
 	serving *function.Function
 	trusted map[string]crypto.PublicKey // the link keys of what is served, by their Key-Pair-Id
 }
@@ -216,12 +212,12 @@ func (c *cloud) perform(asked call) (string, error) {
 	}
 	switch what {
 	case "aws sts get-caller-identity":
-		return c.account, options.only("query", "Account", "output", "text")
+		return c.account, options.only(map[string]string{"query": "Account", "output": "text"})
 	case "aws cloudformation describe-stacks":
 		return c.describeStacks(options)
 	case "aws cloudformation delete-stack", "aws cloudformation wait":
 		delete(c.stacks, options["stack-name"])
-		return "", options.only("stack-name", options["stack-name"])
+		return "", options.only(map[string]string{"stack-name": options["stack-name"]})
 	case "aws secretsmanager describe-secret":
 		return c.describeSecret(options)
 	case "aws secretsmanager create-secret":
@@ -231,6 +227,7 @@ func (c *cloud) perform(asked call) (string, error) {
 	case "aws lambda invoke":
 		return c.invoke(options, words[2:])
 	case "sam build":
+		c.built = environment(asked, "ARCHITECTURE")
 		return "Build Succeeded", build(asked, options)
 	case "sam deploy":
 		return c.deploy(asked, options)
@@ -266,15 +263,10 @@ func split(args []string) (words []string, o options) {
 	return words, o
 }
 
-// only reports whether the options are those of the pairs, each with its value.
-func (o options) only(pairs ...string) error {
-	for i := 0; i < len(pairs); i += 2 {
-		if got, ok := o[pairs[i]]; !ok || got != pairs[i+1] {
-			return fmt.Errorf("--%s is %q; want %q", pairs[i], got, pairs[i+1])
-		}
-	}
-	if len(o) != len(pairs)/2 {
-		return fmt.Errorf("the options are %v; want %v", o, pairs)
+// only reports whether the options are these, each with its value.
+func (o options) only(want options) error {
+	if !maps.Equal(o, want) {
+		return fmt.Errorf("the options are %v; want %v", o, want)
 	}
 	return nil
 }
@@ -293,20 +285,20 @@ func (c *cloud) describeStacks(o options) (string, error) {
 			outputs[output] = keyPairID(s.parameters[parameter])
 		}
 	}
-	if name, ok := strings.CutPrefix(o["query"], "Stacks[0].Outputs[?OutputKey=='"); ok {
-		return outputs[strings.TrimSuffix(name, "'].OutputValue")], nil
+	answers := map[string]string{
+		"Stacks[0].StackStatus":                                s.status,
+		"Stacks[0].Tags[].[Key,Value]":                         strings.ReplaceAll(strings.TrimSpace(s.tags), "=", "\t"),
+		"Stacks[0].Parameters[].[ParameterKey,ParameterValue]": table(s.parameters),
+		"Stacks[0].Outputs[].[OutputKey,OutputValue]":          table(outputs),
 	}
-	switch o["query"] {
-	case "Stacks[0].StackStatus":
-		return s.status, nil
-	case "Stacks[0].Tags[].[Key,Value]":
-		return strings.ReplaceAll(strings.TrimSpace(s.tags), "=", "\t"), nil
-	case "Stacks[0].Parameters[].[ParameterKey,ParameterValue]":
-		return table(s.parameters), nil
-	case "Stacks[0].Outputs[].[OutputKey,OutputValue]":
-		return table(outputs), nil
+	for name, value := range outputs {
+		answers["Stacks[0].Outputs[?OutputKey=='"+name+"'].OutputValue"] = value
 	}
-	return "", fmt.Errorf("stand-in: unknown query %s", o["query"])
+	answer, ok := answers[o["query"]]
+	if !ok {
+		return "", fmt.Errorf("stand-in: unknown query %s", o["query"])
+	}
+	return answer, nil
 }
 
 // table is how the AWS CLI prints pairs.
@@ -346,7 +338,7 @@ func (c *cloud) describeSecret(o options) (string, error) {
 	if s.deleted {
 		deleted = "2026-11-20T12:00:00+00:00"
 	}
-	return secretARN(name) + "\t" + deleted, o.only("secret-id", o["secret-id"], "query", "[ARN,DeletedDate]", "output", "text")
+	return secretARN(name) + "\t" + deleted, o.only(options{"secret-id": o["secret-id"], "query": "[ARN,DeletedDate]", "output": "text"})
 }
 
 func (c *cloud) createSecret(o options, dir string) (string, error) {
@@ -431,8 +423,12 @@ func (c *cloud) deploy(asked call, o options) (string, error) {
 		return "", fmt.Errorf("Stack:%s is in ROLLBACK_COMPLETE state and can not be updated", name)
 	}
 	before := maps.Clone(s.parameters)
-	if err := s.set(defaults(string(template)), words[1:]); err != nil {
+	known, err := defaults(template)
+	if err := errors.Join(err, s.set(known, words[1:])); err != nil {
 		return "", err
+	}
+	if c.built != "" && c.built != s.parameters["Architecture"] {
+		return "", fmt.Errorf("what is built for %s does not run on %s", c.built, s.parameters["Architecture"])
 	}
 	if c.trusted, err = trust(before, s.parameters); err != nil {
 		return "", err
@@ -484,7 +480,8 @@ func (s *stack) set(defaults map[string]*string, pairs []string) error {
 		name, value, _ := strings.Cut(pair, "=")
 		value, before := strings.CutPrefix(value, `"`)
 		value, after := strings.CutSuffix(value, `"`)
-		if _, known := defaults[name]; !known || !before || !after {
+		unescaped := strings.Contains(strings.ReplaceAll(value, `\"`, ""), `"`)
+		if _, known := defaults[name]; !known || !before || !after || unescaped {
 			return fmt.Errorf("not a parameter: %s", pair)
 		}
 		given[name] = strings.ReplaceAll(value, `\"`, `"`)
@@ -507,20 +504,18 @@ func (s *stack) set(defaults map[string]*string, pairs []string) error {
 }
 
 // defaults reads the parameters of a template; those without a default are nil.
-func defaults(template string) map[string]*string {
-	_, text, _ := strings.Cut(template, "\nParameters:\n")
-	text, _, _ = strings.Cut(text, "\nRules:\n")
-	parameters, name := map[string]*string{}, ""
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\n")
-		if strings.HasPrefix(line, "  ") && !strings.HasPrefix(line, "   ") {
-			name = strings.Trim(line, " :")
-			parameters[name] = nil
-		} else if value, ok := strings.CutPrefix(line, "    Default: "); ok {
-			parameters[name] = new(strings.Trim(value, `"'`)) // SAM writes them anew, with apostrophes
-		}
+func defaults(template []byte) (map[string]*string, error) {
+	var declared struct {
+		Parameters map[string]struct {
+			Default *string `yaml:"Default"`
+		} `yaml:"Parameters"`
 	}
-	return parameters
+	err := yaml.Unmarshal(template, &declared)
+	parameters := map[string]*string{}
+	for name, parameter := range declared.Parameters {
+		parameters[name] = parameter.Default
+	}
+	return parameters, err
 }
 
 // function is what the parameters make, with the key from the secret that they name.
@@ -532,6 +527,7 @@ func (c *cloud) function(parameters map[string]string) (*function.Function, erro
 		"VOXIMPLANT_API_URL":          c.api,
 		"ALLOWED_KEYS":                parameters["AllowedKeys"],
 		"CORS_ORIGINS":                parameters["CorsOrigins"],
+		"UPSTREAM_TIMEOUT":            "1m", // so that a slow machine decides nothing
 	})
 	if err != nil {
 		return nil, err
@@ -553,7 +549,7 @@ func (c *cloud) invoke(o options, words []string) (string, error) {
 	if err != nil || len(words) != 1 || !strings.HasSuffix(o["function-name"], ":live") {
 		return "", fmt.Errorf("lambda invoke %v %v: %w", o, words, err)
 	}
-	if err := o.only("function-name", o["function-name"], "payload", o["payload"], "query", "FunctionError", "output", "text"); err != nil {
+	if err := o.only(options{"function-name": o["function-name"], "payload": o["payload"], "query": "FunctionError", "output": "text"}); err != nil {
 		return "", err
 	}
 	body, failed := c.direct(payload)
@@ -562,7 +558,7 @@ func (c *cloud) invoke(o options, words []string) (string, error) {
 
 // direct is a direct invocation. A failure of the function's own is told by failed.
 func (c *cloud) direct(payload []byte) (body []byte, failed string) {
-	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(c.t.Context(), time.Hour)
 	defer cancel()
 	g := gateway.Gateway{HTTP: c.serving, Headers: handler.RequestHeaders(), Direct: c.serving.Direct}
 	body, err := g.Invoke(ctx, payload)

@@ -17,11 +17,7 @@ var update = flag.Bool("update", false, "write docs/first-run.md anew")
 // sections are the parts of a document that have a heading each, in order.
 func sections(t *testing.T, document string) []string {
 	t.Helper()
-	text, err := os.ReadFile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Split(string(text), "\n## ")
+	return strings.Split(string(read(t, document)), "\n## ")
 }
 
 // blocks are the shell commands of a text, in order.
@@ -88,11 +84,10 @@ func assign(block string, set map[string]bool) {
 // TestDocumentedCommands runs what docs/deploy.md tells a newcomer, from the first command to the first answer.
 func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
-	c := newCloud(t)
-	clone := newClone(t, c)
+	c := newClone(t)
 	all := blocks(t, strings.Join(sections(t, "../docs/deploy.md"), "\n## "))
 	end := slices.IndexFunc(all, func(block string) bool { return strings.HasSuffix(block, "rm credentials.json\n") })
-	output, err := clone.run(t, "bash", "-euc", strings.Join(all[:end+1], "\n"))
+	output, err := c.run(t, "bash", "-euc", strings.Join(all[:end+1], "\n"))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
@@ -127,10 +122,9 @@ func TestFirstRun(t *testing.T) {
 }
 
 func firstRun(t *testing.T, release bool) string {
-	c := newCloud(t)
-	clone := newClone(t, c)
-	origin := checkout(t, clone)
-	clone.dir = t.TempDir()
+	c := newClone(t)
+	origin := checkout(t, c)
+	c.dir = t.TempDir()
 	commands := []string{
 		"git clone --quiet " + origin + " voxkv",
 		"cd voxkv",
@@ -143,23 +137,23 @@ func firstRun(t *testing.T, release bool) string {
 		"scripts/smoke " + c.url + " order:1001 | tail -n 1",
 		"git status --short",
 	}
-	write(t, filepath.Join(clone.dir, "Downloads/credentials.json"), c.key.Credentials(), 0o600)
+	write(t, filepath.Join(c.dir, "Downloads/credentials.json"), c.key.Credentials(), 0o600)
 	if release {
 		commands[4] = "scripts/deploy -zip ~/Downloads/voxkv-v1.0.0-arm64.zip" + strings.TrimPrefix(commands[4], "scripts/deploy")
-		write(t, filepath.Join(clone.dir, "Downloads/voxkv-v1.0.0-arm64.zip"), zipped(t, 0xb7), 0o600)
-		path := strings.Split(strings.TrimPrefix(clone.environ[0], "PATH="), ":")[0]
-		clone.environ[0] = "PATH=" + path + ":" + only(t, strings.Fields("bash sh env dirname sed awk grep tr od curl mktemp cat cut paste fold rm mkdir cp mv date unzip openssl sleep wc head tail git")...)
+		write(t, filepath.Join(c.dir, "Downloads/voxkv-v1.0.0-arm64.zip"), zipped(t, 0xb7), 0o600)
+		path := strings.Split(strings.TrimPrefix(c.environ[0], "PATH="), ":")[0]
+		c.environ[0] = "PATH=" + path + ":" + only(t, strings.Fields("bash sh env dirname sed awk grep tr od curl mktemp cat cut paste fold rm mkdir cp mv date unzip openssl sleep wc head tail git")...)
 	}
-	clone.environ = append(clone.environ, "HOME="+clone.dir)
+	c.environ = append(c.environ, "HOME="+c.dir)
 	typing := `for command; do printf '%% %s\n' "$command"; eval "$command"; echo; done`
-	output, err := clone.run(t, "bash", append([]string{"-c", typing, "bash"}, commands...)...)
+	output, err := c.run(t, "bash", append([]string{"-c", typing, "bash"}, commands...)...)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	for _, rule := range [][2]string{
 		{regexp.QuoteMeta(origin), "REPOSITORY"},
 		{regexp.QuoteMeta(c.url), "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com"},
-		{"'?" + regexp.QuoteMeta(clone.dir) + `/([^' \n]*)'?`, "/home/you/$1"},
+		{"'?" + regexp.QuoteMeta(c.dir) + `/([^' \n]*)'?`, "/home/you/$1"},
 		{`/tmp/tmp\.[A-Za-z0-9]+`, "/tmp/answer"},
 		{`(?m): saw .*$`, ": saw …"},
 		{`"expires_at":\d+`, `"expires_at":1795451572`},

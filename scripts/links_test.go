@@ -1,7 +1,6 @@
 package scripts
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -37,87 +36,73 @@ var withCloudFront = slices.Concat(first, []string{"-set", "CloudFront=true"})
 // Keys are replaced one after the other, with deployments of which none changes a key in its place.
 func TestDeployLinkKeys(t *testing.T) {
 	t.Parallel()
-	c := newCloud(t)
+	c := newClone(t)
 	c.storage.Put("order:1001", "ringing", time.Now().Add(time.Hour))
-	clone := newClone(t, c)
-	_, old := clone.keyPair(t, "old")
-	_, next := clone.keyPair(t, "next", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
-	_, third := clone.keyPair(t, "third")
-	output := clone.deploy(t, slices.Concat(withCloudFront, []string{"-link-public-key", old})...)
+	_, old := c.keyPair(t, "old")
+	_, next := c.keyPair(t, "next", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+	_, third := c.keyPair(t, "third")
+	output := c.deploy(t, slices.Concat(withCloudFront, []string{"-link-public-key", old})...)
 	parameters := func() map[string]string { return c.stacks["voxkv"].parameters }
 	contains(t, output, "skip  what a link opens", "8 passed, 0 failed", "LinkKeyId  "+keyPairID(parameters()["LinkPublicKey"])+"\n",
 		"LINK is what a program of examples/links prints", `  curl -i "$LINK"`)
-	contains(t, clone.deploy(t, "-link-public-key", old), "LinkPublicKey of the stack is this key already")
+	contains(t, c.deploy(t, "-link-public-key", old), "LinkPublicKey of the stack is this key already")
 	first := parameters()["LinkPublicKey"]
-	contains(t, clone.deploy(t, "-link-public-key", next), "LinkKeyId2 ")
+	contains(t, c.deploy(t, "-link-public-key", next), "LinkKeyId2 ")
 	if p := parameters(); p["LinkPublicKey"] != first || p["LinkPublicKey2"] == "" {
 		t.Errorf("with a second key the first is %q, and the second %q", p["LinkPublicKey"], p["LinkPublicKey2"])
 	}
-	clone.refused(t, []string{"-link-public-key", third}, "the stack has two link keys", "-set LinkPublicKey=    # or LinkPublicKey2")
-	clone.deploy(t, "-set", "LinkPublicKey=")
-	clone.deploy(t, "-set", "LinkPublicKey2=", "-link-public-key", third) // at once, where old links may end now
-	if p := parameters(); p["LinkPublicKey"] == "" || p["LinkPublicKey2"] != "" {
+	c.refused(t, []string{"-link-public-key", third}, "the stack has two link keys", "-set LinkPublicKey=    # or LinkPublicKey2")
+	c.deploy(t, "-set", "LinkPublicKey2=")
+	c.deploy(t, "-set", "LinkPublicKey=", "-link-public-key", third) // at once, where old links may end now
+	if p := parameters(); p["LinkPublicKey"] != "" || p["LinkPublicKey2"] == "" {
 		t.Errorf("replaced at once, the first key is %q, and the second %q", p["LinkPublicKey"], p["LinkPublicKey2"])
 	}
-	clone.refused(t, []string{"-set", "LinkPublicKey="}, "that is the last link key; without one, everyone may read the allowed keys")
-	clone.refused(t, []string{"-set", "CloudFront=false"}, "links need CloudFront")
-	clone.refused(t, []string{"-set", "LinkPublicKey=" + first}, "LinkPublicKey is set, and CloudFront lets nobody change a key")
-	contains(t, clone.deploy(t, "-set", "LinkPublicKey=", "-set", "LinkPublicKey2="), "20 passed, 0 failed")
+	c.refused(t, []string{"-set", "LinkPublicKey2="}, "that is the last link key; without one, everyone may read the allowed keys")
+	c.refused(t, []string{"-set", "CloudFront=false"}, "links need CloudFront")
+	c.refused(t, []string{"-set", "LinkPublicKey2=" + first}, "LinkPublicKey2 is set, and CloudFront lets nobody change a key")
+	contains(t, c.deploy(t, "-set", "LinkPublicKey=", "-set", "LinkPublicKey2="), "20 passed, 0 failed")
+	c.environ = append(c.environ, "LINKS=true")
+	output, err := c.run(t, "scripts/smoke", c.url, "order:1001")
+	if err == nil {
+		t.Error("smoke passes though links were to be asked for and items are open")
+	}
+	contains(t, output, "FAIL  without a link, /v1/items/order:1001: saw 200; expected 403")
 }
 
 // What is no public key is refused before anything is changed, and a private key is not shown.
 func TestDeployRefusesLinkKeys(t *testing.T) {
 	t.Parallel()
-	c := newCloud(t)
-	clone := newClone(t, c)
-	private, public := clone.keyPair(t, "good")
-	_, long := clone.keyPair(t, "long", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072")
-	_, curve := clone.keyPair(t, "curve", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384")
-	text, err := os.ReadFile(filepath.Join(clone.dir, public))
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(clone.dir, "twice.pem"), append(text, text...), 0o600)
-	write(t, filepath.Join(clone.dir, "cut.pem"), text[:200], 0o600)
-	write(t, filepath.Join(clone.dir, "empty.pem"), nil, 0o600)
-	write(t, filepath.Join(clone.dir, "binary.pem"), make([]byte, 1<<20), 0o600)
+	c := newClone(t)
+	private, public := c.keyPair(t, "good")
+	_, long := c.keyPair(t, "long", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072")
+	_, curve := c.keyPair(t, "curve", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384")
+	text := read(t, filepath.Join(c.dir, public))
+	write(t, filepath.Join(c.dir, "twice.pem"), append(text, text...), 0o600)
+	write(t, filepath.Join(c.dir, "cut.pem"), text[:200], 0o600)
+	write(t, filepath.Join(c.dir, "empty.pem"), nil, 0o600)
+	write(t, filepath.Join(c.dir, "binary.pem"), make([]byte, 1<<20), 0o600)
 	for name, want := range map[string]string{
 		private: "is a private key, which stays where links are made", long: "is something else; accepted is the public key", curve: "is something else",
 		"twice.pem": "is something else", "cut.pem": "is something else", "empty.pem": "is something else", "binary.pem": "is something else", "missing.pem": "cannot be read",
 	} {
-		clone.refused(t, slices.Concat(withCloudFront, []string{"-link-public-key", name}), "deploy: -link-public-key: ", want)
+		c.refused(t, slices.Concat(withCloudFront, []string{"-link-public-key", name}), "deploy: -link-public-key: ", want)
 	}
-	clone.refused(t, slices.Concat(first, []string{"-link-public-key", public}), "links need CloudFront")
+	c.refused(t, slices.Concat(first, []string{"-link-public-key", public}), "links need CloudFront")
 	if got := c.commands(); len(got) != 0 {
 		t.Errorf("it did %q", got)
 	}
-	write(t, filepath.Join(clone.dir, "windows.pem"), []byte(strings.ReplaceAll(string(text), "\n", "\r\n")), 0o600)
-	clone.deploy(t, slices.Concat(withCloudFront, []string{"-link-public-key", "windows.pem"})...)
-}
-
-// A deployment that was to ask for links and does not is noticed.
-func TestSmokeNoticesOpenItems(t *testing.T) {
-	t.Parallel()
-	c := newCloud(t)
-	clone := newClone(t, c)
-	clone.deploy(t, first...)
-	clone.environ = append(clone.environ, "LINKS=true")
-	output, err := clone.run(t, "scripts/smoke", c.url, "order:1001")
-	if err == nil {
-		t.Error("smoke passes though items are open")
-	}
-	contains(t, output, "FAIL  without a link, /v1/items/order:1001: saw 404; expected 403")
+	write(t, filepath.Join(c.dir, "windows.pem"), []byte(strings.ReplaceAll(string(text), "\n", "\r\n")), 0o600)
+	c.deploy(t, slices.Concat(withCloudFront, []string{"-link-public-key", "windows.pem"})...)
 }
 
 // The commands of docs/deploy.md make a key pair and cookies with which smoke checks all the rest.
 func TestDocumentedLinks(t *testing.T) {
 	t.Parallel()
-	c := newCloud(t)
+	c := newClone(t)
 	c.storage.Put("order:1001", "ringing", time.Now().Add(time.Hour))
-	clone := newClone(t, c)
-	clone.deploy(t, first...)
-	clone.keyPair(t, "is openssl here") // else skip
-	clone.environ = append(clone.environ, "AWS_REGION="+region, "AWS_DEFAULT_REGION="+region)
+	c.deploy(t, first...)
+	c.keyPair(t, "is openssl here") // else skip
+	c.environ = append(c.environ, "AWS_REGION="+region, "AWS_DEFAULT_REGION="+region)
 	var commands []string
 	for _, section := range sections(t, "../docs/deploy.md") {
 		if strings.HasPrefix(section, "Links that need no login\n") {
@@ -127,7 +112,7 @@ func TestDocumentedLinks(t *testing.T) {
 	if len(commands) < 2 {
 		t.Fatalf("the section has the commands %q", commands)
 	}
-	output, err := clone.run(t, "bash", "-euc", strings.Join(commands, "\n"))
+	output, err := c.run(t, "bash", "-euc", strings.Join(commands, "\n"))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}

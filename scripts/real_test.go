@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,11 +29,14 @@ func python(t *testing.T) string {
 	return tools.Python(t, "requirements.txt")
 }
 
-// samTools is the directory of the SAM CLI's programs.
+// installSAM prints the directory of the SAM CLI's programs. Two at once would remove each other's work.
+var installSAM = sync.OnceValues(func() ([]byte, error) { return exec.Command("./sam-tools").Output() })
+
+// samTools is that directory.
 func samTools(t *testing.T) string {
 	t.Helper()
 	python(t)
-	out, err := exec.CommandContext(t.Context(), "./sam-tools").Output()
+	out, err := installSAM()
 	if err != nil {
 		t.Skipf("NOT CHECKED: the SAM CLI cannot be installed: %v", err)
 	}
@@ -68,7 +72,7 @@ func TestShellcheck(t *testing.T) {
 func TestAWSCLI(t *testing.T) {
 	t.Parallel()
 	python := python(t)
-	c := newCloud(t)
+	c := newClone(t)
 	aws := awsCLI{python, tools.Moto(t, python), serve(t, http.HandlerFunc(c.rest))}
 	c.respond = func(asked call) *outcome {
 		if asked.Program != "aws" || asked.Args[0] == "configure" {
@@ -80,24 +84,23 @@ func TestAWSCLI(t *testing.T) {
 		}
 		return &o
 	}
-	clone := newClone(t, c)
-	contains(t, clone.deploy(t, first...), "stack voxkv in account "+accountID, "12 passed, 0 failed")
-	contains(t, clone.deploy(t, slices.Concat(first, []string{"-tag", "team=the phone people"})...), "exists and gets a new version")
+	contains(t, c.deploy(t, first...), "stack voxkv in account "+accountID, "12 passed, 0 failed")
+	contains(t, c.deploy(t, slices.Concat(first, []string{"-tag", "team=the phone people"})...), "exists and gets a new version")
 	c.storage.Put("order:1001", "ringing", time.Now().Add(time.Hour))
-	output := clone.deploy(t)
+	output := c.deploy(t)
 	contains(t, output, "20 passed, 0 failed", "\n  AllowedKeys=order:*\n", "\n  ApplicationId=12345\n", "\n  SecretArn=arn:aws:secretsmanager:", "--tags 'team=the phone people'")
 	if strings.Contains(output, "  AlarmTopicArn=") {
 		t.Errorf("an empty value differs from an empty default:\n%s", output)
 	}
 	c.storage.RemoveKey(c.key.KeyID)
-	clone.refused(t, nil, "cannot read the storage", "UpstreamFailure")
+	c.refused(t, nil, "cannot read the storage", "UpstreamFailure")
 	c.stacks["voxkv"].status = "ROLLBACK_COMPLETE"
-	clone.refused(t, nil, "delete-stack", "a new stack needs -allowed-keys")
+	c.refused(t, nil, "delete-stack", "a new stack needs -allowed-keys")
 	if got := aws.run(t, "", "secretsmanager", "get-secret-value", "--secret-id", "voxkv", "--query", "SecretString", "--output", "text"); got.Stdout != string(c.key.Credentials())+"\n" {
 		t.Errorf("the secret's value is another; %s", got.Stderr)
 	}
 	aws.run(t, "", "secretsmanager", "delete-secret", "--secret-id", "voxkv", "--recovery-window-in-days", "7")
-	clone.refused(t, first, "the secret voxkv is to be deleted; first: aws secretsmanager restore-secret")
+	c.refused(t, first, "the secret voxkv is to be deleted; first: aws secretsmanager restore-secret")
 }
 
 // mirror keeps for the function what moto holds, under the ARN that moto gave.
@@ -180,9 +183,8 @@ func (c *cloud) restInvoke(w http.ResponseWriter, r *http.Request, name string) 
 func TestSAM(t *testing.T) {
 	t.Parallel()
 	bin := samTools(t)
-	c := newCloud(t)
-	clone := newClone(t, c)
-	clone.dir = checkout(t, clone)
+	c := newClone(t)
+	c.dir = checkout(t, c)
 	help, err := exec.CommandContext(t.Context(), filepath.Join(bin, "sam"), "deploy", "--help").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -214,16 +216,16 @@ func TestSAM(t *testing.T) {
 		args = append(args, "-set", name+"="+value)
 	}
 	// The application has another name, so the function cannot read it.
-	output, _ := clone.run(t, "scripts/deploy", args...)
+	output, _ := c.run(t, "scripts/deploy", args...)
 	contains(t, output, "Build Succeeded", "InternalError")
 	maps.Copy(values, map[string]string{"AllowedKeys": "order:*, flag", "ApplicationId": "", "SecretArn": secretARN("voxkv")})
 	if !maps.Equal(parameters, values) {
 		t.Errorf("SAM reads\n%q; want\n%q", parameters, values)
 	}
-	if _, err := os.Stat(filepath.Join(clone.dir, ".aws-sam/deploy/VoxkvFunction/bootstrap")); err != nil {
+	if _, err := os.Stat(filepath.Join(c.dir, ".aws-sam/deploy/VoxkvFunction/bootstrap")); err != nil {
 		t.Error(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), "git", "-C", clone.dir, "describe", "--tags", "--always", "--dirty").Output(); err != nil || strings.Contains(string(out), "dirty") {
+	if out, err := exec.CommandContext(t.Context(), "git", "-C", c.dir, "describe", "--tags", "--always", "--dirty").Output(); err != nil || strings.Contains(string(out), "dirty") {
 		t.Errorf("a deployment makes the version %s, %v", out, err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -14,57 +13,43 @@ import (
 	"voxkv/test/tools"
 )
 
+// TestSmoke: how many checks there are hangs on the item and on what is in front, and docs/deploy.md tells the numbers. What
+// gateways are feared to do, smoke must notice.
 func TestSmoke(t *testing.T) {
-	server := local(t)
-	t.Run("passes", func(t *testing.T) { passes(t, server) })
-	t.Run("notices", func(t *testing.T) { notices(t, server) })
-}
-
-func passes(t *testing.T, server string) {
-	for _, key := range []string{"order:1001", "a+b", "a#b", "a;b", "ключЁё"} {
-		if output, err := smoke(t, server, key); err != nil || !strings.Contains(output, "20 passed, 0 failed") {
-			t.Errorf("%s: %v\n%s", key, err, output)
-		}
-	}
-	if output, err := smoke(t, server, "order:missing"); err == nil {
-		t.Errorf("passes for an item that is not there:\n%s", output)
-	}
-}
-
-// What is no URL is told at once, and is not asked for.
-func TestSmokeStopsWithoutURL(t *testing.T) {
-	for _, args := range [][]string{{}, {""}, {"", "order:1001"}, {"/v1", "order:1001"}, {"https://", "order:1001"}, {"None", ""}} {
-		output, err := smoke(t, args...)
-		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 2 || strings.Contains(output, "FAIL") {
-			t.Errorf("%q: %v\n%s", args, err, output)
-		}
-	}
-}
-
-// TestSmokeCounts: how many checks there are hangs on the item and on what is in front, and docs/deploy.md tells the numbers.
-func TestSmokeCounts(t *testing.T) {
-	server := local(t)
-	document, err := os.ReadFile("../docs/deploy.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Parallel()
+	server, _ := tools.StartLocal(t, tools.BuildLocal(t), []string{"UPSTREAM_TIMEOUT=1m"})
+	document := strings.Join(strings.Fields(string(read(t, "../docs/deploy.md"))), " ")
+	nothing := func(*http.Response) {}
 	for name, test := range map[string]struct {
 		key   string
 		spoil func(*http.Response)
-		count string
+		want  string
 		said  string
 	}{
-		"an item":            {"order:1001", func(*http.Response) {}, "20 passed, 0 failed", "`20 passed, 0 failed`"},
-		"no item":            {"", func(*http.Response) {}, "12 passed, 0 failed", "12 without an item"},
-		"not for any cache":  {"order:1001", uncacheable, "19 passed, 0 failed", "19 for an item that no cache may keep"},
-		"behind CloudFront":  {"order:1001", cloudFront, "18 passed, 0 failed", "18 checks behind CloudFront"},
-		"CloudFront, no key": {"", cloudFront, "10 passed, 0 failed", ""},
+		"an item":               {"order:1001", nothing, "20 passed, 0 failed", "`20 passed, 0 failed`"},
+		"a plus":                {"a+b", nothing, "20 passed, 0 failed", ""},
+		"a number sign":         {"a#b", nothing, "20 passed, 0 failed", ""},
+		"a semicolon":           {"a;b", nothing, "20 passed, 0 failed", ""},
+		"Cyrillic":              {"ключЁё", nothing, "20 passed, 0 failed", ""},
+		"no item":               {"", nothing, "12 passed, 0 failed", "12 without an item"},
+		"not for any cache":     {"order:1001", uncacheable, "19 passed, 0 failed", "19 for an item that no cache may keep"},
+		"behind CloudFront":     {"order:1001", cloudFront, "18 passed, 0 failed", "18 checks behind CloudFront"},
+		"CloudFront, no key":    {"", cloudFront, "10 passed, 0 failed", ""},
+		"an item is missing":    {"order:missing", nothing, "FAIL  an item", ""},
+		"HEAD without length":   {"order:1001", headWithoutLength, "FAIL  HEAD, length", ""},
+		"HEAD without ETag":     {"order:1001", headWithoutETag, "FAIL  HEAD, headers", ""},
+		"304 with another ETag": {"order:1001", otherETag, "FAIL  304", ""},
+		"errors of its own":     {"order:1001", ownErrors, "FAIL  post", ""},
+		"no CORS":               {"order:1001", func(r *http.Response) { r.Header.Del("Access-Control-Allow-Origin") }, "FAIL  CORS", ""},
+		"caches cut off":        {"order:1001", func(r *http.Response) { r.Header.Set("Cache-Control", "max-age=60") }, "FAIL  an item, caching", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if output, err := smoke(t, spoiled(t, server, test.spoil), test.key); err != nil || !strings.Contains(output, test.count) {
-				t.Errorf("%v; want %s\n%s", err, test.count, output)
+			t.Parallel()
+			output, err := smoke(t, spoiled(t, server, test.spoil), test.key)
+			if (err != nil) != strings.HasPrefix(test.want, "FAIL") || !strings.Contains(output, test.want) {
+				t.Errorf("%v; want %s\n%s", err, test.want, output)
 			}
-			if !strings.Contains(strings.Join(strings.Fields(string(document)), " "), test.said) {
+			if !strings.Contains(document, test.said) {
 				t.Errorf("docs/deploy.md does not say %q", test.said)
 			}
 		})
@@ -86,42 +71,39 @@ func cloudFront(r *http.Response) {
 	}
 }
 
-// What gateways are feared to do, smoke must notice.
-func notices(t *testing.T, server string) {
-	for name, test := range map[string]struct {
-		spoil func(*http.Response)
-		fails string
-	}{
-		"HEAD without length": {func(r *http.Response) {
-			if r.Request.Method == http.MethodHead {
-				r.Header.Set("Content-Length", "0")
-			}
-		}, "HEAD, length"},
-		"HEAD without ETag": {func(r *http.Response) {
-			if r.Request.Method == http.MethodHead {
-				r.Header.Del("ETag")
-			}
-		}, "HEAD, headers"},
-		"304 with another ETag": {func(r *http.Response) {
-			if r.StatusCode == http.StatusNotModified {
-				r.Header.Set("ETag", `"other"`)
-			}
-		}, "304"},
-		"errors of its own": {func(r *http.Response) {
-			if r.StatusCode == http.StatusMethodNotAllowed {
-				r.Body = io.NopCloser(strings.NewReader(`{"message":"Not Found"}`))
-				r.StatusCode, r.ContentLength = http.StatusNotFound, -1
-				r.Header = http.Header{"Content-Type": {"application/json"}}
-			}
-		}, "post"},
-		"no CORS":        {func(r *http.Response) { r.Header.Del("Access-Control-Allow-Origin") }, "CORS"},
-		"caches cut off": {func(r *http.Response) { r.Header.Set("Cache-Control", "max-age=60") }, "an item, caching"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if output, err := smoke(t, spoiled(t, server, test.spoil), "order:1001"); err == nil || !strings.Contains(output, "FAIL  "+test.fails) {
-				t.Errorf("%v\n%s", err, output)
-			}
-		})
+func headWithoutLength(r *http.Response) {
+	if r.Request.Method == http.MethodHead {
+		r.Header.Set("Content-Length", "0")
+	}
+}
+
+func headWithoutETag(r *http.Response) {
+	if r.Request.Method == http.MethodHead {
+		r.Header.Del("ETag")
+	}
+}
+
+func otherETag(r *http.Response) {
+	if r.StatusCode == http.StatusNotModified {
+		r.Header.Set("ETag", `"other"`)
+	}
+}
+
+func ownErrors(r *http.Response) {
+	if r.StatusCode == http.StatusMethodNotAllowed {
+		r.Body = io.NopCloser(strings.NewReader(`{"message":"Not Found"}`))
+		r.StatusCode, r.ContentLength = http.StatusNotFound, -1
+		r.Header = http.Header{"Content-Type": {"application/json"}}
+	}
+}
+
+// What is no URL is told at once, and is not asked for.
+func TestSmokeStopsWithoutURL(t *testing.T) {
+	for _, args := range [][]string{{}, {""}, {"", "order:1001"}, {"/v1", "order:1001"}, {"https://", "order:1001"}, {"None", ""}} {
+		output, err := smoke(t, args...)
+		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 2 || strings.Contains(output, "FAIL") {
+			t.Errorf("%q: %v\n%s", args, err, output)
+		}
 	}
 }
 
@@ -146,11 +128,4 @@ func smoke(t *testing.T, args ...string) (string, error) {
 	}
 	output, err := exec.CommandContext(t.Context(), "./smoke", args...).CombinedOutput()
 	return string(output), err
-}
-
-// local starts cmd/local and returns where it is.
-func local(t *testing.T) string {
-	t.Helper()
-	url, _ := tools.StartLocal(t, tools.BuildLocal(t), nil)
-	return url
 }

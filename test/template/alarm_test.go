@@ -1,9 +1,11 @@
 package template
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"go/ast"
+	"go/constant"
 	"go/parser"
 	"go/token"
 	"maps"
@@ -82,10 +84,7 @@ func (c cloudWatch) minutesToAlarm(t *testing.T, alarm map[string]any, minutes i
 		t.Fatalf("not evaluated here: %v", alarm)
 	}
 	window := int(number(t, alarm["EvaluationPeriods"]))
-	needed := window
-	if n, ok := alarm["DatapointsToAlarm"]; ok {
-		needed = int(number(t, n))
-	}
+	needed := int(number(t, cmp.Or(alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"])))
 	for last := 1; last <= minutes; last++ {
 		breaching := 0
 		for minute := last - window + 1; minute <= last; minute++ {
@@ -101,25 +100,19 @@ func (c cloudWatch) minutesToAlarm(t *testing.T, alarm map[string]any, minutes i
 }
 
 func (c cloudWatch) breaches(t *testing.T, alarm map[string]any, minute int) bool {
-	value, ok := c.datapoint(t, alarm, minute).(float64)
-	threshold := number(t, alarm["Threshold"])
-	switch alarm["ComparisonOperator"] {
-	case "GreaterThanOrEqualToThreshold":
-		return ok && value >= threshold
-	case "GreaterThanThreshold":
-		return ok && value > threshold
+	operators := map[any]token.Token{"GreaterThanOrEqualToThreshold": token.GEQ, "GreaterThanThreshold": token.GTR}
+	operator, ok := operators[alarm["ComparisonOperator"]]
+	if !ok {
+		t.Fatalf("not evaluated here: %v", alarm["ComparisonOperator"])
 	}
-	t.Fatalf("not evaluated here: %v", alarm["ComparisonOperator"])
-	return false
+	return operate(t, operator, c.datapoint(t, alarm, minute), number(t, alarm["Threshold"])) == true
 }
 
 // datapoint is the value that the alarm looks at, nil where there is none.
 func (c cloudWatch) datapoint(t *testing.T, alarm map[string]any, minute int) any {
 	if alarm["Metrics"] == nil {
-		if stat, ok := alarm["ExtendedStatistic"]; ok {
-			return c.statistic(t, alarm, stat, alarm["EvaluateLowSampleCountPercentile"], minute)
-		}
-		return c.statistic(t, alarm, alarm["Statistic"], nil, minute)
+		stat := cmp.Or(alarm["ExtendedStatistic"], alarm["Statistic"])
+		return c.statistic(t, alarm, stat, alarm["EvaluateLowSampleCountPercentile"], minute)
 	}
 	values, expression := map[string]any{}, ""
 	for _, m := range alarm["Metrics"].([]any) {
@@ -233,36 +226,13 @@ func operate(t *testing.T, op token.Token, a, b any) any {
 	}
 	x, isNumber := a.(float64)
 	y, isToo := b.(float64)
-	if !isNumber || !isToo {
+	if !isNumber || !isToo || op == token.QUO && y == 0 {
 		return nil
 	}
-	return arithmetic(t, op, x, y)
-}
-
-func arithmetic(t *testing.T, op token.Token, x, y float64) any {
-	switch op {
-	case token.EQL:
-		return x == y
-	case token.NEQ:
-		return x != y
-	case token.GEQ:
-		return x >= y
-	case token.GTR:
-		return x > y
-	case token.LSS:
-		return x < y
-	case token.ADD:
-		return x + y
-	case token.SUB:
-		return x - y
-	case token.MUL:
-		return x * y
-	case token.QUO:
-		if y == 0 {
-			return nil
-		}
-		return x / y
+	left, right := constant.MakeFloat64(x), constant.MakeFloat64(y)
+	if op.Precedence() == token.EQL.Precedence() {
+		return constant.Compare(left, op, right)
 	}
-	t.Fatalf("not computed here: %s", op)
-	return nil
+	result, _ := constant.Float64Val(constant.BinaryOp(left, op, right))
+	return result
 }

@@ -57,15 +57,13 @@ func build(t *testing.T, template, architecture string) (bootstrap, zip string) 
 	output(t, nil, filepath.Join(bin, "python"), "-c",
 		"import sys; from samcli.lib.package.utils import make_zip_with_lambda_permissions as z; z(*sys.argv[1:])",
 		zipped, filepath.Join(dir, "VoxkvFunction"))
-	content, err := os.ReadFile(zipped + ".zip")
-	if err != nil {
-		t.Fatal(err)
-	}
+	content := read(t, zipped+".zip")
 	t.Logf("%s for %s: zip of %d bytes", template, architecture, len(content))
 	return filepath.Join(dir, "VoxkvFunction", "bootstrap"), fmt.Sprintf("%x", sha256.Sum256(content))
 }
 
-func checkBinary(t *testing.T, bootstrap, goarch string, machine elf.Machine) {
+// checkBinary returns what the linker wrote into the binary.
+func checkBinary(t *testing.T, bootstrap, goarch string, machine elf.Machine) *buildinfo.BuildInfo {
 	t.Helper()
 	binary, err := elf.Open(bootstrap)
 	if err != nil {
@@ -96,6 +94,7 @@ func checkBinary(t *testing.T, bootstrap, goarch string, machine elf.Machine) {
 			t.Errorf("built with %s=%s; want %s", key, settings[key], want)
 		}
 	}
+	return info
 }
 
 // runnable returns what to execute to run bootstrap here, under an emulator where the
@@ -132,13 +131,14 @@ func start(t *testing.T, bootstrap string) {
 	for name, value := range environment(s) {
 		settings = append(settings, fmt.Sprintf("%s=%v", name, value))
 	}
-	p, err := world.Start(t.Context(), bootstrap, append(settings, "VOXIMPLANT_API_URL="+world.APIURL())...)
+	// An emulated processor has all the time that UPSTREAM_TIMEOUT can give.
+	p, err := world.Start(t.Context(), bootstrap, append(settings, "VOXIMPLANT_API_URL="+world.APIURL(), "UPSTREAM_TIMEOUT=1m")...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Stop()
 	event := read(t, filepath.Join(root, "events/http-api-item.json"))
-	result, err := p.Invoke(t.Context(), runtimetest.Invocation{Payload: event, Deadline: time.Now().Add(time.Minute)})
+	result, err := p.Invoke(t.Context(), runtimetest.Invocation{Payload: event, Deadline: time.Now().Add(time.Hour)})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, p.Output())
 	}

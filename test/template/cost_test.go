@@ -41,7 +41,7 @@ func TestCosts(t *testing.T) {
 	line, withMetrics := lineKB(t, kit, "false"), lineKB(t, kit, "true")
 	t.Logf("a line has %.0f bytes, with METRICS %.0f", 1000*line, 1000*withMetrics)
 	s := deploy(t, "template.yaml", openStack)
-	access := float64(len(accessLine(s, http.StatusOK))) / 1000
+	access := float64(len(accessLine(s, ways[0], http.StatusOK))) / 1000
 	checkTable(t, "costs of a million", perMillion(tenth(line), tenth(access)))
 	checkTable(t, "costs of a month", perMonth(alarmMetrics(s), standingMetrics(s), tenth(line), tenth(withMetrics)))
 }

@@ -19,11 +19,7 @@ func checkTable(t *testing.T, name, want string) {
 	start := "<!-- " + name + " -->\n"
 	for _, document := range documents {
 		file := filepath.Join(root, document)
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		before, rest, found := strings.Cut(string(content), start)
+		before, rest, found := strings.Cut(string(read(t, file)), start)
 		got, after, ended := strings.Cut(rest, "<!-- end -->")
 		switch {
 		case !found || !ended:

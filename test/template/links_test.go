@@ -8,7 +8,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
-	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -45,8 +44,8 @@ func TestLinksAlone(t *testing.T) {
 		"no key": links(), "one": links(linkKey), "the other": links("", otherLinkKey), "both": links(linkKey, otherLinkKey),
 	} {
 		s := s.with(parameters)
-		if refused := s.refusals(); refused != nil {
-			t.Errorf("%s: refused: %v", name, refused)
+		if refusals := s.refusals(); refusals != nil {
+			t.Errorf("%s: refused: %v", name, refusals)
 		}
 		config := object(s.resource("Distribution")["DistributionConfig"])
 		behaviors := map[string]any{"": config["DefaultCacheBehavior"]}
@@ -83,7 +82,7 @@ func checkOriginIsClosed(t *testing.T, name string, s *stack) {
 		}
 	}
 	for id, declared := range object(s.template["Resources"]) {
-		if kind := object(declared)["Type"].(string); strings.HasPrefix(kind, "AWS::ApiGateway") && s.exists(object(declared)) {
+		if kind := object(declared)["Type"].(string); strings.HasPrefix(kind, "AWS::ApiGateway") && s.at(id) != nil {
 			t.Errorf("%s: a way around: %s", name, id)
 		}
 	}
@@ -93,54 +92,41 @@ func checkOriginIsClosed(t *testing.T, name string, s *stack) {
 func TestLinkKey(t *testing.T) {
 	s := deploy(t, "template.yaml", links(linkKey))
 	pattern := regexp.MustCompile(object(object(s.template["Parameters"])["LinkPublicKey"])["AllowedPattern"].(string))
-	rsa2048 := publicKey(t, generateRSA(t, 2048))
-	for _, text := range []string{linkKey, otherLinkKey, rsa2048} {
+	publicKey := func(key crypto.Signer, err error) string {
+		if err != nil {
+			t.Fatal(err)
+		}
+		der, err := x509.MarshalPKIXPublicKey(key.Public())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+	}
+	for _, text := range []string{linkKey, publicKey(rsa.GenerateKey(rand.Reader, 2048))} {
 		spaces := strings.TrimSpace(strings.ReplaceAll(text, "\n", " "))
 		for _, value := range []string{text, strings.TrimSpace(text), spaces} {
 			if !pattern.MatchString(value) || len(value) > 4096 {
 				t.Errorf("refused, or longer than CloudFormation takes: %q", value)
 			}
 			first, second := s.with(links(value)), s.with(links("", value))
-			for id, config := range map[string]any{"LinkKey": first.resource("LinkKey")["PublicKeyConfig"], "LinkKey2": second.resource("LinkKey2")["PublicKeyConfig"]} {
-				if got := object(config)["EncodedKey"]; got != text {
-					t.Errorf("%s of %q is\n%v", id, value, got)
+			for id, key := range map[string]any{"LinkKey": first.at("LinkKey.PublicKeyConfig.EncodedKey"), "LinkKey2": second.at("LinkKey2.PublicKeyConfig.EncodedKey")} {
+				if key != text {
+					t.Errorf("%s of %q is\n%v", id, value, key)
 				}
 			}
-			if got := first.output("LinkKeyId"); got != "LinkKey" || second.output("LinkKeyId2") != "LinkKey2" || first.output("LinkKeyId2") != nil {
+			if got := first.at("LinkKeyId"); got != "LinkKey" || second.at("LinkKeyId2") != "LinkKey2" || first.at("LinkKeyId2") != nil {
 				t.Errorf("outputs: LinkKeyId is %v", got)
 			}
 		}
 	}
-	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, value := range []string{
-		publicKey(t, p384), publicKey(t, generateRSA(t, 3072)), strings.ReplaceAll(linkKey, "PUBLIC", "PRIVATE"), strings.ReplaceAll(linkKey, "\n", ""),
+		publicKey(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)), publicKey(rsa.GenerateKey(rand.Reader, 3072)), strings.ReplaceAll(linkKey, "PUBLIC", "PRIVATE"), strings.ReplaceAll(linkKey, "\n", ""),
 		strings.ReplaceAll(linkKey, "\n", "\r\n"), linkKey + otherLinkKey, "K2JCJMDEHXQW5F", " ",
 	} {
 		if pattern.MatchString(value) {
 			t.Errorf("accepted: %q", value)
 		}
 	}
-}
-
-func generateRSA(t *testing.T, bits int) crypto.Signer {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, bits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-func publicKey(t *testing.T, key crypto.Signer) string {
-	t.Helper()
-	der, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
 // Keys are replaced one after the other. CloudFront refuses a change of a public key, so none may change: one comes, the
@@ -163,9 +149,7 @@ func TestLinkKeysRotate(t *testing.T) {
 		}
 	}
 	// A key that comes where another was is not taken for the one from before.
-	reference := func(key string) any {
-		return object(s.with(links(key)).resource("LinkKey")["PublicKeyConfig"])["CallerReference"]
-	}
+	reference := func(key string) any { return s.with(links(key)).at("LinkKey.PublicKeyConfig.CallerReference") }
 	if reference(linkKey) == reference(otherLinkKey) {
 		t.Errorf("two keys have the reference %v", reference(linkKey))
 	}
@@ -173,27 +157,15 @@ func TestLinkKeysRotate(t *testing.T) {
 
 // difference names the resources that come, go or change, sorted.
 func difference(before, after *stack) []string {
-	computed := func(s *stack) map[string]any {
-		all := map[string]any{}
-		for id, declared := range object(s.template["Resources"]) {
-			if s.exists(object(declared)) {
-				all[id] = s.value(object(declared)["Properties"])
-			}
-		}
-		return all
-	}
-	old, new := computed(before), computed(after)
 	var changed []string
-	for id := range maps.Keys(new) {
-		if _, was := old[id]; !was {
+	for id := range object(before.template["Resources"]) {
+		switch was, is := before.at(id), after.at(id); {
+		case was == nil && is != nil:
 			changed = append(changed, "+"+id)
-		} else if !reflect.DeepEqual(old[id], new[id]) {
-			changed = append(changed, id)
-		}
-	}
-	for id := range maps.Keys(old) {
-		if _, is := new[id]; !is {
+		case was != nil && is == nil:
 			changed = append(changed, "-"+id)
+		case !reflect.DeepEqual(was, is):
+			changed = append(changed, id)
 		}
 	}
 	slices.Sort(changed)

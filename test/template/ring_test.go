@@ -1,6 +1,7 @@
 package template
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,11 +9,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,39 +31,47 @@ type way struct {
 	name, template string
 	parameters     map[string]string
 	front          *gatewaytest.Gateway // nil for direct invocation
-	accessLog      string               // the log group of the gateway, if it has one
+	accessFormat   string               // the path of the format of AccessLogGroup, if the gateway has a log
 	throttled      int                  // what callers get when Lambda throttles, by AWS's documents
 }
 
 var ways = []way{
-	{"HTTP API", "template.yaml", openStack, &gatewaytest.Gateway{Kind: gatewaytest.HTTPAPI}, "AccessLogGroup", 503},
+	{"HTTP API", "template.yaml", openStack, &gatewaytest.Gateway{Kind: gatewaytest.HTTPAPI}, "HttpApiStage.AccessLogSettings.Format", 503},
 	{"CloudFront", "template.yaml", cloudFrontStack, &gatewaytest.Gateway{Kind: gatewaytest.FunctionURL}, "", 429},
-	{"REST API", "examples/rest-api/template.yaml", openStack, &gatewaytest.Gateway{Kind: gatewaytest.REST, Stage: "live"}, "AccessLogGroup", 500},
+	{"REST API", "examples/rest-api/template.yaml", openStack, &gatewaytest.Gateway{Kind: gatewaytest.REST, Stage: "live"}, "RestApiliveStage.AccessLogSetting.Format", 500},
 	{"direct", "template.yaml", openStack, nil, "", 0},
 }
+
+// A question is what is asked by HTTP, and what is asked directly.
+type question struct{ target, payload string }
+
+var (
+	one     = question{"/v1/items/order:1", `{"key":"order:1"}`}
+	several = question{"/v1/items?key=order:1&key=order:2", `{"keys":["order:1","order:2"]}`}
+	wrong   = question{"/v1/items", `{"keys":[]}`}
+)
 
 // A failure is one way to fail.
 type failure struct {
 	name     string
+	asked    question                                                      // one, if it is empty
+	event    string                                                        // a file that is the payload, past the way's gateway
 	settings []string                                                      // of the function, over the template's
-	several  bool                                                          // keys are asked for at once
 	answer   func(s *sandbox, w http.ResponseWriter, r *http.Request) bool // what Voximplant does, if not what it should
 	quiet    bool                                                          // nobody need be told
 	upstream bool                                                          // no release brings it about
 	throttle string                                                        // what turns the request away: Lambda or the gateway
-	wrong    bool                                                          // what is asked makes no sense
-	event    string                                                        // a file that is the payload, past the way's gateway
 	slow     bool
 }
 
 var failures = []failure{
 	{name: "nothing", quiet: true, upstream: true},
-	{name: "a caller asks for no key", wrong: true, quiet: true, upstream: true},
+	{name: "a caller asks for no key", asked: wrong, quiet: true, upstream: true},
 	{name: "an event source invokes the function", event: "events/sqs.json", quiet: true, upstream: true},
 	{name: "Voximplant refuses the key or the account", answer: says(http.StatusOK, `{"error":{"code":100,"msg":"no"}}`), upstream: true},
 	{name: "Voximplant is down", answer: says(http.StatusInternalServerError, ""), upstream: true},
-	{name: "Voximplant fails for one key of several", answer: failsForOne, several: true, upstream: true},
-	{name: "Voximplant refuses, asked for several keys", answer: says(http.StatusOK, `{"error":{"code":100,"msg":"no"}}`), several: true, upstream: true},
+	{name: "Voximplant fails for one key of several", asked: several, answer: failsForOne, upstream: true},
+	{name: "Voximplant refuses, asked for several keys", asked: several, answer: says(http.StatusOK, `{"error":{"code":100,"msg":"no"}}`), upstream: true},
 	{name: "Voximplant throttles", answer: says(http.StatusOK, `{"error":{"code":340,"msg":"no"}}`), upstream: true},
 	{name: "Lambda throttles", throttle: "Lambda"},
 	{name: "the gateway throttles", throttle: "gateway"},
@@ -70,28 +79,6 @@ var failures = []failure{
 	{name: "the application's number is wrong", answer: says(http.StatusOK, `{"error":{"code":116,"msg":"no"}}`)},
 	{name: "the function crashes", answer: crash},
 	{name: "the function does not start", settings: []string{"ALLOWED_KEYS="}},
-}
-
-func (f failure) payload() ([]byte, error) {
-	switch {
-	case f.event != "":
-		return os.ReadFile(filepath.Join(root, f.event))
-	case f.wrong:
-		return []byte(`{"keys":[]}`), nil
-	case f.several:
-		return []byte(`{"keys":["order:1","order:2"]}`), nil
-	}
-	return []byte(`{"key":"order:1"}`), nil
-}
-
-func (f failure) target() string {
-	switch {
-	case f.wrong:
-		return "/v1/items"
-	case f.several:
-		return "/v1/items?key=order:1&key=order:2"
-	}
-	return "/v1/items/order:1"
 }
 
 func says(status int, body string) func(*sandbox, http.ResponseWriter, *http.Request) bool {
@@ -118,20 +105,17 @@ func late(*sandbox, http.ResponseWriter, *http.Request) bool {
 }
 
 // crash ends the function while it waits, as too little memory would.
-func crash(s *sandbox, _ http.ResponseWriter, r *http.Request) bool {
-	s.asked <- struct{}{}
-	<-r.Context().Done()
+func crash(s *sandbox, _ http.ResponseWriter, _ *http.Request) bool {
+	s.process.Load().Stop()
 	return true
 }
 
 // A sandbox is the real function behind one way in, and what it wrote.
 type sandbox struct {
-	*e2etest.World
 	bootstrap string
 	env       []string
-	process   *runtimetest.Process // nil while there is none
+	process   atomic.Pointer[runtimetest.Process] // nil while there is none
 	written   []string
-	asked     chan struct{} // what is received makes the process crash
 }
 
 // An outcome is what AWS counts of one request.
@@ -143,24 +127,15 @@ type outcome struct {
 
 // invoke runs the function once, and starts it where needed.
 func (s *sandbox) invoke(ctx context.Context, id string, payload []byte) ([]byte, error) {
-	if s.process == nil {
-		p, err := runtimetest.Start(ctx, s.bootstrap, s.env)
-		if err != nil {
+	p := s.process.Load()
+	if p == nil {
+		var err error
+		if p, err = runtimetest.Start(ctx, s.bootstrap, s.env); err != nil {
 			return nil, err
 		}
-		s.process = p
+		s.process.Store(p)
 	}
-	invoked, cancel := context.WithCancel(ctx)
-	defer cancel()
-	p := s.process
-	go func() {
-		select {
-		case <-s.asked:
-			p.Stop()
-		case <-invoked.Done():
-		}
-	}()
-	result, err := p.Invoke(ctx, runtimetest.Invocation{Payload: payload, RequestID: id, Deadline: time.Now().Add(time.Minute)})
+	result, err := p.Invoke(ctx, runtimetest.Invocation{Payload: payload, RequestID: id, Deadline: time.Now().Add(time.Hour)})
 	if err != nil {
 		s.stop()
 		return nil, err
@@ -172,12 +147,10 @@ func (s *sandbox) invoke(ctx context.Context, id string, payload []byte) ([]byte
 }
 
 func (s *sandbox) stop() {
-	if s.process == nil {
-		return
+	if p := s.process.Swap(nil); p != nil {
+		p.Stop()
+		s.written = append(s.written, strings.Split(p.Output(), "\n")...)
 	}
-	s.process.Stop()
-	s.written = append(s.written, strings.Split(s.process.Output(), "\n")...)
-	s.process = nil
 }
 
 // ask sends one request the given way.
@@ -189,12 +162,12 @@ func (s *sandbox) ask(t *testing.T, w way, f failure, id string) outcome {
 	case "gateway":
 		return outcome{status: http.StatusTooManyRequests}
 	}
+	asked := cmp.Or(f.asked, one)
+	if f.event != "" {
+		asked.payload = string(read(t, filepath.Join(root, f.event)))
+	}
 	if w.front == nil || f.event != "" {
-		payload, err := f.payload()
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = s.invoke(ctx, id, payload)
+		_, err := s.invoke(ctx, id, []byte(asked.payload))
 		return outcome{invoked: true, failed: err != nil}
 	}
 	var failed error
@@ -203,7 +176,7 @@ func (s *sandbox) ask(t *testing.T, w way, f failure, id string) outcome {
 		answer, failed = s.invoke(ctx, id, payload)
 		return answer, failed
 	}
-	target := f.target()
+	target := asked.target
 	if front.Stage != "" {
 		target = "/" + front.Stage + target
 	}
@@ -212,18 +185,13 @@ func (s *sandbox) ask(t *testing.T, w way, f failure, id string) outcome {
 	return outcome{status: answer.Code, invoked: true, failed: failed != nil}
 }
 
-// play lets a failure last for some minutes, and returns what CloudWatch learns of it.
-func play(t *testing.T, s *stack, w way, f failure, tools kit) cloudWatch {
-	t.Helper()
-	return learn(s, w, f, record(t, s, w, f, tools))
-}
-
 // A recording is what came of the requests, minute by minute, and all that the function wrote.
 type recording struct {
 	outcomes []outcome
 	written  []string
 }
 
+// record lets a failure last for some minutes.
 func record(t *testing.T, s *stack, w way, f failure, tools kit) recording {
 	t.Helper()
 	world, err := e2etest.NewFor(tools.account)
@@ -234,8 +202,10 @@ func record(t *testing.T, s *stack, w way, f failure, tools kit) recording {
 	for _, key := range []string{"order:1", "order:2"} {
 		world.Voximplant.Put(key, "paid", time.Now().Add(time.Hour))
 	}
-	box := &sandbox{World: world, bootstrap: tools.bootstrap, asked: make(chan struct{})}
-	box.env = append(world.Environment(ofTemplate(s)...), append(f.settings, "LOCAL_MAX_AGE=0s", "AWS_LAMBDA_FUNCTION_VERSION="+published(s))...)
+	box := &sandbox{bootstrap: tools.bootstrap}
+	// A slow machine has all the time that UPSTREAM_TIMEOUT can give.
+	box.env = slices.Concat(world.Environment(ofTemplate(s)...), f.settings,
+		[]string{"LOCAL_MAX_AGE=0s", "UPSTREAM_TIMEOUT=1m", "AWS_LAMBDA_FUNCTION_VERSION=" + published(s)})
 	if f.answer != nil {
 		world.Voximplant.Intercept(func(w http.ResponseWriter, r *http.Request) bool { return f.answer(box, w, r) })
 	}
@@ -277,8 +247,8 @@ func learn(s *stack, w way, f failure, r recording) cloudWatch {
 			lines = append(lines, `{"type":"platform.report","record":{}}`) // Lambda's own, whatever becomes of the function
 		}
 		c.filter(s, "LogGroup", minute, lines)
-		if w.accessLog != "" && o.status != 0 {
-			c.filter(s, w.accessLog, minute, []string{accessLine(s, o.status)})
+		if w.accessFormat != "" && o.status != 0 {
+			c.filter(s, "AccessLogGroup", minute, []string{accessLine(s, w, o.status)})
 		}
 	}
 	return c
@@ -352,39 +322,36 @@ func count(happened bool) float64 {
 	return 0
 }
 
-// accessValues are what API Gateway puts for variables of a log's format; for others here a dash, as where there is nothing.
+// accessValues are what API Gateway puts for the variables of a log's format. Keys are in paths, queries and claims, so no
+// variable that holds them may be among these.
 var accessValues = map[string]string{
-	"requestTime":         "25/Nov/2026:10:00:00 +0000",
-	"requestId":           "8f5c3a52-5f0e-4c39-9d0c-5f8a3b1f6f0e",
-	"identity.sourceIp":   "203.0.113.10",
-	"identity.apiKeyId":   "a1b2c3d4e5",
-	"httpMethod":          "GET",
-	"routeKey":            "ANY /v1/{proxy+}",
-	"resourcePath":        "/{proxy+}",
-	"responseLength":      "1024",
-	"responseLatency":     "25",
-	"integrationLatency":  "20",
-	"error.message":       "Too Many Requests",
-	"error.messageString": `"Too Many Requests"`, // AWS quotes it
+	"requestTime":             "25/Nov/2026:10:00:00 +0000",
+	"requestId":               "8f5c3a52-5f0e-4c39-9d0c-5f8a3b1f6f0e",
+	"identity.sourceIp":       "203.0.113.10",
+	"identity.apiKeyId":       "a1b2c3d4e5",
+	"httpMethod":              "GET",
+	"routeKey":                "ANY /v1/{proxy+}",
+	"resourcePath":            "/{proxy+}",
+	"responseLength":          "1024",
+	"responseLatency":         "25",
+	"integrationLatency":      "20",
+	"error.message":           "Too Many Requests",
+	"integrationErrorMessage": "-",
+	"authorizer.error":        "-",
 }
 
 // accessLine is a line of the gateway's log as the template words it, which must be JSON for the filters.
-func accessLine(s *stack, status int) string {
+func accessLine(s *stack, w way, status int) string {
 	s.t.Helper()
-	format := ""
-	for _, stage := range s.resources("AWS::ApiGatewayV2::Stage") {
-		format = object(stage["AccessLogSettings"])["Format"].(string)
-	}
-	for _, stage := range s.resources("AWS::ApiGateway::Stage") {
-		format = object(stage["AccessLogSetting"])["Format"].(string)
-	}
-	line := regexp.MustCompile(`\$context\.[\w.]+`).ReplaceAllStringFunc(format, func(variable string) string {
+	line := regexp.MustCompile(`\$context\.[\w.]+`).ReplaceAllStringFunc(s.at(w.accessFormat).(string), func(variable string) string {
 		name := strings.TrimPrefix(variable, "$context.")
 		value, ok := accessValues[name]
 		switch {
 		case name == "status":
 			return fmt.Sprint(status)
-		case !ok, strings.HasPrefix(name, "error.") && status < 400:
+		case !ok:
+			s.t.Fatalf("the access log of %s holds %s", w.name, variable)
+		case name == "error.message" && status < 400:
 			return "-"
 		}
 		return value
@@ -451,14 +418,13 @@ func TestAlarmsRing(t *testing.T) {
 			stacks := map[bool]*stack{}
 			for _, slow := range []bool{false, true} {
 				stacks[slow] = deploy(t, w.template, strictest(t, w, slow))
-				stacks[slow].parameters["AWS::Region"] = "us-east-1" // where CloudFront's metrics are
 			}
 			for row, f := range failures {
 				t.Run(w.name+"/"+f.name, func(t *testing.T) {
 					t.Parallel()
 					s := *stacks[f.slow]
 					s.t = t
-					rings[row][column] = ringing(t, &s, play(t, &s, w, f, kit))
+					rings[row][column] = ringing(t, &s, learn(&s, w, f, record(t, &s, w, f, kit)))
 				})
 			}
 		}
@@ -472,7 +438,7 @@ func TestAlarmsRing(t *testing.T) {
 // strictest are the way's parameters with the highest log level that is offered,
 // or with an alarm that takes any answer for slow.
 func strictest(t *testing.T, w way, slow bool) map[string]string {
-	parameters := merged(w.parameters, map[string]string{"AlarmTopicArn": topic})
+	parameters := merged(w.parameters, map[string]string{"AlarmTopicArn": topic, "AWS::Region": "us-east-1"}) // where CloudFront's metrics are
 	if slow {
 		parameters["SlowAnswerMs"] = "10"
 		return parameters
@@ -514,7 +480,7 @@ func deploymentAlarms(s *stack) (names []string) {
 
 // possible reports whether a failure can be on a way: CloudFront and direct
 // invocation have no throttling of their own.
-func possible(w way, f failure) bool { return f.throttle != "gateway" || w.accessLog != "" }
+func possible(w way, f failure) bool { return f.throttle != "gateway" || w.accessFormat != "" }
 
 func checkRings(t *testing.T, rings [][]rung) {
 	t.Helper()

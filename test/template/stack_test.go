@@ -3,8 +3,8 @@ package template
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,8 +20,11 @@ type stack struct {
 	physical   func(id string) string // what Ref to a resource gives; its logical id if nil
 }
 
-// given are the parameters that have no default.
+// given are the parameters that have no default, and those that AWS gives.
 var given = map[string]string{
+	"AWS::StackName": "voxkv", "AWS::Region": "eu-central-1", "AWS::AccountId": "123456789012",
+	"AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com",
+
 	"SecretArn":     "arn:aws:secretsmanager:eu-central-1:123456789012:secret:voxkv-a1b2c3",
 	"ApplicationId": "1",
 	"AllowedKeys":   "order:*",
@@ -57,10 +60,10 @@ func merged(a, b map[string]string) map[string]string {
 // place where its own resources use them, so only the others may differ.
 func (s *stack) with(more map[string]string) *stack {
 	values := merged(given, more)
-	s = &stack{t: s.t, template: s.template, parameters: map[string]any{
-		"AWS::StackName": "voxkv", "AWS::Region": "eu-central-1", "AWS::AccountId": "123456789012",
-		"AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com", "AWS::NoValue": nil,
-	}}
+	s = &stack{t: s.t, template: s.template, parameters: map[string]any{"AWS::NoValue": nil}}
+	for name, value := range values {
+		s.parameters[name] = value
+	}
 	for name, declared := range object(s.template["Parameters"]) {
 		value, ok := values[name]
 		if !ok {
@@ -93,20 +96,11 @@ func (s *stack) exists(r map[string]any) bool {
 // resource is the one of that name. It must exist.
 func (s *stack) resource(id string) map[string]any {
 	s.t.Helper()
-	r := object(object(s.template["Resources"])[id])
-	if r == nil || !s.exists(r) {
+	r := object(s.at(id))
+	if r == nil {
 		s.t.Fatalf("there is no %s", id)
 	}
-	return object(s.value(r["Properties"]))
-}
-
-// output is what the stack prints under that name, nil if it does not.
-func (s *stack) output(name string) any {
-	o := object(object(s.template["Outputs"])[name])
-	if o == nil || !s.exists(o) {
-		return nil
-	}
-	return s.value(o["Value"])
+	return r
 }
 
 // at is what stands at path: the name of a resource or of an output, and those of
@@ -114,16 +108,17 @@ func (s *stack) output(name string) any {
 func (s *stack) at(path string) any {
 	s.t.Helper()
 	names := strings.Split(path, ".")
-	declared := object(object(s.template["Resources"])[names[0]])
-	switch {
-	case declared == nil && object(s.template["Outputs"])[path] == nil:
+	declared, what := object(object(s.template["Resources"])[names[0]]), "Properties"
+	if declared == nil {
+		declared, what = object(object(s.template["Outputs"])[names[0]]), "Value"
+	}
+	if declared == nil {
 		s.t.Fatalf("the template has neither a resource nor an output %s", names[0])
-	case declared == nil:
-		return s.output(path)
-	case !s.exists(declared):
+	}
+	if !s.exists(declared) {
 		return nil
 	}
-	v := s.value(declared["Properties"])
+	v := s.value(declared[what])
 	for _, name := range names[1:] {
 		if members, ok := v.([]any); ok {
 			i, err := strconv.Atoi(name)
@@ -224,11 +219,11 @@ func (s *stack) compute(name string, a []any) any {
 	case "Fn::Not":
 		return a[0] == false
 	case "Fn::And":
-		return !contains(a, false)
+		return !slices.Contains(a, false)
 	case "Fn::Or":
-		return contains(a, true)
+		return slices.Contains(a, true)
 	case "Fn::EachMemberIn":
-		return !contains(each(a[0], func(member any) any { return contains(a[1].([]any), member) }), false)
+		return !slices.ContainsFunc(a[0].([]any), func(member any) bool { return !slices.Contains(a[1].([]any), member) })
 	case "Fn::Join":
 		return strings.Join(words(a[1]), a[0].(string))
 	case "Fn::Split":
@@ -296,21 +291,4 @@ func words(v any) []string {
 		texts = append(texts, fmt.Sprint(member))
 	}
 	return texts
-}
-
-func each(l any, f func(any) any) []any {
-	var results []any
-	for _, member := range l.([]any) {
-		results = append(results, f(member))
-	}
-	return results
-}
-
-func contains(l []any, wanted any) bool {
-	for _, member := range l {
-		if reflect.DeepEqual(member, wanted) {
-			return true
-		}
-	}
-	return false
 }
