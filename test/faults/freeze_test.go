@@ -138,7 +138,7 @@ func freezeOverConnections(t *testing.T) {
 	for name, happens := range map[string]func(*line){"closed": (*line).cut, "reset": (*line).reset, "dead": (*line).stall} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newFreezer(t, "LOCAL_MAX_AGE=0s", "STALE_MAX_AGE=0s", fmt.Sprint("AWS_LAMBDA_MAX_CONCURRENCY=", callers))
+			s := newFreezer(t, append(bare, fmt.Sprint("AWS_LAMBDA_MAX_CONCURRENCY=", callers))...)
 			s.open(t)
 			s.frozen(t, func() { happens(s.api) })
 			s.getAtLast(t, "order:1", 60)

@@ -184,10 +184,15 @@ func TestSlowKeyInTime(t *testing.T) {
 	}
 }
 
-// rotate stores another key, and has Voximplant refuse the first.
-func (s *sandbox) rotate() {
+// admit has Voximplant accept the second key.
+func (s *sandbox) admit() {
 	s.Leaks.AddAccount(accounts[1])
 	s.Voximplant.AddKey(accounts[1].KeyID, &accounts[1].PrivateKey.PublicKey)
+}
+
+// rotate stores another key, and has Voximplant refuse the first.
+func (s *sandbox) rotate() {
+	s.admit()
 	s.store(accounts[1])
 	s.Voximplant.RemoveKey(accounts[0].KeyID)
 }
