@@ -132,11 +132,13 @@ func checkError(t *testing.T, err error, want string) {
 	}
 }
 
+var methods = []string{"SetKeyValueItem", "DelKeyValueItem", "GetKeyValueItem", "GetKeyValueItems", "GetKeyValueKeys"}
+
 // checkCalls compares how often the API was called, by all methods.
 func (s *site) checkCalls(t *testing.T, want int) {
 	t.Helper()
 	n := 0
-	for _, method := range []string{"SetKeyValueItem", "DelKeyValueItem", "GetKeyValueItem", "GetKeyValueItems", "GetKeyValueKeys"} {
+	for _, method := range methods {
 		n += s.api.Calls(method)
 	}
 	if n != want {
