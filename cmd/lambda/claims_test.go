@@ -57,7 +57,7 @@ func TestTwoUsersBehindEachAuthorizer(t *testing.T) {
 	s.checkOthers(t)
 }
 
-// checkOthers asks as who is nobody's user, as a backend, and for what is everybody's.
+// checkOthers asks without a usable claim, as a trusted backend, and for a public key.
 func (s *sandbox) checkOthers(t *testing.T) {
 	t.Helper()
 	before := strings.Count(s.Output(), "claim_unusable")

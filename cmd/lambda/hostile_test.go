@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -88,7 +89,7 @@ func TestHostileRequests(t *testing.T) {
 		}
 	}
 	// The template gives the function 128 MB at the least.
-	if peak, err := s.PeakRSS(); err != nil || peak > 96<<20 {
+	if peak, err := s.PeakRSS(); runtime.GOOS == "linux" && (err != nil || peak > 96<<20) {
 		t.Errorf("peak memory %d MB, %v", peak>>20, err)
 	}
 	if out := s.Output(); strings.Contains(out, "\x00") || strings.Contains(out, "\u2028") || !utf8.ValidString(out) {
