@@ -228,7 +228,7 @@ func TestModelAgainstSimulation(t *testing.T) {
 			near(t, "polls", model.polls, played.polls, 0.02)
 			near(t, "requests of viewers", model.viewer, played.viewer, 0.15)
 			near(t, "requests of the function", model.function, played.function, 0.15)
-			// It hangs on which sandbox gets what, and rushes are rare.
+			// It depends on which sandbox gets what, and rushes are rare.
 			near(t, "upstream calls", model.upstream, played.upstream, 0.5)
 			near(t, "sandboxes", model.sandboxes, played.sandboxes, 0.6)
 		})
