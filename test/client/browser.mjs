@@ -16,7 +16,7 @@ const browser = await puppeteer.launch({
 const visits = {
   'watches an item until it ends': async (page) => {
     const key = `ends:${plan.browser}`;
-    const end = await put(plan.live, key, 'ringing', '14s');
+    const end = await put(plan.live, key, 'ringing', '20s');
     await page.evaluate(watch, plan.live.open, key);
     await page.waitForFunction(() => window.seen.length === 1, { timeout: patience });
     await down(plan.live, key); // from now on nothing but the page's own clock can tell it
@@ -134,7 +134,7 @@ const visits = {
     assert.equal((await asked(plan.private, `order:${order}`)).length, 1, 'StrictMode mounts twice');
     await page.type('input', '2'); // another key
     await says(page, 'no such order');
-    await put(plan.private, `order:${order}23`, 'short', '12s');
+    await put(plan.private, `order:${order}23`, 'short', '20s');
     await page.type('input', '3');
     await says(page, 'short');
     await says(page, 'no such order'); // at its end
