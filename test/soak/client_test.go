@@ -100,7 +100,7 @@ func (c *client) item(ctx context.Context, key string) error {
 	h := c.oracle.histories[key]
 	h.ask(&q)
 	got, err := c.http(ctx, target, header...)
-	h.answered(&q, got.status == 504)
+	h.answered(&q, q.hurried || got.status == 504)
 	c.counts[fmt.Sprint(got.status)]++
 	keep, wrong := c.oracle.judge(q, got)
 	if err = errors.Join(err, wrong); err != nil {

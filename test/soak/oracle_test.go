@@ -76,7 +76,7 @@ func (h *history) ask(q *question) {
 	h.open = append(h.open, q)
 }
 
-// answered ends q. Where its time ran out, what was asked for it is still under way.
+// answered ends q. Where its time may have run out, what was asked for it may still be under way: a copy may have answered.
 func (h *history) answered(q *question, outOfTime bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
