@@ -67,7 +67,7 @@ func (s Storage) CredentialsFile(t testing.TB) string {
 	return path
 }
 
-// Function is the function before the storage, with variables put over its own.
+// Function is the function in front of the storage, with variables put over its own.
 func (s Storage) Function(t testing.TB, variables map[string]string) *function.Function {
 	t.Helper()
 	environ := map[string]string{
