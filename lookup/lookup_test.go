@@ -30,6 +30,14 @@ func TestOutOfScope(t *testing.T) {
 		if n := s.asked.Load(); n != 1 {
 			t.Errorf("upstream was asked %d times; want 1, for the key in scope", n)
 		}
+		s.err = errDown
+		for i := range 10 { // until the circuit of the service is open
+			if _, err := l.Item(t.Context(), fmt.Sprint("order:failing:", i)); errors.Is(err, voximplant.ErrNotFound) {
+				t.Errorf("Item = _, %v; want a failure", err)
+			}
+		}
+		find(t, l, "order-1", "", lookup.FromScope)
+		find(t, l, "order-new", "", lookup.FromScope)
 	})
 }
 
