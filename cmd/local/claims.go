@@ -43,7 +43,7 @@ func (c *simulatedCaller) claimsText() string {
 	return c.text
 }
 
-func (c *simulatedCaller) caller() allowlist.Caller {
+func (c *simulatedCaller) current() allowlist.Caller {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return allowlist.Caller{Claims: c.claims}
@@ -51,7 +51,7 @@ func (c *simulatedCaller) caller() allowlist.Caller {
 
 // withClaims returns r as a request of this caller.
 func (c *simulatedCaller) withClaims(r *http.Request) *http.Request {
-	return r.WithContext(allowlist.WithCaller(r.Context(), c.caller()))
+	return r.WithContext(allowlist.WithCaller(r.Context(), c.current()))
 }
 
 // serveClaims takes the claims that the caller has from now on.

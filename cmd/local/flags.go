@@ -62,23 +62,23 @@ func (o *options) flags() *flag.FlagSet {
 // check refuses flags that are malformed or do not go together. It has all of them in its error.
 func (o options) check() error {
 	var problems []error
-	refuse := func(text string, args ...any) { problems = append(problems, fmt.Errorf(text, args...)) }
+	add := func(text string, args ...any) { problems = append(problems, fmt.Errorf(text, args...)) }
 	if !plainName.MatchString(o.functionName) {
-		refuse("-function-name %q; accepted: 1 to 64 letters, digits, - and _", o.functionName)
+		add("-function-name %q; accepted: 1 to 64 letters, digits, - and _", o.functionName)
 	}
 	if o.applicationID != "" && o.credentials == "" {
-		refuse("-application-id needs -credentials: the embedded storage has an application of its own")
+		add("-application-id needs -credentials: the embedded storage has an application of its own")
 	}
 	if o.claims != "" && !o.maySimulate() {
-		refuse("-claims and -credentials go together at an address of this machine only, such as localhost:8080: whoever else reached -addr %q would read as that user", o.addr)
+		add("-claims and -credentials go together at an address of this machine only, such as localhost:8080: whoever else reached -addr %q would read as that user", o.addr)
 	}
 	if err := o.caller.setClaims(o.claims); err != nil {
-		refuse("-claims: %w", err)
+		add("-claims: %w", err)
 	}
 	if _, known := faultNamed(o.fault); !known {
-		refuse("-fault %q; accepted: %s", o.fault, faultNames())
+		add("-fault %q; accepted: %s", o.fault, faultNames())
 	} else if o.fault != noFault && o.credentials != "" {
-		refuse("-fault goes without -credentials: only the embedded storage can be made to fail")
+		add("-fault goes without -credentials: only the embedded storage can be made to fail")
 	}
 	return errors.Join(problems...)
 }

@@ -50,11 +50,11 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 	}
 	v.printNotes(stderr)
 	listener, err := prepare(ctx, o, v)
+	v.printNotes(stderr)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	v.printNotes(stderr)
 	begin := embedded
 	if o.credentials != "" {
 		begin = realAPI
@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 }
 
 // prepare sets the variables that flags stand for, and binds the address. The error has everything that is wrong, each on a
-// line of its own: nobody is to mend one thing and only then be told of the next.
+// line of its own, so that a user can correct all of it at once.
 func prepare(ctx context.Context, o options, v *variables) (net.Listener, error) {
 	problems := []error{o.check()}
 	if o.credentials == "" {

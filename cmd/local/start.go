@@ -32,8 +32,8 @@ func (p *playground) printStart(w io.Writer, root string, v *variables) {
 
 // examples sets the keys to read and to write, the first of which is order:1001 if that is allowed.
 func (p *playground) examples(list string) {
-	p.read = exampleKey(p.settings, list, "1001", p.options.caller.caller(), "order:1001")
-	p.write = exampleKey(p.settings, list, "2000", p.options.caller.caller(), "order:2000")
+	p.read = exampleKey(p.settings, list, "1001", p.options.caller.current(), "order:1001")
+	p.write = exampleKey(p.settings, list, "2000", p.options.caller.current(), "order:2000")
 }
 
 // exampleKey returns a key that the rules of list allow to the caller by: preferred, or else one made from the first rule
@@ -73,7 +73,7 @@ func withClaims(pattern string, claims allowlist.Claims) string {
 func (p *playground) printEmbedded(w io.Writer, root string) {
 	fmt.Fprintf(w, "\nOpen %s to try things out. The storage is embedded; its demo items come back %v after their end.\n", root, absence)
 	if p.read == "" {
-		fmt.Fprintln(w, `No rule of ALLOWED_KEYS gives a key to paste here. Where rules have {claims}, -claims '{"sub":"42"}' plays a caller.`)
+		fmt.Fprintln(w, `No rule of ALLOWED_KEYS gives a key to paste here. Where rules have {claims}, -claims '{"sub":"42"}' simulates a caller.`)
 		return
 	}
 	items, storage := root+"/v1/items/", root+storagePath
@@ -90,7 +90,7 @@ func (p *playground) printEmbedded(w io.Writer, root string) {
 	}
 	local, cache := p.keptFor(p.write)
 	setting := "CACHE_MAX_AGE"
-	if p.settings.AllowedKeys.Decide(p.write, p.options.caller.caller()).MaxAge != nil {
+	if p.settings.AllowedKeys.Decide(p.write, p.options.caller.current()).MaxAge != nil {
 		setting = "the max-age of the rule"
 	}
 	fmt.Fprintf(w, `After a PUT or DELETE copies may still answer: the function's for %v, one in a browser or another cache until %v
@@ -100,7 +100,7 @@ func (p *playground) printEmbedded(w io.Writer, root string) {
 
 // aboutMaxAge explains the max-age of an item that has just been written with 90 seconds to live.
 func (p *playground) aboutMaxAge() string {
-	rule := p.settings.AllowedKeys.Decide(p.write, p.options.caller.caller())
+	rule := p.settings.AllowedKeys.Decide(p.write, p.options.caller.current())
 	private := p.settings.CacheScope == "private" || rule.Private
 	got := freshness.Of(lookup.Answer{Left: 89 * time.Second, Rule: rule}, p.settings.CacheMaxAge, private).MaxAge
 	_, ceiling := p.keptFor(p.write)
