@@ -141,7 +141,7 @@ faults: ## everything around the real binary, broken one thing at a time
 
 .PHONY: mutants
 MUTANTS  ?= 100
-PACKAGES ?= ./handler ./lookup ./voximplant ./auth ./storage ./internal/gateway
+PACKAGES ?= ./allowlist ./handler ./direct ./lookup ./voximplant ./auth ./internal/gateway
 mutants: ## which of $(MUTANTS) small faults in each package of $(PACKAGES) the tests catch
 	go run ./scripts/mutate -n $(MUTANTS) $(PACKAGES)
 

@@ -13,7 +13,7 @@ import (
 	"voxkv/test/tools"
 )
 
-// TestSmoke: how many checks there are hangs on the item and on what is in front, and docs/deploy.md tells the numbers. What
+// TestSmoke: how many checks there are depends on the item and on what is in front, and docs/deploy.md tells the numbers. What
 // gateways are feared to do, smoke must notice.
 func TestSmoke(t *testing.T) {
 	t.Parallel()
