@@ -1,4 +1,4 @@
-import { ItemError } from './error.js';
+import type { ItemError } from './error.js';
 import { over, type Item } from './item.js';
 import type { Watch } from './watch.js';
 
@@ -10,7 +10,7 @@ interface Options {
 /** Iterates over what a watch calls back with. The watch begins with the first next(). */
 export function changes(watch: Watch, key: string, { signal, onError }: Options): AsyncGenerator<Item | null, void, void> {
   let latest: [Item | null] | undefined; // not taken yet
-  let ended: { by: unknown } | undefined;
+  let ended: { by: ItemError | undefined } | undefined;
   let stop = () => {};
   let wake = stop;
 
@@ -34,7 +34,7 @@ export function changes(watch: Watch, key: string, { signal, onError }: Options)
         if (taken && !over(taken[0])) yield taken[0];
         else await new Promise<void>((resolve) => { wake = resolve; });
       }
-      if (ended.by instanceof ItemError) throw ended.by;
+      if (ended.by) throw ended.by;
     } finally {
       stop();
     }

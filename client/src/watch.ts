@@ -17,7 +17,7 @@ export interface Watcher {
 
   /** What callback was called with last; undefined before the first call. */
   seen?: Item | null | undefined;
-  stop(by?: unknown): void;
+  stop(by?: ItemError): void;
 }
 
 interface Options {
@@ -26,7 +26,7 @@ interface Options {
   onAnswer?: Watcher['onAnswer'];
 
   /** Is called when the watch is over: with the ItemError that ended it, if one did. */
-  onEnd?: (by?: unknown) => void;
+  onEnd?: (by?: ItemError) => void;
 }
 
 export type Watch = (key: string, callback: Watcher['callback'], options: Options) => () => void;
@@ -40,8 +40,9 @@ export function watching(read: Read, onError: Watcher['onError']): Watch {
 
   return (key, callback, { signal, onError: own = onError, onAnswer, onEnd }) => {
     let watched: Open | undefined;
-    const stop = (by?: unknown) => {
-      signal?.removeEventListener('abort', stop);
+    const aborted = () => stop();
+    const stop = (by?: ItemError) => {
+      signal?.removeEventListener('abort', aborted);
       if (watched?.watchers.delete(watcher) && !watched.watchers.size) {
         watched.end();
         open.delete(key);
@@ -50,7 +51,7 @@ export function watching(read: Read, onError: Watcher['onError']): Watch {
       onEnd?.(by);
     };
     const watcher: Watcher = { callback, onError: own, onAnswer, stop };
-    signal?.addEventListener('abort', stop);
+    signal?.addEventListener('abort', aborted);
     if (signal?.aborted) stop();
     else {
       if (!open.size) {
