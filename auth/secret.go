@@ -64,19 +64,21 @@ func (s *Secret) Key(ctx context.Context) (*ServiceAccountKey, error) {
 	return key, nil
 }
 
-// limitRetryDelay shortens the delays between the SDK's tries. Where it is
-// throttled, they add up to three seconds, which is longer than a request may take.
+// limitRetryDelay shortens the delays between the SDK's tries. When Secrets Manager
+// throttles, they add up to three seconds, which is longer than a request may take.
 func limitRetryDelay(o *secretsmanager.Options) {
-	o.Retryer = retryer{o.Retryer}
+	if r, ok := o.Retryer.(aws.RetryerV2); ok { // those of the SDK are
+		o.Retryer = retryer{r}
+	}
 }
 
 // A retryer is that of the SDK with the limit maxRetryDelay.
 // retry.AddWithMaxBackoffDelay would make the short delays longer, too: it waits for
 // its limit each time.
-type retryer struct{ aws.Retryer }
+type retryer struct{ aws.RetryerV2 }
 
 func (r retryer) RetryDelay(attempt int, opErr error) (time.Duration, error) {
-	delay, err := r.Retryer.RetryDelay(attempt, opErr)
+	delay, err := r.RetryerV2.RetryDelay(attempt, opErr)
 	return min(delay, maxRetryDelay), err
 }
 

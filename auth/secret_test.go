@@ -114,8 +114,8 @@ func TestSecretKeyWithoutAnswer(t *testing.T) {
 	}
 }
 
-// TestSecretKeyPauses: what the SDK does by itself where it is throttled takes longer than a request may. What it
-// does otherwise is short, and stays so.
+// TestSecretKeyPauses: when Secrets Manager throttles, the SDK by itself waits for longer than a request may take. Its
+// other delays are short, and stay so.
 func TestSecretKeyPauses(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
