@@ -120,6 +120,7 @@ func TestAdversary(t *testing.T) {
 		{"a trusted caller and an empty run", "order:{sub}:*", "order::x", trusted, false},
 		{"a claim with every other key character", "order:{sub}:*", "order:azAZ09аяАЯёЁ_-.#+:x", sub("azAZ09аяАЯёЁ_-.#+"), true},
 		{"a claim with a pipe", "order:{sub}:*", "order:auth0|abc:x", sub("auth0|abc"), false},
+		{"a claim with a space around it", "order:{sub}:*", "order:42:x", sub("42 "), false},
 		{"a claim with a NUL", "order:{sub}:*", "order:42:x", sub("42\x00"), false},
 		{"the letter of another alphabet", "order:{sub}:*", "order:а:x", sub("a"), false},
 		{"a combining mark in both", "order:{sub}:*", "order:и\u0306:x", sub("и\u0306"), false},

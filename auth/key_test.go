@@ -283,6 +283,7 @@ func TestParseServiceAccountKeyErrors(t *testing.T) {
 		{"key_id the private key", credentials("key_id", private), noID},
 		{"key_id of 101 characters", credentials("key_id", strings.Repeat("~", 101)), noID},
 		{"key_id with a space", credentials("key_id", "a b"), noID},
+		{"key_id with a letter that looks like another", credentials("key_id", "а-1"), noID},
 		{"wrapped key_id a number", `{"result":` + credentials("key_id", accountID) + `}`, "result.key_id has the wrong JSON type"},
 		{"private_key missing", credentials("private_key", nil), "private_key is missing"},
 		{"private_key white space", credentials("private_key", " \n"), "private_key is missing"},

@@ -61,7 +61,7 @@ func newSite(find lookup.Func) *site {
 	return &site{Handler: &direct.Handler{Lookup: find, MaxAge: time.Minute, Log: log}, log: lines}
 }
 
-// newItemsSite is a site of the keys that rules allow, which may be written. Its deadlines are too late to pass.
+// newItemsSite is a site of the keys that rules allow, which may be written. Its timeouts are so long that no test reaches them.
 func newItemsSite(t *testing.T, rules string) *site {
 	t.Helper()
 	api, client := newAPI(t)

@@ -170,7 +170,7 @@ func TestBetweenFailures(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		between error // nil for an answer
-		every   int   // so many failures
+		every   int   // failures before each question between them
 		want    int   // questions that upstream gets
 	}{
 		{nil, 4, 48 + 12},

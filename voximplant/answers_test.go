@@ -127,7 +127,11 @@ func TestLongestAnswer(t *testing.T) {
 		call call
 		most int
 		want string
-	}{{ask, 30_000, found}, {items("test", voximplant.Page{}), 30_000 * voximplant.MaxCount, "test:1234 " + found}} {
+	}{
+		{ask, 30_000, found},
+		{items("test", voximplant.Page{}), 30_000 * voximplant.MaxCount, "test:1234 " + found},
+		{keys("test", voximplant.Page{}), 30_000 * voximplant.MaxCount, `test:1234 "" until 1795430000`},
+	} {
 		for size, want := range map[int]string{test.most: test.want, test.most + 1: "malformed 0 200"} {
 			if got := answered(t, test.call, says(200, item+strings.Repeat(" ", size-len(item)))); got != want {
 				t.Errorf("an answer of %d bytes = %s; want %s", size, got, want)

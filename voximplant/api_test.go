@@ -113,8 +113,8 @@ func TestRevokedKey(t *testing.T) {
 	})
 }
 
-// TestForbiddenCalls: a 403 that has to do with the call, as of a firewall, and
-// not with the token neither ends other calls nor makes a storm of new tokens.
+// TestForbiddenCalls: a firewall may answer 403 to one call, whatever its token is.
+// That must neither end other calls nor cause many new tokens.
 func TestForbiddenCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

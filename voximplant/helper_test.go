@@ -31,7 +31,7 @@ func (f tokens) Replace(_ context.Context, refused string) (string, error) { ret
 
 func oneToken(string) (string, error) { return bearer, nil }
 
-// upTo is a source whose tokens are token-1, token-2 and so on, a new one for each refused, up to last. There is no last if it is 0.
+// upTo is a source whose tokens are token-1, token-2 and so on, a new one for each refused, up to last; 0 means no limit.
 func upTo(last int) tokens {
 	n := 1
 	return func(refused string) (string, error) {

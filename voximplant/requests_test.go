@@ -110,6 +110,7 @@ func TestLimits(t *testing.T) {
 		want string
 	}{
 		{"set without key", set("", "v", lasts(minute)), "the key is empty"},
+		{"set of a key with a space", set("a b", "v", lasts(minute)), letter},
 		{"2001 emoji", set(key, strings.Repeat("😀", 2001), lasts(minute)), value},
 		{"no UTF-8", set(key, "v\xff", lasts(minute)), value},
 		{"ttl below 0", set(key, "v", lasts(-time.Second)), ttl},
@@ -118,7 +119,7 @@ func TestLimits(t *testing.T) {
 		{"neither ttl nor expires_at", set(key, "v", voximplant.Lifetime{}), one},
 		{"both", set(key, "v", voximplant.Lifetime{TTL: &minute, ExpiresAt: time.Unix(1_795_430_000, 0)}), one},
 		{"expires_at in milliseconds", set(key, "v", until(1_795_430_000_000)), unix},
-		{"expires_at just past", set(key, "v", voximplant.Lifetime{ExpiresAt: time.Unix(946684799, 999_999_999)}), unix}, // a bubble begins then
+		{"expires_at just past", set(key, "v", voximplant.Lifetime{ExpiresAt: time.Unix(946684799, 999_999_999)}), unix}, // one nanosecond before the bubble begins
 		{"expires_at 0", set(key, "v", until(0)), unix},
 		{"expires_at beyond all times", set(key, "v", until(1<<63-1)), unix},
 		{"delete without key", del(""), "the key is empty"},

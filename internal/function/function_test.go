@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -50,6 +52,16 @@ func TestSettingsReachTheHandler(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestMaxKeysReachesTheHandler(t *testing.T) {
+	t.Parallel()
+	f := newFunction(t, settingstest.Environ("MAX_KEYS", "1"), nil, io.Discard)
+	answer := httptest.NewRecorder()
+	f.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/items?key=a&key=b", nil))
+	if answer.Code != http.StatusBadRequest || !strings.Contains(answer.Body.String(), "too_many_keys") {
+		t.Errorf("GET of two keys = %d %s; want 400 too_many_keys", answer.Code, answer.Body)
 	}
 }
 

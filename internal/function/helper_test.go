@@ -94,7 +94,7 @@ type way struct {
 	secretsTime time.Duration
 }
 
-// nearby takes some time, because an answer that comes in none may overtake the end of its request.
+// nearby takes some time: without any, the answer may arrive before net/http has finished sending the request.
 func nearby() way { return way{distance: time.Millisecond, near: time.Millisecond} }
 
 // newWorld builds the function from settingstest.Environ with changes. Its greeting is hello.

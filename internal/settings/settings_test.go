@@ -431,6 +431,9 @@ func TestWhereSecretsMayGo(t *testing.T) {
 		{"http://[::ffff:10.0.0.1]", true},
 
 		{"http://api.voximplant.com/platform_api", false},
+		{"http://[2001:db8::1]", false},
+		{"https://user@api.voximplant.com", false},
+		{"https://:443/platform_api", false},
 		{"http://host.docker.internal:4566", false},
 		{"http://127.0.0.1.example.com", false},
 		{"http://localhost.example.com", false},
