@@ -210,11 +210,12 @@ func FuzzIfNoneMatch(f *testing.F) {
 	full := s.get(f, "/v1/items/k")
 	tag := full.header.Get("Etag")
 	const one = `(?:W/)?"[^\x00-\x20"\x7f]*"`
-	wellFormed := regexp.MustCompile(`^(?:[ \t]*,)*(?:[ \t]*` + one + `[ \t]*(?:,[ \t]*|$))*(?:[ \t]*,)*[ \t]*$`)
+	// Any element of a list may be empty (section 5.6.1.2).
+	wellFormed := regexp.MustCompile(`^[ \t]*(?:` + one + `)?(?:[ \t]*,[ \t]*(?:` + one + `)?)*[ \t]*$`)
 	for _, seed := range []string{
 		"", "*", " * ", "*,", `"*"`, `"a", *`, tag + ", *", `"a,*,b"`, `"old, *, x"`,
 		tag, "W/" + tag, "w/" + tag, "W/W/" + tag, "W/ " + tag, "  " + tag + "  ", tag + "x", tag[:len(tag)-1], strings.Trim(tag, `"`), `"` + tag + `"`, strings.ToUpper(tag),
-		`"x", W/` + tag + ",,", tag + `, "other"`, `"other",` + tag + `,"more"`, `,, ` + tag, `"a,*,b",` + "\t" + tag + " ,", `"other", W/"more"`,
+		`"x", W/` + tag + ",,", tag + `, "other"`, `"other",` + tag + `,"more"`, `,, ` + tag, `"old",,` + tag + " ,", `"a,*,b",` + "\t" + tag + " ,", `"other", W/"more"`,
 		`"a,` + tag[1:], tag + ` "no comma"`, tag + `, "a b"`, tag + `, "unfinished`, tag + `, W/`, "W/", `"`, `"€", ` + tag, "\x00",
 	} {
 		f.Add(seed, "")
