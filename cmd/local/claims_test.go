@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"voxkv/test/tools"
 )
 
 // TestClaims: a caller with claims reads its own keys and nobody else's, whether the flag or the page sets them. A header
@@ -18,24 +20,24 @@ func TestClaims(t *testing.T) {
 		check(t, "PUT", root+"/storage/order:43:x", "theirs", 204, "")
 		check(t, "GET", root+"/v1/items/order:42:x", "", 200, `"value":"mine"`)
 		check(t, "GET", root+"/v1/items/order:43:x", "", 404, "not_found")
-		if res, _ := send(t, "GET", root+"/v1/items/order:42:x", ""); !strings.HasPrefix(res.Header.Get("Cache-Control"), "private") {
+		if res, _ := tools.Do(t, "GET", root+"/v1/items/order:42:x", ""); !strings.HasPrefix(res.Header.Get("Cache-Control"), "private") {
 			t.Errorf("Cache-Control = %q; want it private", res.Header.Get("Cache-Control"))
 		}
-		if _, html := send(t, "GET", root+"/", ""); !strings.Contains(html, `id="claims"`) || !strings.Contains(html, `value="{&#34;sub&#34;:`) {
+		if _, html := tools.Do(t, "GET", root+"/", ""); !strings.Contains(html, `id="claims"`) || !strings.Contains(html, `value="{&#34;sub&#34;:`) {
 			t.Errorf("the page does not show the claims: %s", html)
 		}
-		if res, _ := send(t, "PUT", root+"/playground/claims", `{"sub":"43"}`); res.StatusCode != 204 || res.Header.Get("Clear-Site-Data") != `"cache"` {
+		if res, _ := tools.Do(t, "PUT", root+"/playground/claims", `{"sub":"43"}`); res.StatusCode != 204 || res.Header.Get("Clear-Site-Data") != `"cache"` {
 			t.Errorf("PUT claims = %d %v; want 204, and the browser's cache emptied of what the other user read", res.StatusCode, res.Header)
 		}
 		check(t, "GET", root+"/v1/items/order:43:x", "", 200, `"value":"theirs"`)
 		for _, malformed := range []string{`sub`, `["43"]`, `null`, `{"sub":"42","sub":"42"}`, `{"sub":"` + strings.Repeat("4", maxClaims) + `"}`} {
-			if res, body := send(t, "PUT", root+"/playground/claims", malformed); res.StatusCode != 400 {
+			if res, body := tools.Do(t, "PUT", root+"/playground/claims", malformed); res.StatusCode != 400 {
 				t.Errorf("PUT %.60s = %d %s; want 400", malformed, res.StatusCode, body)
 			}
 		}
 		check(t, "GET", root+"/v1/items/order:43:x", "", 200, `"value":"theirs"`)
 		check(t, "PUT", root+"/playground/claims", "", 204, "")
-		if res, _ := send(t, "GET", root+"/v1/items/order:43:x", "", "Claims", `{"sub":"43"}`, "Authorization", "Bearer x"); res.StatusCode != 404 {
+		if res, _ := tools.Do(t, "GET", root+"/v1/items/order:43:x", "", "Claims", `{"sub":"43"}`, "Authorization", "Bearer x"); res.StatusCode != 404 {
 			t.Errorf("GET with claims in a header = %d; want 404", res.StatusCode)
 		}
 		check(t, "GET", root+"/playground/claims", "", 405, "")
@@ -55,7 +57,7 @@ func TestClaimsWithCredentials(t *testing.T) {
 	root, _ := startReal(t, nil, "-addr", "0.0.0.0:0", "-allowed-keys", "order:{n}")
 	check(t, "PUT", root+"/playground/claims", `{"n":"1"}`, 404, "")
 	check(t, "GET", root+"/v1/items/order:1", "", 404, "not_found")
-	if _, html := send(t, "GET", root+"/", ""); strings.Contains(html, `id="claims"`) {
+	if _, html := tools.Do(t, "GET", root+"/", ""); strings.Contains(html, `id="claims"`) {
 		t.Errorf("the page offers claims: %s", html)
 	}
 }

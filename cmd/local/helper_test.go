@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"maps"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"voxkv/internal/voximplanttest"
+	"voxkv/test/tools"
 )
 
 // printed is a writer that passes on each write.
@@ -90,34 +90,10 @@ func refusal(t *testing.T, environ map[string]string, args ...string) error {
 	return run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), environ, nothing, nothing)
 }
 
-// send makes a request, whose header may hold Host, and returns the response and its body.
-func send(t *testing.T, method, url, body string, header ...string) (*http.Response, string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	r.Host = r.Header.Get("Host")
-	r.Header.Del("Host")
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res, string(text)
-}
-
 // check makes a request whose answer must have status and contain text.
 func check(t *testing.T, method, url, body string, status int, text string) {
 	t.Helper()
-	res, got := send(t, method, url, body)
+	res, got := tools.Do(t, method, url, body)
 	if res.StatusCode != status || !strings.Contains(got, text) {
 		t.Errorf("%s %s = %d %s; want %d and %q in it", method, url, res.StatusCode, got, status, text)
 	}

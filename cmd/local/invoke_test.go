@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"voxkv/test/tools"
+
 	"github.com/aws/aws-lambda-go/lambda/messages"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
@@ -51,7 +53,7 @@ func TestInvoke(t *testing.T) {
 		{"the most that Lambda takes", huge, "1 MiB at most", true},
 	}
 	for _, tt := range tests {
-		res, body := send(t, "POST", root+invokeVoxkv, tt.payload)
+		res, body := tools.Do(t, "POST", root+invokeVoxkv, tt.payload)
 		failed := res.Header.Get("X-Amz-Function-Error")
 		if res.StatusCode != 200 || !strings.Contains(body, tt.want) || (failed == "Unhandled") != tt.failed || !tt.failed && failed != "" {
 			t.Errorf("%s = %d %q %.200s; want 200, %s, failed: %v", tt.name, res.StatusCode, failed, body, tt.want, tt.failed)
@@ -93,7 +95,7 @@ func TestInvokeNames(t *testing.T) {
 		{strings.Repeat("a", 257), "", 400, "InvalidParameterValueException", "is no FunctionName"},
 	}
 	for _, tt := range tests {
-		res, body := send(t, "POST", root+"/2015-03-31/functions/"+tt.name+"/invocations"+tt.query, `{"key":"order:1001"}`)
+		res, body := tools.Do(t, "POST", root+"/2015-03-31/functions/"+tt.name+"/invocations"+tt.query, `{"key":"order:1001"}`)
 		if res.StatusCode != tt.status || res.Header.Get("X-Amzn-Errortype") != tt.kind || !strings.Contains(body, tt.body) {
 			t.Errorf("%.60s%s = %d %s %s; want %d %s %s", tt.name, tt.query, res.StatusCode, res.Header.Get("X-Amzn-Errortype"), body, tt.status, tt.kind, tt.body)
 		}
@@ -177,7 +179,7 @@ func TestInvokeEvent(t *testing.T) {
 	t.Parallel()
 	log := make(printed, 10)
 	root, _ := startLogging(t, log, nil, "-json")
-	res, body := send(t, "POST", root+invokeVoxkv, `{"key":"a b"}`, "X-Amz-Invocation-Type", "Event", "X-Amz-Log-Type", "Tail")
+	res, body := tools.Do(t, "POST", root+invokeVoxkv, `{"key":"a b"}`, "X-Amz-Invocation-Type", "Event", "X-Amz-Log-Type", "Tail")
 	if res.StatusCode != 202 || body != "" || res.Header.Get("X-Amz-Log-Result") != "" || res.Header.Get("X-Amz-Executed-Version") != "" {
 		t.Errorf("Event = %d %v %q; want 202 and nothing", res.StatusCode, res.Header, body)
 	}
@@ -194,7 +196,7 @@ func TestInvokeTail(t *testing.T) {
 		`{"key":"order:1001"}`: `"route":"direct"`,
 		event(t, "s3"):         `"route":"unknown","status":400,"code":"invalid_request"`,
 	} {
-		res, _ := send(t, "POST", root+invokeVoxkv, payload, "X-Amz-Log-Type", "Tail")
+		res, _ := tools.Do(t, "POST", root+invokeVoxkv, payload, "X-Amz-Log-Type", "Tail")
 		log, err := base64.StdEncoding.DecodeString(res.Header.Get("X-Amz-Log-Result"))
 		if err != nil || !json.Valid(log) || !strings.Contains(string(log), want) || !strings.Contains(string(log), res.Header.Get("X-Amzn-Requestid")) {
 			t.Errorf("the log is %s, %v; want one line of the invocation with %s", log, err, want)

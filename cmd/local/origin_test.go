@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"voxkv/test/tools"
 )
 
 func TestCrossOrigin(t *testing.T) {
@@ -84,7 +86,7 @@ func TestPagesOfOtherOrigins(t *testing.T) {
 		{"OPTIONS", listed + "/v1/items/order:1", vite, 204},
 	}
 	for _, tt := range tests {
-		res, body := send(t, tt.method, tt.url, "", "Origin", tt.origin, "Access-Control-Request-Method", "GET")
+		res, body := tools.Do(t, tt.method, tt.url, "", "Origin", tt.origin, "Access-Control-Request-Method", "GET")
 		leave := res.Header.Get("Access-Control-Allow-Origin")
 		if res.StatusCode != tt.status || (leave != "") != (tt.status < 300) || tt.status == 403 && strings.Contains(body, "for real") {
 			t.Errorf("%s %s from %s = %d %v %s; want %d, and leave to read it or not", tt.method, tt.url, tt.origin, res.StatusCode, res.Header, body, tt.status)

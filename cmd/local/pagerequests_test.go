@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"voxkv/test/tools"
 )
 
 // TestPageRequests asks what the log says of requests of the page.
@@ -11,7 +13,7 @@ func TestPageRequests(t *testing.T) {
 	t.Parallel()
 	// What the log leaves out, the page is told all the same. The function's copies outlive the test on any machine.
 	root, _ := start(t, map[string]string{"LOG_LEVEL": "error", "CACHE_MAX_AGE": "1h", "LOCAL_MAX_AGE": "1h"})
-	res, _ := send(t, "GET", root+"/v1/items/feature:dark-mode", "")
+	res, _ := tools.Do(t, "GET", root+"/v1/items/feature:dark-mode", "")
 	etag := res.Header.Get("ETag")
 	long := strings.Repeat("я", 2000)
 	check(t, "PUT", root+"/storage/order:long", long, 204, "")
@@ -29,8 +31,8 @@ func TestPageRequests(t *testing.T) {
 		{"m7", "order:long", "", 200, "miss"},
 	}
 	for _, tt := range tests {
-		send(t, "GET", root+"/v1/items/"+tt.key, "", "Playground-Request", tt.id, "If-None-Match", tt.etag)
-		_, body := send(t, "GET", root+"/playground/requests/"+tt.id, "")
+		tools.Do(t, "GET", root+"/v1/items/"+tt.key, "", "Playground-Request", tt.id, "If-None-Match", tt.etag)
+		_, body := tools.Do(t, "GET", root+"/playground/requests/"+tt.id, "")
 		var got pageRequest
 		if err := json.Unmarshal([]byte(body), &got); err != nil || got.Status != tt.status || got.Cache != tt.cache || got.Ms <= 0 || (got.UpstreamMs > 0) != (tt.cache == "miss") {
 			t.Errorf("%s: the page is told %s; want %d %q and times", tt.key, body, tt.status, tt.cache)

@@ -4,6 +4,8 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+
+	"voxkv/test/tools"
 )
 
 func TestPage(t *testing.T) {
@@ -11,7 +13,7 @@ func TestPage(t *testing.T) {
 	embedded, _ := start(t, nil)
 	real, _ := startReal(t, nil)
 	for root, controls := range map[string]bool{embedded: true, real: false} {
-		res, html := send(t, "GET", root+"/", "")
+		res, html := tools.Do(t, "GET", root+"/", "")
 		if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(html, `<form id="read">`) {
 			t.Errorf("GET / = %d %s %s; want the page", res.StatusCode, res.Header.Get("Content-Type"), html)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"voxkv/allowlist"
 	"voxkv/internal/settingstest"
+	"voxkv/test/tools"
 )
 
 // TestExamples pastes the printed command lines into a shell, one after the other, whatever keys are allowed. The first
@@ -83,7 +84,7 @@ func TestAboutMaxAge(t *testing.T) {
 			t.Errorf("%v: printed %s; want max-age=%d and %q", tt.environ, printed, tt.number, tt.said)
 		}
 		check(t, "PUT", root+"/storage/order:2000?ttl=90s", "on its way", 204, "")
-		res, _ := send(t, "GET", root+"/v1/items/order:2000", "")
+		res, _ := tools.Do(t, "GET", root+"/v1/items/order:2000", "")
 		var got int // a slow machine takes something off
 		if match := regexp.MustCompile(`max-age=(\d+)`).FindStringSubmatch(res.Header.Get("Cache-Control")); match != nil {
 			got, _ = strconv.Atoi(match[1])

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"voxkv/test/tools"
 )
 
 // TestStorage writes, reads and deletes. LOCAL_MAX_AGE=0s shows each change at once.
@@ -22,7 +24,7 @@ func TestStorage(t *testing.T) {
 		before := time.Now()
 		check(t, "PUT", root+"/storage/order:2000"+query, "on its way"+query, 204, "")
 		after := time.Now()
-		res, body := send(t, "GET", root+"/v1/items/order:2000", "")
+		res, body := tools.Do(t, "GET", root+"/v1/items/order:2000", "")
 		var item struct {
 			Value     string `json:"value"`
 			ExpiresAt int64  `json:"expires_at"`
@@ -104,7 +106,7 @@ func TestStorageList(t *testing.T) {
 		{"secret:token", "v", now, 0, 0},
 	} {
 		check(t, "PUT", root+"/storage/"+want.Key+"?ttl=1h", want.Value, 204, "")
-		_, body := send(t, "GET", root+"/storage/", "")
+		_, body := tools.Do(t, "GET", root+"/storage/", "")
 		var list []item
 		if err := json.Unmarshal([]byte(body), &list); err != nil || strings.Contains(body, "dark-mode") {
 			t.Errorf("the list is %s, %v; want JSON without the deleted item", body, err)

@@ -97,6 +97,13 @@ func Get(t *testing.T, url string) (status int, body string) {
 // Send returns the answer to a request, which sends JSON if it sends anything.
 func Send(t *testing.T, method, url, content string, header ...string) (status int, body string) {
 	t.Helper()
+	res, body := Do(t, method, url, content, header...)
+	return res.StatusCode, body
+}
+
+// Do makes a request, whose header may hold Host, and returns the response and its body.
+func Do(t *testing.T, method, url, content string, header ...string) (res *http.Response, body string) {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(content))
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +111,9 @@ func Send(t *testing.T, method, url, content string, header ...string) (status i
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	res, err := http.DefaultClient.Do(r)
+	r.Host = r.Header.Get("Host")
+	r.Header.Del("Host")
+	res, err = http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +122,7 @@ func Send(t *testing.T, method, url, content string, header ...string) (status i
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res.StatusCode, string(text)
+	return res, string(text)
 }
 
 // Put stores an item in the embedded storage of a cmd/local at root.
