@@ -25,8 +25,8 @@ var sites = cachetest.Sites{
 		"UPSTREAM_TIMEOUT": "2s",
 	},
 	"default":   {},
-	"lasting":   {"CACHE_MAX_AGE": "1h"}, // a slow machine warms the caches long before the page reads
-	"confirmed": {"CACHE_MAX_AGE": "2s", "LOCAL_MAX_AGE": "0s"},
+	"lasting":   {"CACHE_MAX_AGE": "1h"},                        // a slow machine warms the caches long before the page reads
+	"confirmed": {"CACHE_MAX_AGE": "4s", "LOCAL_MAX_AGE": "0s"}, // an answer that takes 3 s may still be stored
 	"feature":   {"ALLOWED_KEYS": ruledKeys},
 	"status":    {"ALLOWED_KEYS": ruledKeys},
 }
@@ -69,7 +69,7 @@ func TestBrowser(t *testing.T) {
 		visitors[i] = open(t, b, dir, page)
 	}
 	putItems(s)
-	warm(t, s.Of(cachetest.Healthy))
+	stored := warm(t, s.Of(cachetest.Healthy))
 	o := openTo(t, s, visitors)
 	if t.Failed() {
 		return
@@ -78,7 +78,7 @@ func TestBrowser(t *testing.T) {
 	for i, b := range present {
 		t.Run(b.Name, func(t *testing.T) {
 			t.Run("no item after its end", func(t *testing.T) { judgePolls(t, s, &table, b, o.plan.Polls, o.slowest, o.seen[i].Polls) })
-			t.Run("a page reads items", func(t *testing.T) { judgeReads(t, s.Of(cachetest.Healthy), o.seen[i].Reads) })
+			t.Run("a page reads items", func(t *testing.T) { judgeReads(t, s.Of(cachetest.Healthy), stored, o.seen[i].Reads) })
 			t.Run("a page reads failures", func(t *testing.T) { judgeFailures(t, o.seen[i].Failures) })
 			t.Run("a browser revalidates by itself", func(t *testing.T) {
 				judgeConfirmed(t, b, o.seen[i].Confirmed, s.Origins[cachetest.Healthy].Exchanges())
@@ -145,15 +145,19 @@ func putItems(s *cachetest.Stage) {
 	}
 }
 
-// warm makes the caches store what the page reads, so that it sees their Age.
-func warm(t *testing.T, fronts []cachetest.Front) {
+// warm makes the caches store what the page reads, so that it sees their Age. It
+// returns the request id of what each front gave last.
+func warm(t *testing.T, fronts []cachetest.Front) []string {
 	t.Helper()
-	for _, f := range fronts {
+	stored := make([]string, len(fronts))
+	for i, f := range fronts {
 		// A busy machine may use up the time that the function gives the storage.
 		for status := 0; status != http.StatusOK; {
-			status, _ = tools.Get(t, item(f, lasting))
+			res, _ := tools.Do(t, http.MethodGet, item(f, lasting), "")
+			status, stored[i] = res.StatusCode, res.Header.Get("X-Request-Id")
 		}
 	}
+	return stored
 }
 
 // visit fetches what the page polls, as other visitors do: the page then meets
@@ -213,10 +217,12 @@ func newPlan(s *cachetest.Stage) plan {
 }
 
 // judgePolls is the promise. Its tolerance is zero, but for answers that a busy
-// machine kept for longer than the promise bears: those may be as much late.
+// machine kept for longer than the promise bears: those may be as much late. That the
+// caches and the browser store at all, judgeReads and judgeFlag show with items that
+// live for long: a page on a busy machine may meet one of these only once.
 func judgePolls(t *testing.T, s *cachetest.Stage, table *cachetest.Table, b tools.Browser, polls []poll, slowest []time.Duration, seen []polled) {
 	t.Helper()
-	reused := map[string]int{}
+	answers, reused := 0, 0
 	for i, p := range polls {
 		first, last := time.UnixMilli(seen[i].First), time.UnixMilli(seen[i].Last).Sub(p.end)
 		switch {
@@ -228,22 +234,22 @@ func judgePolls(t *testing.T, s *cachetest.Stage, table *cachetest.Table, b tool
 		if seen[i].Answers > 0 && s.InState(p.front, p.end) {
 			table.Saw(p.front.Cache+", "+b.Name, p.front.State, last)
 		}
-		reused[p.front.Cache] += seen[i].Reused
+		answers, reused = answers+seen[i].Answers, reused+seen[i].Reused
 	}
-	for cache, n := range reused {
-		if n == 0 {
-			t.Errorf("%s: no answer came from a store, so nothing was tested", cache)
-		}
-	}
+	t.Logf("%d of %d answers came from a store", reused, answers)
 }
 
-// judgeReads looks at an item and an absence, through each front.
-func judgeReads(t *testing.T, fronts []cachetest.Front, seen []read) {
+// judgeReads looks at an item and an absence, through each front. Each cache gives
+// the item that it has stored.
+func judgeReads(t *testing.T, fronts []cachetest.Front, stored []string, seen []read) {
 	t.Helper()
 	for i, f := range fronts {
 		found, missing := seen[2*i], seen[2*i+1]
 		if found.Status != http.StatusOK || found.Body.Value != "value" {
 			t.Errorf("%v: the page saw %+v; want the item", f, found)
+		}
+		if id := found.Headers["x-request-id"]; f.Cache != cachetest.Direct && id != stored[i] {
+			t.Errorf("%v: the page saw the answer to %s; want that to %s, from the store", f, id, stored[i])
 		}
 		want := []string{"etag", "x-request-id", "cache-control", "expires", "date"}
 		if f.Cache != cachetest.Direct && f.Cache != "nginx" { // which send no Age
