@@ -44,10 +44,10 @@ check: ## formatting, vet (for other systems too), static analysis, workflows, g
 	cd bench && $(GOLANGCI_LINT) run ./...
 	go -C bench mod tidy -diff
 
-# Else the fuzzer takes up to a minute to make each new input smaller.
 .PHONY: fuzz
 # A number of inputs, such as 5000x, and no time: where a time ends while a slow machine tries an
-# input, go test calls that a failure.
+# input, go test calls that a failure. Without -fuzzminimizetime the fuzzer takes up to a minute
+# to make each new input smaller.
 FUZZTIME ?= 5000x
 fuzz: ## every fuzz target for $(FUZZTIME)
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r dir; do \

@@ -35,6 +35,18 @@ func TestOperations(t *testing.T) {
 	}
 }
 
+// TestOperationPanics: the line names the operation and the key, and nobody is told the value of the panic.
+func TestOperationPanics(t *testing.T) {
+	t.Parallel()
+	s := newItemsSite(t, "order:*")
+	s.Items.Forget = func(key string) { panic("item " + key) }
+	s.checkRefused(t, `{"operation":"delete","key":"order:1"}`, "InternalError", "")
+	line := s.log.Last(t)
+	if line["route"] != "direct delete" || line["key"] != "hashed" || line["stack"] == nil || strings.Contains(s.log.String(), "item order:1") {
+		t.Errorf("log = %v; want the operation, the hash of the key and the stack, without the value of the panic", line)
+	}
+}
+
 // TestOperationsRefused: the message says what is accepted, and nobody is asked.
 func TestOperationsRefused(t *testing.T) {
 	t.Parallel()

@@ -127,6 +127,30 @@ func TestWarmFails(t *testing.T) {
 	}
 }
 
+// TestPreconnectPanics is the same for the connection.
+func TestPreconnectPanics(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nearby())
+		network := w.client.Transport
+		w.client.Transport = panicking{}
+		w.Warm(t.Context())
+		log := lines(t, w.output.String())
+		if len(log) != 1 || log[0]["message"] != "no connection yet" || log[0]["error"] != "panic: a value of type string" {
+			t.Errorf("log = %s; want one warning, without the value of the panic", &w.output)
+		}
+		w.client.Transport = network
+		if answer := w.get(t, "greeting"); answer.Code != http.StatusOK {
+			t.Errorf("GET = %d; want 200", answer.Code)
+		}
+	})
+}
+
+// panicking is a transport whose panics hold a secret.
+type panicking struct{}
+
+func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("a token") }
+
 // TestNewLog: lines have the names that Lambda's own have, from LOG_LEVEL on.
 func TestNewLog(t *testing.T) {
 	t.Parallel()
