@@ -94,7 +94,7 @@ func Get(t *testing.T, url string) (status int, body string) {
 	return Send(t, http.MethodGet, url, "")
 }
 
-// Send returns the answer to a request, which sends JSON if it sends anything.
+// Send makes a request as Do does, for callers that do not look at the header of the response.
 func Send(t *testing.T, method, url, content string, header ...string) (status int, body string) {
 	t.Helper()
 	res, body := Do(t, method, url, content, header...)
