@@ -3,14 +3,14 @@ package scripts
 import (
 	"bytes"
 	"encoding/json"
-	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"voxkv/test/tools"
 )
 
 const policy = "../docs/deployer-policy.json"
@@ -122,12 +122,13 @@ func why(action string) string {
 // TestPolicyAllowsTheTemplate: what CloudFormation needs for each resource of the template.
 func TestPolicyAllowsTheTemplate(t *testing.T) {
 	t.Parallel()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(samTools(t), "python"), "permissions.py", "../template.yaml")
-	cmd.Env = append(os.Environ(), "AWS_DEFAULT_REGION="+region)
-	out, err := cmd.Output()
 	var needed map[string][]string
-	if err != nil || json.Unmarshal(out, &needed) != nil || len(needed) < 15 {
-		t.Fatalf("%v\n%s", err, out)
+	tools.Program{
+		Environ: []string{"AWS_DEFAULT_REGION=" + region},
+		Command: []string{filepath.Join(samTools(t), "python"), "permissions.py", "../template.yaml"},
+	}.Report(t, &needed)
+	if len(needed) < 15 {
+		t.Fatalf("%d kinds of resources: %v", len(needed), needed)
 	}
 	actions := allowed(t)
 	for kind, list := range needed {
@@ -147,16 +148,17 @@ func TestPolicyAllowsTheTemplate(t *testing.T) {
 // TestPolicyLint has parliament, an IAM linter, look for unknown actions and resources that do not go with them.
 func TestPolicyLint(t *testing.T) {
 	t.Parallel()
-	cmd := exec.CommandContext(t.Context(), python(t), "-c", "import sys; from parliament.cli import main; main(sys.argv)", "--json")
-	cmd.Stdin = bytes.NewReader(read(t, policy))
-	out, err := cmd.Output()
-	if len(out) == 0 {
-		t.Fatalf("it should dislike one thing: %v", err)
+	out, stderr, code := tools.Program{
+		Input:   read(t, policy),
+		Command: []string{python(t), "-c", "import sys; from parliament.cli import main; main(sys.argv)", "--json"},
+	}.Run(t)
+	if out == "" {
+		t.Fatalf("it should dislike one thing; exit code %d: %s", code, stderr)
 	}
-	for line := range strings.Lines(string(out)) {
+	for line := range strings.Lines(out) {
 		// The ARN of AWS's transform is as AWS documents it.
 		if !strings.Contains(line, `"INVALID_ARN"`) || !strings.Contains(line, "aws:transform/Serverless-2016-10-31") {
-			t.Errorf("%v: %s", err, line)
+			t.Errorf("exit code %d: %s", code, line)
 		}
 	}
 }

@@ -23,9 +23,7 @@ import (
 // python has moto, the AWS CLI and the linters of requirements.txt. Without the variable, or the registry, the test is skipped.
 func python(t *testing.T) string {
 	t.Helper()
-	if os.Getenv("VOXKV_SCRIPTS") == "" {
-		t.Skip("VOXKV_SCRIPTS is not set")
-	}
+	tools.Gate(t, "VOXKV_SCRIPTS")
 	return tools.Python(t, "requirements.txt")
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"voxkv/internal/runtimetest"
+	"voxkv/test/tools"
 )
 
 const traceID = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0"
@@ -129,20 +129,7 @@ func freeAddress(t *testing.T) string {
 // askEmulator returns the response or the error document, as a caller of Lambda gets it.
 func askEmulator(t *testing.T, url string, inv runtimetest.Invocation) []byte {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/2015-03-31/functions/function/invocations", bytes.NewReader(inv.Payload))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("X-Amzn-RequestId", inv.RequestID)
-	request.Header.Set("X-Amzn-Trace-Id", inv.TraceID)
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer
+	_, answer := tools.Do(t, http.MethodPost, url+"/2015-03-31/functions/function/invocations", string(inv.Payload),
+		"X-Amzn-RequestId", inv.RequestID, "X-Amzn-Trace-Id", inv.TraceID)
+	return []byte(answer)
 }

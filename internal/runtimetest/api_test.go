@@ -1,12 +1,12 @@
 package runtimetest_test
 
 import (
-	"io"
 	"net/http"
 	"strings"
 	"testing"
 
 	"voxkv/internal/runtimetest"
+	"voxkv/test/tools"
 )
 
 const (
@@ -31,20 +31,8 @@ func newAPI(t *testing.T) *runtimetest.API {
 // call plays the process: it returns the status of one request.
 func call(t *testing.T, api *runtimetest.API, method, path, contentType, body string) int {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, "http://"+api.Addr()+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", contentType)
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode
+	status, _ := tools.Send(t, method, "http://"+api.Addr()+path, body, "Content-Type", contentType)
+	return status
 }
 
 // handOut begins an invocation, takes it as the process would, and returns where its

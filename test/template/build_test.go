@@ -46,7 +46,7 @@ func TestBuild(t *testing.T) {
 // build runs sam build and returns the bootstrap and the digest of the zip that SAM uploads.
 func build(t *testing.T, template, architecture string) (bootstrap, zip string) {
 	t.Helper()
-	bin, dir := tools(t), t.TempDir()
+	bin, dir := samTools(t), t.TempDir()
 	output(t, []string{"ARCHITECTURE=" + architecture, "VERSION=v0.0.0-test"}, filepath.Join(bin, "sam"),
 		"build", "--template-file", template, "--build-dir", dir, "--parameter-overrides", "Architecture="+architecture)
 	files, err := os.ReadDir(filepath.Join(dir, "VoxkvFunction"))

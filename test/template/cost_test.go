@@ -36,7 +36,7 @@ const (
 
 // TestCosts holds the tables of docs/deploy.md to the template and to lines that the function wrote.
 func TestCosts(t *testing.T) {
-	tools(t)
+	samTools(t)
 	kit := newKit(t)
 	line, withMetrics := lineKB(t, kit, "false"), lineKB(t, kit, "true")
 	t.Logf("a line has %.0f bytes, with METRICS %.0f", 1000*line, 1000*withMetrics)

@@ -48,7 +48,7 @@ func TestRelease(t *testing.T) {
 // packaged runs scripts/package and returns the directory with what it makes.
 func packaged(t *testing.T) string {
 	t.Helper()
-	tools(t)
+	samTools(t)
 	dist := filepath.Join(t.TempDir(), "dist")
 	output(t, []string{"VERSION=" + releaseVersion, "DIST=" + dist}, filepath.Join(root, "scripts/package"))
 	return dist
@@ -183,7 +183,7 @@ var versionID = regexp.MustCompile(`VoxkvFunctionVersion[0-9A-Za-z]+`)
 // checkTemplate: a release's template is template.yaml with the code in a bucket.
 func checkTemplate(t *testing.T, name, architecture string) {
 	t.Helper()
-	output(t, nil, filepath.Join(tools(t), "cfn-lint"), name+".yaml")
+	output(t, nil, filepath.Join(samTools(t), "cfn-lint"), name+".yaml")
 	got := deploy(t, name+".yaml", map[string]string{"CodeBucket": "releases"}).template
 	want := deploy(t, "template.yaml", map[string]string{"Architecture": architecture}).template
 	code := object(object(object(object(got["Resources"])["VoxkvFunction"])["Properties"])["Code"])
@@ -211,7 +211,7 @@ func withoutVersion(template map[string]any) string {
 
 // TestReleaseOfAnotherVersion: who deploys another release gets it, though all parameters stay.
 func TestReleaseOfAnotherVersion(t *testing.T) {
-	tools(t)
+	samTools(t)
 	ids := map[string]bool{}
 	for _, release := range []string{"v1.2.3", "v1.2.4"} {
 		file := filepath.Join(t.TempDir(), "template.yaml")
@@ -299,7 +299,7 @@ assert len(m.description) <= 256 and len(m.labels) <= 10
 assert all(re.fullmatch("[a-zA-Z0-9+_:/@-]{1,127}", label) for label in m.labels), m.labels
 open(m.license_url), open(m.readme_url)
 `
-	output(t, nil, filepath.Join(tools(t), "python"), "-c", check, string(metadata))
+	output(t, nil, filepath.Join(samTools(t), "python"), "-c", check, string(metadata))
 }
 
 // standIn is a program that writes down what it is called with. It answers as the real ones do, as far as the document

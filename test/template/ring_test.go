@@ -364,7 +364,7 @@ func accessLine(s *stack, w way, status int) string {
 
 // TestToldErrors has the lines of function errors that the alarms leave out. A panic is none of them.
 func TestToldErrors(t *testing.T) {
-	tools(t)
+	samTools(t)
 	lines := map[string]float64{
 		`{"message":"request","route":"direct","status":400}`:      1,
 		`{"message":"request","route":"direct list","status":502}`: 1,
@@ -407,7 +407,7 @@ func newKit(t *testing.T) kit {
 // TestAlarmsRing plays every failure on every way in, one request a minute, at
 // the strictest log level there is, and tells when which alarm rings.
 func TestAlarmsRing(t *testing.T) {
-	tools(t)
+	samTools(t)
 	kit := newKit(t)
 	rings := make([][]rung, len(failures))
 	for i := range failures {

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"voxkv/test/tools"
 )
 
 const root = "../.."
@@ -18,12 +20,10 @@ const root = "../.."
 // templates are all there are, from root.
 var templates = []string{"template.yaml", "examples/rest-api/template.yaml"}
 
-// tools installs the tools where needed and returns the directory of their programs.
-func tools(t *testing.T) string {
+// samTools installs the tools where needed and returns the directory of their programs.
+func samTools(t *testing.T) string {
 	t.Helper()
-	if os.Getenv("VOXKV_TEMPLATE") == "" {
-		t.Skip("VOXKV_TEMPLATE is not set")
-	}
+	tools.Gate(t, "VOXKV_TEMPLATE")
 	if err := exec.CommandContext(t.Context(), "python3", "-c", "import venv, ensurepip").Run(); err != nil {
 		t.Skip("SKIPPED, THE TEMPLATE IS NOT CHECKED: python3 with venv and pip is missing")
 	}
@@ -51,7 +51,7 @@ func output(t *testing.T, env []string, name string, args ...string) string {
 }
 
 func TestLint(t *testing.T) {
-	bin := tools(t)
+	bin := samTools(t)
 	for _, template := range templates {
 		t.Run(template, func(t *testing.T) {
 			output(t, nil, filepath.Join(bin, "cfn-lint"), template)
@@ -84,7 +84,7 @@ func transformed(t *testing.T, template string, parameters []map[string]string) 
 // python runs a script of this directory with the tools installed.
 func python(t *testing.T, script string, args ...string) string {
 	t.Helper()
-	return output(t, nil, filepath.Join(tools(t), "python"), append([]string{"test/template/" + script}, args...)...)
+	return output(t, nil, filepath.Join(samTools(t), "python"), append([]string{"test/template/" + script}, args...)...)
 }
 
 func decode[T any](t *testing.T, text string) (v T) {
